@@ -1,0 +1,3 @@
+// The one source that compiles Asio's and Beast's non-template parts (separate compilation).
+#include <boost/asio/impl/src.hpp>
+#include <boost/beast/src.hpp>

@@ -1,0 +1,1 @@
+// Carries the precompiled header (tools/precompiled.hpp) that every target reuses.
