@@ -1,0 +1,200 @@
+// The fault engine: watches the observation points of a run, decides when each rule fires, and tells the
+// decorators around the ports (faulty_iaas.hpp …) or the ActionSink what to do. One engine per world; it
+// outlives every incarnation of the manager. Single-threaded, on the scheduler's thread.
+//
+// How a rule counts: an occurrence is an observation that matches the rule's `subject`. "#n" counts
+// occurrences of the point since the rule began to wait for it: in "a; b#2" the second b after a. A sequence
+// starts over after it has been completed, "a & b" forgets what it has seen; the numbers of a sequence's
+// first part and those of '&' are never reset, so "vm.running#1; operation.retry" fires once.
+#pragma once
+
+#include <array>
+#include <functional>
+#include <map>
+#include <nlohmann/json_fwd.hpp>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+#include <vector>
+
+#include "manager/base/choices.hpp"
+#include "manager/base/trace.hpp"
+#include "manager/runtime/scheduler.hpp"
+#include "mockcloud/fault/catalogue.hpp"
+#include "mockcloud/fault/points.hpp"
+#include "mockcloud/fault/rule.hpp"
+#include "mockcloud/fault/trigger_state.hpp"
+
+namespace drover::fault {
+
+// One firing of an action that is performed outside the ports.
+struct Action {
+  std::string name;    // "vm.crash"
+  std::string target;  // what to do it to: a node, an instance id; "" leaves the choice to the sink
+  Arguments arguments;
+  std::string rule;  // for reports
+};
+
+// The world's hands: crashes VMs, agents, servers and the manager. Called from inside an observation, which
+// may be inside a call of the manager: whatever destroys the caller (manager.crash) must be deferred to the
+// next event.
+class ActionSink {
+ public:
+  virtual ~ActionSink() = default;
+  virtual void perform(const Action& action) = 0;
+};
+
+// What a decorator must do with one call at one of its moments; the sum of all rules that fired there.
+struct CallFaults {
+  bool any = false;
+  bool swallow = false;  // the caller dies here: no call, no answer
+  bool stuck = false;    // never answered, no effect
+  bool lose_reply = false;
+  bool duplicate = false;
+  bool ignore_token = false;
+  bool drop_tags = false;
+  bool stale = false;  // an earlier listing …
+  bool empty = false;  // … or none
+  bool backwards = false;
+  double torn_keep = 1;  // share of the listing that is answered
+  Duration delay{0};
+  std::optional<Duration> late_effect;
+  std::optional<Error> error;  // instead of the answer; before: instead of the call
+};
+
+struct RuleCount {
+  std::string name;           // the id, or "fault-N" by position among the unnamed
+  std::uint64_t matched = 0;  // its trigger was completed, or its time came
+  std::uint64_t fired = 0;    // and it was done; 0 at the end of a run makes it VACUOUS
+  bool enabled = true;
+  bool beyond_budget = false;
+};
+
+class Engine {
+ public:
+  using Recorder = std::function<void(std::string_view point, std::string_view subject)>;
+
+  // The rules must have passed check_rules. Timers run in `domain`, which must outlive the manager's
+  // incarnations.
+  Engine(Scheduler& scheduler, Domain& domain, Choices& choices, Trace& trace, std::vector<Rule> rules,
+         ActionSink& sink);
+  Engine(const Engine&) = delete;
+  Engine& operator=(const Engine&) = delete;
+
+  // Something happened: observe("vm.running", "node-3"). Costs nothing while nobody watches.
+  void observe(std::string_view point, std::string_view subject) {
+    if (watching_) observe_event(point, subject);
+  }
+  // A call has reached one of its moments. `call` is one of calls_of(port).
+  CallFaults at_call(Port port, std::string_view call, Phase phase, std::string_view subject) {
+    if (!watching_) return {};
+    return observe_call(port, call, phase, subject);
+  }
+  // The manager is gone: answers to its calls are dropped from now on. Observes "manager.crashed".
+  void manager_crashed() {
+    ++incarnation_;
+    observe("manager.crashed", "manager");
+  }
+  std::uint64_t incarnation() const { return incarnation_; }
+
+  // Every observation is offered to it as well; null to stop.
+  void set_recorder(Recorder recorder);
+  bool watching() const { return watching_; }
+  // Whether a rule may do this: decorators remember old answers only for those that may be asked for them.
+  bool may_do(CallAction action) const;
+
+  // In the order of the rules.
+  std::vector<RuleCount> counts() const;
+  // What must survive a restart of the world's process: counts and half-completed triggers, by rule.
+  nlohmann::json export_counts() const;
+  // Takes over the counts of rules that are still there. Errors (ErrorCode::invalid) leave the engine
+  // unchanged.
+  Result<void> import_counts(const nlohmann::json& counts);
+
+  // For decorators: performs a sink action that is part of a call's fault.
+  void perform(std::string_view name, std::string_view target);
+  Scheduler& scheduler() const { return scheduler_; }
+  Domain& domain() const { return domain_; }
+  Trace& trace() {
+    trace_.set_time(scheduler_.now());
+    return trace_;
+  }
+
+ private:
+  struct RuleState {
+    Rule rule;
+    std::string name;
+    std::string entity;  // stable key of its random decisions
+    TriggerState trigger;
+    std::string on;  // pattern of call points, "" without
+    std::uint64_t matched = 0;
+    std::uint64_t started = 0;  // firings, counting those that wait for a call
+    std::uint64_t fired = 0;
+    std::uint64_t waiting_calls = 0;  // calls still to be hit by firings with `on`
+    const ActionRow* waiting_row = nullptr;
+    Arguments waiting_arguments;
+    std::uint64_t last_observation = 0;  // fires at most once per observation
+  };
+  // All IaaS calls slow or failing until a time.
+  struct Window {
+    std::size_t rule = 0;
+    const ActionRow* row = nullptr;
+    TimePoint until{};
+    Arguments arguments;
+  };
+  struct Observation {
+    std::string_view point;
+    std::string_view subject;
+    const CallPoint* call = nullptr;
+    CallFaults* faults = nullptr;
+    std::uint64_t number = 0;
+  };
+  struct Interested {
+    std::string canonical;
+    std::vector<std::size_t> triggers;  // rules whose trigger names the point
+    std::vector<std::size_t> calls;     // rules whose `on` names it
+  };
+  struct TextHash {
+    using is_transparent = void;
+    std::size_t operator()(std::string_view text) const { return hash_text(text); }
+  };
+
+  void observe_event(std::string_view point, std::string_view subject);
+  CallFaults observe_call(Port port, std::string_view call, Phase phase, std::string_view subject);
+  void process(Observation& observation);
+  const Interested& interested(std::string_view point);
+  void offer(std::size_t index, Observation& observation, std::string_view point);
+  void complete(std::size_t index, Observation& observation);
+  void fire(std::size_t index, Observation& observation);
+  void hit_waiting(std::size_t index, Observation& observation);
+  void apply_windows(Observation& observation);
+  void apply_call(RuleState& state, const ActionRow& row, const Arguments& arguments,
+                  Observation& observation);
+  void open_window(std::size_t index, const ActionRow& row, const Arguments& arguments,
+                   Observation& observation);
+  void mark_fired(std::size_t index, const ActionRow& row, std::string_view target, Observation& observation);
+  bool may_fire(const RuleState& state) const;
+  void arm_timer(std::size_t index, Duration earliest);
+  void timer_due(std::size_t index);
+  std::string target_of(const RuleState& state, const Observation& observation) const;
+  const ActionRow& draw_action(RuleState& state, const Observation& observation);
+
+  Scheduler& scheduler_;
+  Domain& domain_;
+  Choices& choices_;
+  Trace& trace_;
+  ActionSink& sink_;
+  std::vector<RuleState> rules_;
+  std::vector<Window> windows_;
+  std::vector<Action> due_;  // sink actions of the present observation
+  std::unordered_map<std::string, Interested, TextHash, std::equal_to<>>
+      points_;  // looked up, never iterated
+  Recorder recorder_;
+  std::uint64_t observations_ = 0;
+  std::uint64_t incarnation_ = 0;
+  unsigned depth_ = 0;
+  bool has_rules_ = false;
+  bool watching_ = false;
+};
+
+}  // namespace drover::fault

@@ -1,0 +1,50 @@
+// The Iaas port with faults: wraps another implementation (the mock cloud, a real driver), asks the engine at
+// each moment of each call, and traces every call and reply, so that the wrapped one need not. Holds no
+// faults of its own; what it remembers are earlier answers, and those only for rules that can ask for them.
+// Single-threaded; must outlive the calls under way and be outlived by `inner` and `engine`.
+#pragma once
+
+#include <map>
+#include <string>
+#include <vector>
+
+#include "manager/ports/iaas.hpp"
+#include "mockcloud/fault/engine.hpp"
+
+namespace drover::fault {
+
+class FaultyIaas final : public Iaas {
+ public:
+  FaultyIaas(Iaas& inner, Engine& engine) : inner_(inner), engine_(engine) {}
+
+  void newInstance(const CallContext& context, const InstanceSpec& spec, const std::string& token,
+                   Handler<InstanceInfo> handler) override;
+  void killInstance(const CallContext& context, const std::string& id, Handler<void> handler) override;
+  void getVMInfo(const CallContext& context, const std::string& id, Handler<InstanceInfo> handler) override;
+  void listVMs(const CallContext& context, const std::string& key, const std::string& value,
+               Handler<std::vector<InstanceInfo>> handler) override;
+  void createVolume(const CallContext& context, const std::string& name, unsigned gigabytes,
+                    const std::string& token, Handler<VolumeInfo> handler) override;
+  void attachVolume(const CallContext& context, const std::string& volume, const std::string& instance,
+                    Handler<void> handler) override;
+  void deleteVolume(const CallContext& context, const std::string& volume, Handler<void> handler) override;
+  void listVolumes(const CallContext& context, Handler<std::vector<VolumeInfo>> handler) override;
+
+ private:
+  // What was answered about one instance: the last answer, and the last that differed from it.
+  struct Answers {
+    InstanceInfo last;
+    std::optional<InstanceInfo> before;
+  };
+
+  void adjust_info(const std::string& id, Result<InstanceInfo>& result, const CallFaults& faults);
+
+  Iaas& inner_;
+  Engine& engine_;
+  std::map<std::string, Answers> answers_;                     // by instance id
+  std::map<std::string, std::vector<InstanceInfo>> listings_;  // by "key=value"
+  std::vector<VolumeInfo> volumes_;
+  std::uint64_t ignored_tokens_ = 0;
+};
+
+}  // namespace drover::fault
