@@ -1,0 +1,158 @@
+// The simulated agent of one instance: carries out the commands of manager/ports/agent.hpp on its SimServer,
+// one changing command after the other, reading ones at once. Epoch, role and the signature of the last
+// set-up are on its disk and survive reboots. Misbehaviour is data in AgentControls, set from outside.
+// Scheduler's thread only.
+//
+// What the port's header leaves open, decided here:
+// - SetUpPrimary and SetUpReplica start the server when it is down, and write server_id and semi-sync to its
+// file.
+// - read_only is 1 in the file: after every start of the server it is read-only until SetReadOnly{false}.
+//   SetUpPrimary does not change it; SetUpReplica sets it to 1.
+// - StopReplica, and SetUpPrimary on a replica, discard what the relay log holds unapplied (as RESET SLAVE
+// ALL does).
+// - User commands and dumps on a replica are not logged (sql_log_bin=0), so they make no errant transaction.
+// - Commands on a stopped server fail with wrong_state; on a hung one with database (2013) after
+// server_timeout.
+#pragma once
+
+#include <deque>
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "mockcloud/node/server.hpp"
+
+namespace drover::node {
+
+struct AgentTimes {
+  Distribution command = Distribution::uniform(5ms, 20ms);
+  Distribution server_start = Distribution::uniform(84ms, 228ms);
+  Distribution server_stop = Distribution::uniform(1s, 1900ms);
+  Distribution clone_50_mb = Distribution::uniform(930ms, 1390ms);  // scaled with the data's size
+  Duration server_timeout{2s};  // how long the agent waits for a server that does not answer
+  Duration connect_wait{1s};    // how long SetUpReplica waits for the I/O thread to connect
+};
+
+// Where a planned crash strikes: before the command's first effect; between its effects (a command with one
+// effect: after it, before the reply).
+enum class CrashPoint : unsigned char { start, middle };
+
+struct AgentControls {
+  bool hung = false;  // accepts, never answers
+  bool wrong_credentials = false;
+  bool disk_full = false;
+  std::optional<std::string> version;   // reported instead of the true one
+  std::optional<std::string> identity;  // reported instead of the instance id
+  unsigned pretend = 0;                 // so many next changing commands: says ok, does nothing
+  unsigned stale = 0;                   // so many next answers show the state of an earlier answer
+  unsigned duplicate = 0;               // so many next commands are delivered twice
+  Duration duplicate_delay{50ms};
+  struct Crash {
+    CrashPoint point = CrashPoint::start;
+    std::optional<Duration> restart;
+  };
+  std::optional<Crash> crash;  // at the next changing command
+};
+
+// What the agent needs from its world; implemented by the Fleet.
+class AgentHost {
+ public:
+  virtual ~AgentHost() = default;
+  virtual void agent_reply(std::uint64_t call, Result<AgentReply> result) = 0;
+  // The process of this agent ends now: `restart` later it comes back.
+  virtual void agent_crashes(const std::string& id, std::optional<Duration> restart) = 0;
+  virtual SimServer* server_at(const std::string& address, std::uint16_t port) = 0;
+  virtual bool connected(const SimServer& from, const SimServer& to) const = 0;
+  virtual Result<std::string> read_dump(const std::string& path) = 0;
+  virtual void agent_changed(const std::string& id) = 0;  // role or epoch
+};
+
+class SimAgent {
+ public:
+  SimAgent(Scheduler& scheduler, Choices& choices, Trace& trace, AgentHost& host, SimServer& server,
+           const AgentTimes& times, unsigned data_megabytes, std::string id);
+
+  // The process. start() after a reboot also starts the server if it was meant to run.
+  void start();
+  void crash();
+  bool running() const { return domain_ != nullptr; }
+  void set_frozen(bool frozen);
+  void set_hung(bool hung);
+  void wipe();  // the disk is gone; the process must be down
+
+  // A command has arrived. Answered through AgentHost::agent_reply with `call`, or never.
+  void receive(std::uint64_t call, const AgentCommand& command);
+
+  AgentControls& controls() { return controls_; }
+  std::uint64_t epoch() const { return disk_.epoch; }
+  Role role() const { return disk_.role; }
+  // The state as GetServerState tells it now, true or not (see AgentControls).
+  ServerState state();
+
+ private:
+  struct Disk {
+    std::uint64_t epoch = 0;
+    Role role = Role::none;
+    bool server_wanted = false;
+    std::uint64_t data_version = 0;  // grows when a clone begins: an interrupted one leaves no data
+    bool clone_interrupted = false;
+    std::string replica_of;  // signature of the SetUpReplica that was completed, or ""
+  };
+  struct Job {
+    std::uint64_t call = 0;  // 0: nobody waits for the answer (a duplicate delivery)
+    AgentCommand command;
+    bool crashes = false;  // at CrashPoint::middle
+  };
+  using Outcome = Result<void>;
+
+  void begin(Job job);
+  Task<void> work();
+  Task<void> read_only_work(Job job);
+  Task<void> pause(Duration time);
+  Task<void> crash_point(Job& job);
+  Task<Outcome> carry_out(Job& job, AgentReply& reply);
+  Task<Outcome> start_server(Job& job, std::uint32_t server_id);
+  Task<Outcome> stop_server(Job& job);
+  Task<Outcome> set_up_primary(Job& job, const SetUpPrimary& c);
+  Task<Outcome> set_up_replica(Job& job, const SetUpReplica& c);
+  Task<Outcome> clone(Job& job, const SetUpReplica& c);
+  Task<Outcome> await_connection(const SetUpReplica& c);
+  Task<Outcome> stop_replica(Job& job);
+  Task<Outcome> wait_for_gtid(const WaitForGtid& c);
+  Task<Outcome> load_dump(Job& job, const LoadDump& c);
+  Task<Outcome> need_server();
+  Outcome change_user(const std::string& name, std::optional<std::string> password, bool must_exist);
+  Outcome fence(std::uint64_t epoch);
+  Duration command_time();
+  void answer(const Job& job, Outcome outcome, AgentReply reply);
+  std::string what(const char* command) const;
+
+  Scheduler& scheduler_;
+  Choices& choices_;
+  Trace& trace_;
+  AgentHost& host_;
+  SimServer& server_;
+  const AgentTimes& times_;
+  unsigned data_megabytes_;
+  std::string id_;
+
+  std::unique_ptr<Domain> domain_;  // one incarnation of the process
+  bool frozen_ = false;
+  Signal thawed_;
+  std::deque<Job> queue_;
+  bool working_ = false;
+  AgentControls controls_;
+  Disk disk_;
+  std::optional<ServerState> earlier_;
+  TimePoint load_at_{};
+  std::uint64_t load_queries_ = 0;
+};
+
+// The text form of a dump: SQL-looking, one statement a line. Passwords only as their hash.
+std::string make_dump(const std::map<std::string, UserAccount>& users,
+                      const std::map<std::string, std::uint64_t>& counters);
+// Reads what make_dump wrote; other statements are accepted and ignored. ErrorCode::invalid names the line of
+// a statement of ours that cannot be read.
+Result<Change> read_dump_text(std::string_view text);
+
+}  // namespace drover::node

@@ -1,0 +1,99 @@
+// Clients of the service: writers that increment their own counter at the master's address and read it back,
+// and the account of what they were promised. Closed loop: a writer has one statement under way. At most 3
+// events a write. Scheduler's thread only.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "mockcloud/node/fleet.hpp"
+
+namespace drover::node {
+
+struct TrafficConfig {
+  unsigned writers = 1;
+  double rate_per_second = 10;   // of each writer, as long as answers come faster; above 0
+  std::string kind = "counter";  // the only one so far
+  Duration timeout{30s};         // a client stops waiting: the outcome is unknown
+  unsigned read_back_every = 8;  // each so many statements is a read; 0: never
+};
+
+struct TrafficStats {
+  std::uint64_t attempted = 0;
+  std::uint64_t acknowledged = 0;
+  std::uint64_t failed = 0;     // a clear refusal: nothing was written
+  std::uint64_t unknown = 0;    // broken or timed out while waiting: may have been written
+  std::uint64_t no_master = 0;  // nobody to write to
+  std::uint64_t reads = 0;
+  std::uint64_t stale_reads = 0;  // the counter was below what had been acknowledged
+  TimePoint last_acknowledged_at{};
+  Duration longest_gap{0};  // between acknowledgements
+};
+
+class Traffic final : private WriteListener {
+ public:
+  // `master` tells the address clients write to, or nothing while there is none.
+  Traffic(Scheduler& scheduler, Choices& choices, Trace& trace, Fleet& fleet,
+          std::function<std::optional<std::string>()> master, TrafficConfig config);
+  ~Traffic() override;
+
+  void start();
+  void stop();  // writers finish nothing more: statements under way become unknown
+  bool running() const { return running_; }
+  const TrafficStats& stats() const { return stats_; }
+
+  // Transactions acknowledged to a client / of unknown outcome that were executed somewhere.
+  const StampSet& acknowledged() const { return acknowledged_; }
+  const StampSet& unknown() const { return unknown_; }
+  // Acknowledged writes that the server's data does not hold.
+  std::uint64_t lost(const SimServer& server) const;
+  // Writes of these clients in the server's data that were neither acknowledged nor of unknown outcome.
+  std::uint64_t phantoms(const SimServer& server) const;
+  // Digest over every outcome so far; goes into the trace every 1,024 writes and at stop().
+  std::uint64_t digest() const { return digest_; }
+
+ private:
+  struct Writer {
+    std::string name;
+    Ledger::Item counter = 0;
+    std::uint64_t gap_key = 0;
+    std::uint64_t token = 0;  // of the statement under way; 0: none
+    bool reading = false;
+    bool timer_armed = false;
+    unsigned statements = 0;
+    std::uint64_t acknowledged = 0;
+    std::uint64_t forgiven = 0;  // losses already reported, not to be counted at each read again
+    TimePoint sent_at{};
+    TimePoint next_at{};
+    WriteOutcome last = WriteOutcome::acknowledged;  // of the last statement: changes are traced
+    bool had_master = true;
+  };
+
+  void write_done(std::uint64_t token, WriteOutcome outcome, Stamp stamp) override;
+  void plan(std::size_t writer);
+  void send(std::size_t writer);
+  void read_done(std::uint64_t token, std::optional<std::uint64_t> value);
+  void arm_timeout(std::size_t writer);
+  void finish(std::size_t writer, WriteOutcome outcome);
+  bool under_way(std::uint64_t token) const;
+
+  Scheduler& scheduler_;
+  Choices& choices_;
+  Trace& trace_;
+  Fleet& fleet_;
+  std::function<std::optional<std::string>()> master_;
+  TrafficConfig config_;
+  std::unique_ptr<Domain> domain_;
+  std::vector<Writer> writers_;
+  bool running_ = false;
+  std::uint64_t statements_ = 0;
+  std::uint64_t digest_ = 0;
+  TrafficStats stats_;
+  StampSet acknowledged_;
+  StampSet unknown_;
+};
+
+}  // namespace drover::node
