@@ -1,0 +1,82 @@
+// What the mock cloud knows of an instance and of a volume: the truth, where InstanceInfo is what callers are
+// told.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "manager/ports/iaas.hpp"
+
+namespace drover::cloud {
+
+// How the next boot of an instance ends. Set through Cloud::set_boot_outcome.
+struct BootOutcome {
+  enum class Kind : unsigned char {
+    normal,       // runs, `extra` later than drawn
+    never,        // stays pending
+    error,        // ends in ERROR with `text` as the fault
+    stopped,      // ends Stopped
+    dies,         // runs, and loses power `extra` after that
+    wrong_image,  // runs image `text` instead of the one asked for
+  };
+  Kind kind = Kind::normal;
+  Duration extra{0};
+  std::string text;
+  Duration address_delay{0};  // the address comes so much later
+};
+inline constexpr int kBootOutcomes = 6;
+const char* to_text(BootOutcome::Kind kind);
+
+// What killInstance does to an instance.
+enum class TerminateOutcome : unsigned char {
+  normal,
+  zombie,   // reported terminated in due course, but the VM goes on running
+  stuck,    // stays in shutting-down
+  ignored,  // answers success and does nothing
+};
+inline constexpr int kTerminateOutcomes = 4;
+const char* to_text(TerminateOutcome outcome);
+
+struct Instance {
+  std::uint32_t number = 0;  // 1, 2, …: the key in every table
+  std::string id;            // "i-00000001"
+  InstanceSpec spec;         // as it is now: image and tags may have been changed by controls
+  std::string zone;
+  std::string token;
+  InstanceState state = InstanceState::pending;
+  std::string address;  // the VM's own, also while callers are told ""
+  std::string fault;
+  TimePoint created_at{};
+  TimePoint state_since{};
+  bool powered = false;  // an operating system runs on it
+  bool paused = false;
+  bool counts_to_quota = true;
+  TerminateOutcome terminate_outcome = TerminateOutcome::normal;
+  std::uint64_t transition_timer = 0;  // the pending lifecycle timer; 0: none
+  std::vector<std::uint32_t> volumes;
+
+  // Reported gone, but running.
+  bool zombie() const { return is_gone(state) && powered; }
+  // Holds resources: what a leak checker counts.
+  bool live() const { return !is_gone(state) || powered; }
+
+  // Past appearances, oldest first, as far back as a lagging listing may still show; empty without lag.
+  struct Appearance {
+    TimePoint at{};
+    InstanceState state = InstanceState::pending;
+    std::string address;
+  };
+  std::vector<Appearance> past;
+  bool reported_changed = false;  // already in the list of take_changed()
+};
+
+struct Volume {
+  std::uint32_t number = 0;
+  std::string id;  // "vol-00000001"
+  std::string name;
+  unsigned gigabytes = 0;
+  std::uint32_t attached_to = 0;  // an instance's number; 0: detached
+};
+
+}  // namespace drover::cloud
