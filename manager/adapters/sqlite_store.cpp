@@ -1,0 +1,131 @@
+#include "manager/adapters/sqlite_store.hpp"
+
+#include <sqlite3.h>
+
+#include <string>
+
+namespace drover {
+namespace {
+
+constexpr Table kTables[] = {Table::service, Table::node, Table::operation, Table::history};
+constexpr int kVersion = 1;
+
+}  // namespace
+
+Error SqliteStore::error(const char* what) const {
+  const int code = sqlite3_errcode(database_);
+  std::string message = std::string("the journal could not be ") + what + ": " + sqlite3_errmsg(database_);
+  if (code == SQLITE_FULL) message += "; free some space on its disk";
+  if (code == SQLITE_BUSY || code == SQLITE_LOCKED) message += "; another manager holds it";
+  return make_error(ErrorCode::storage, std::move(message), Effect::none, Retry::soon);
+}
+
+Result<std::unique_ptr<SqliteStore>> SqliteStore::open(const std::string& path) {
+  sqlite3* database = nullptr;
+  const int code =
+      sqlite3_open_v2(path.c_str(), &database, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX, nullptr);
+  std::unique_ptr<SqliteStore> store(new SqliteStore(database));
+  if (code != SQLITE_OK) {
+    auto failed = store->error("opened");
+    failed.message += " (" + path + ")";
+    return failed;
+  }
+  if (auto prepared = store->prepare(path == ":memory:"); prepared.has_error()) return std::move(prepared).error();
+  return store;
+}
+
+Result<void> SqliteStore::prepare(bool memory) {
+  // An exclusive lock for the process's life: a second manager on the same journal must not start.
+  const char* settings = memory ? "PRAGMA synchronous=OFF;"
+                                : "PRAGMA locking_mode=EXCLUSIVE; PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL;";
+  if (sqlite3_exec(database_, settings, nullptr, nullptr, nullptr) != SQLITE_OK) return error("opened");
+  int version = 0;
+  const auto read_version = [](void* to, int, char** values, char**) {
+    *static_cast<int*>(to) = values[0] == nullptr ? 0 : std::stoi(values[0]);
+    return 0;
+  };
+  if (sqlite3_exec(database_, "PRAGMA user_version", read_version, &version, nullptr) != SQLITE_OK)
+    return error("read");
+  if (version > kVersion)
+    return make_error(ErrorCode::storage, "the journal was written by a newer drover (format " +
+                                              std::to_string(version) + "): use that version");
+  std::string schema = "BEGIN IMMEDIATE;";
+  for (const Table table : kTables)
+    schema += std::string("CREATE TABLE IF NOT EXISTS ") + to_text(table) +
+              "(id INTEGER PRIMARY KEY, document TEXT NOT NULL);";
+  schema += "PRAGMA user_version=" + std::to_string(kVersion) + ";COMMIT;";
+  if (sqlite3_exec(database_, schema.c_str(), nullptr, nullptr, nullptr) != SQLITE_OK) return error("prepared");
+  const auto statement = [&](const std::string& sql, sqlite3_stmt** to) {
+    return sqlite3_prepare_v3(database_, sql.c_str(), -1, SQLITE_PREPARE_PERSISTENT, to, nullptr) == SQLITE_OK;
+  };
+  bool prepared = statement("BEGIN IMMEDIATE", &begin_) && statement("COMMIT", &commit_) &&
+                  statement("ROLLBACK", &rollback_);
+  for (const Table table : kTables) {
+    const auto at = static_cast<std::size_t>(table);
+    prepared = prepared &&
+               statement(std::string("INSERT OR REPLACE INTO ") + to_text(table) + "(id, document) VALUES (?1, ?2)",
+                         &put_[at]) &&
+               statement(std::string("DELETE FROM ") + to_text(table) + " WHERE id = ?1", &erase_[at]);
+  }
+  if (!prepared) return error("prepared");
+  return success();
+}
+
+SqliteStore::~SqliteStore() {
+  for (auto* statement : put_) sqlite3_finalize(statement);
+  for (auto* statement : erase_) sqlite3_finalize(statement);
+  sqlite3_finalize(begin_);
+  sqlite3_finalize(commit_);
+  sqlite3_finalize(rollback_);
+  sqlite3_close(database_);
+}
+
+Result<void> SqliteStore::write(const std::vector<Change>& changes) {
+  const auto run = [](sqlite3_stmt* statement) {
+    const int code = sqlite3_step(statement);
+    sqlite3_reset(statement);
+    return code == SQLITE_DONE || code == SQLITE_ROW;
+  };
+  if (!run(begin_)) return error("written");
+  for (const auto& change : changes) {
+    auto* statement = (change.erase ? erase_ : put_)[static_cast<std::size_t>(change.table)];
+    sqlite3_bind_int64(statement, 1, change.id);
+    if (!change.erase)
+      sqlite3_bind_text(statement, 2, change.document.data(), static_cast<int>(change.document.size()), SQLITE_STATIC);
+    if (!run(statement)) {
+      auto failed = error("written");
+      run(rollback_);
+      return failed;
+    }
+  }
+  if (!run(commit_)) {
+    auto failed = error("written");
+    run(rollback_);
+    return failed;
+  }
+  return success();
+}
+
+void SqliteStore::commit(std::vector<Change> changes, Handler<void> handler) { handler(write(changes)); }
+
+Result<std::vector<StoredDocument>> SqliteStore::load() {
+  std::vector<StoredDocument> documents;
+  for (const Table table : kTables) {
+    sqlite3_stmt* statement = nullptr;
+    const std::string sql = std::string("SELECT id, document FROM ") + to_text(table) + " ORDER BY id";
+    if (sqlite3_prepare_v2(database_, sql.c_str(), -1, &statement, nullptr) != SQLITE_OK) return error("read");
+    int code = SQLITE_OK;
+    while ((code = sqlite3_step(statement)) == SQLITE_ROW) {
+      const auto* text = sqlite3_column_text(statement, 1);
+      const auto size = static_cast<std::size_t>(sqlite3_column_bytes(statement, 1));
+      StoredDocument document{table, sqlite3_column_int64(statement, 0), {}};
+      if (text != nullptr) document.document.assign(reinterpret_cast<const char*>(text), size);
+      documents.push_back(std::move(document));
+    }
+    sqlite3_finalize(statement);
+    if (code != SQLITE_DONE) return error("read");
+  }
+  return documents;
+}
+
+}  // namespace drover

@@ -1,0 +1,42 @@
+// The Store in SQLite: a file (WAL, synchronous FULL) or memory. One table per kind of document, so that a journal can
+// be looked into with sqlite3: select json_extract(document, '$.state') from node.
+// Single-threaded; a commit to a file blocks for the disk's flush (0.5–1 ms).
+#pragma once
+
+#include <memory>
+#include <string>
+
+#include "manager/ports/store.hpp"
+#include "manager/runtime/scheduler.hpp"
+
+struct sqlite3;
+struct sqlite3_stmt;
+
+namespace drover {
+
+class SqliteStore : public Store {
+ public:
+  // Opens or creates the journal at `path` (":memory:" for none on disk).
+  // Errors: ErrorCode::storage when it cannot be opened, is no database, is locked by another manager, or was
+  // written by a newer version.
+  static Result<std::unique_ptr<SqliteStore>> open(const std::string& path);
+  ~SqliteStore() override;
+
+  void commit(std::vector<Change> changes, Handler<void> handler) override;
+  Result<std::vector<StoredDocument>> load() override;
+
+ private:
+  explicit SqliteStore(sqlite3* database) : database_(database) {}
+  Result<void> prepare(bool memory);
+  Result<void> write(const std::vector<Change>& changes);
+  Error error(const char* what) const;
+
+  sqlite3* database_;
+  sqlite3_stmt* put_[4] = {};
+  sqlite3_stmt* erase_[4] = {};
+  sqlite3_stmt* begin_ = nullptr;
+  sqlite3_stmt* commit_ = nullptr;
+  sqlite3_stmt* rollback_ = nullptr;
+};
+
+}  // namespace drover

@@ -1,0 +1,93 @@
+// What every operation works with: the ports, the model, the journal, and the few ways to change state. One per
+// manager; all of it on the scheduler's thread, in the manager's domain or in an operation's.
+#pragma once
+
+#include <deque>
+#include <memory>
+#include <string>
+
+#include "manager/base/trace.hpp"
+#include "manager/model/records.hpp"
+#include "manager/ops/config.hpp"
+#include "manager/ops/journal.hpp"
+#include "manager/ports/agent.hpp"
+#include "manager/ports/iaas.hpp"
+#include "manager/ports/store.hpp"
+
+namespace drover::ops {
+
+struct Ports {
+  Scheduler& scheduler;
+  Iaas& iaas;
+  Agent& agent;
+  Store& store;
+  Trace& trace;
+};
+
+class Core {
+ public:
+  Core(const Ports& ports, Configuration configuration, Hooks hooks_)
+      : scheduler(ports.scheduler),
+        domain(ports.scheduler),
+        iaas(ports.iaas),
+        agent(ports.agent),
+        trace(ports.trace),
+        config(std::move(configuration)),
+        hooks(std::move(hooks_)),
+        journal(domain, ports.store, model, config) {}
+
+  Scheduler& scheduler;
+  Domain domain;  // destroyed after everything declared below it
+  Iaas& iaas;
+  Agent& agent;
+  Trace& trace;
+  const Configuration config;
+  const Hooks hooks;
+  model::Model model;
+  Journal journal;
+  Signal operations_changed;  // an operation ended or was accepted
+
+  TimePoint now() const { return scheduler.now(); }
+
+  // State changes: checked against the declared tables, traced, observed, and marked for the journal.
+  void change(model::ServiceEvent event);
+  void change(model::Node& node, model::NodeEvent event);
+  void change(model::Operation& operation, model::OperationEvent event);
+  // RUNNING or ADAPTING, according to whether operations are under way.
+  void settle_service_state();
+  // Forgets a node whose VM is gone.
+  void forget(model::Node& node, model::NodeEvent event);
+
+  // Announces an observation point such as "operation.retry".
+  void observe(std::string_view point, std::string_view subject) const {
+    if (hooks.observe) hooks.observe(point, subject);
+  }
+  // One line in the log (getLog) and in the audit trail (get_service_history).
+  void note(std::string_view subject, std::string text);
+  const std::deque<std::string>& log_lines() const { return log_; }
+
+  // The tag value by which the VM of a node's present attempt is found: "node-3.2".
+  static std::string node_tag(const model::Node& node) {
+    return model::node_name(node.id) + "." + std::to_string(node.attempt);
+  }
+  std::string token(const model::Node& node) const { return config.service_id + ":" + node_tag(node); }
+  Endpoint endpoint(const model::Node& node) const { return Endpoint{node.address, config.agent_port}; }
+
+  // Port calls with the configured deadlines. `subject` names the node or operation for traces and fault rules.
+  Task<Result<AgentReply>> ask(const model::NodeId node, AgentCommand command, Duration timeout);
+  Task<Result<AgentReply>> ask(const model::NodeId node, AgentCommand command);
+  // The same, again and again until success, a final error or the configured number of attempts.
+  Task<Result<AgentReply>> ask_persistently(const model::NodeId node, AgentCommand command);
+  Task<Result<std::vector<InstanceInfo>>> list_vms(std::string subject, std::string key, std::string value);
+  Task<Result<InstanceInfo>> get_vm_info(std::string subject, std::string vm);
+
+ private:
+  void illegal(std::string what);
+
+  std::deque<std::string> log_;
+};
+
+// Whether trying again can help.
+bool is_worth_retrying(const Error& error);
+
+}  // namespace drover::ops

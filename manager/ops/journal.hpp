@@ -1,0 +1,64 @@
+// The operation journal: what must survive, committed before every external effect. Changes made while a commit is
+// under way are gathered into the next one, so a thousand nodes coming up at once cost few commits.
+#pragma once
+
+#include <cstdint>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "manager/model/records.hpp"
+#include "manager/ops/config.hpp"
+#include "manager/ports/store.hpp"
+#include "manager/runtime/task.hpp"
+
+namespace drover::ops {
+
+class Journal {
+ public:
+  Journal(Domain& domain, Store& store, const model::Model& model, const Configuration& config)
+      : domain_(domain), store_(store), model_(model), config_(config) {}
+
+  // Reads everything into `model`. Called once, before anything else.
+  Result<void> load(model::Model& model);
+
+  void service_changed() { mark(), service_ = true; }
+  void node_changed(model::NodeId id) { mark(), nodes_.insert(id); }              // also when erased
+  void operation_changed(model::OperationId id) { mark(), operations_.insert(id); }
+  // Adds one line to the audit trail; written with the next commit. Returns its number.
+  std::int64_t add_history(std::string document);
+  const std::map<std::int64_t, std::string>& history() const { return history_; }
+
+  // Everything changed until now is durable on return. One try (with the configured retries); on an error the
+  // caller must not go on with an effect, and the changes stay marked for the next commit.
+  Task<Result<void>> flush();
+  // The same, but does not give up: for work that cannot go on without it.
+  Task<void> durable();
+
+  std::uint64_t commits() const { return commits_; }
+
+ private:
+  void mark() { ++changed_; }
+  std::vector<Change> take_changes();
+  Task<void> write();
+
+  Domain& domain_;
+  Store& store_;
+  const model::Model& model_;
+  const Configuration& config_;
+  std::uint64_t changed_ = 0;   // number of the newest change
+  std::uint64_t written_ = 0;   // durable through this change
+  std::uint64_t tried_ = 0;     // commits that ended, well or not, cover this change
+  std::uint64_t commits_ = 0;
+  bool writing_ = false;
+  bool service_ = false;
+  std::set<model::NodeId> nodes_;
+  std::set<model::OperationId> operations_;
+  std::map<std::int64_t, std::string> history_;
+  std::set<std::int64_t> history_changes_;
+  std::int64_t next_history_ = 1;
+  Error last_error_;
+  Signal ended_;
+};
+
+}  // namespace drover::ops

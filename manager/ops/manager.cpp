@@ -1,0 +1,532 @@
+#include "manager/ops/manager.hpp"
+
+#include "manager/ops/bring_up.hpp"
+#include "manager/ops/replication.hpp"
+#include "manager/runtime/parallel.hpp"
+
+namespace drover::ops {
+
+using model::NodeEvent;
+using model::NodeId;
+using model::NodeState;
+using model::Operation;
+using model::OperationEvent;
+using model::OperationId;
+using model::OperationKind;
+using model::OperationState;
+using model::ServiceEvent;
+using model::ServiceState;
+
+MySQLServerManager::MySQLServerManager(const Ports& ports, Configuration config, Hooks hooks)
+    : core_(ports, std::move(config), std::move(hooks)) {}
+
+MySQLServerManager::~MySQLServerManager() {
+  // A waiting operation holds references into core_: end all of them first, the operations' domains before ours.
+  for (auto& [id, running] : running_) running->domain.kill();
+  core_.domain.kill();
+}
+
+Result<void> MySQLServerManager::start() {
+  if (auto loaded = core_.journal.load(core_.model); loaded.has_error()) return loaded;
+  core_.observe("manager.started", "manager");
+  core_.trace.add(TraceKind::crash, "manager", "started", core_.model.operations().size(), "operations",
+                  core_.model.nodes().size(), "nodes in the journal");
+  resume();
+  spawn(core_.domain, poll_agents());
+  spawn(core_.domain, reconcile_loop());
+  return success();
+}
+
+void MySQLServerManager::resume() {
+  const auto state = core_.model.service.state;
+  if (state == ServiceState::S_INIT && core_.config.automatic_startup) core_.change(ServiceEvent::start);
+  if (core_.model.service.state == ServiceState::S_PROLOGUE) spawn(core_.domain, start_up());
+  for (const OperationId id : core_.model.active()) {
+    const auto& operation = *core_.model.operation(id);
+    if (operation.state == OperationState::compensating) {
+      auto& running = running_[id] = std::make_unique<Running>(core_.scheduler);
+      spawn(running->domain, compensate(id));
+    } else if (operation.state == OperationState::running) {
+      auto& running = running_[id] = std::make_unique<Running>(core_.scheduler);
+      spawn(running->domain, run(id));
+    }
+  }
+  core_.settle_service_state();
+  dispatch();
+}
+
+// --- accepting ---
+
+void MySQLServerManager::submit(model::OperationRequest request, Handler<Accepted> handler) {
+  spawn(core_.domain, accept(std::move(request), std::move(handler)));
+}
+
+Task<void> MySQLServerManager::accept(model::OperationRequest request, Handler<Accepted> handler) {
+  auto& model = core_.model;
+  auto admitted = model::admit(model, request, core_.config.limits);
+  if (admitted.has_error()) {
+    handler(std::move(admitted).error());
+    co_return;
+  }
+  model::Admission& admission = admitted.value();
+  if (admission.repeated != nullptr) {
+    Accepted again{admission.repeated->id, admission.repeated->nodes};
+    handler(std::move(again));
+    co_return;
+  }
+  const OperationId id = admission.operation.id;
+  ++model.service.next_operation;
+  admission.operation.accepted_at_ns = core_.now().time_since_epoch().count();
+  for (auto& node : admission.created) {
+    model.service.next_node = std::max(model.service.next_node, node.id + 1);
+    model.service.next_server_id = std::max(model.service.next_server_id, node.server_id + 1);
+    core_.journal.node_changed(node.id);
+    model.add(std::move(node));
+  }
+  core_.journal.service_changed();
+  core_.journal.operation_changed(id);
+  Operation& operation = model.add(std::move(admission.operation));
+  for (const NodeId claimed : admission.claimed) {
+    core_.change(*model.node(claimed), NodeEvent::remove);
+    model.node(claimed)->operation = id;
+  }
+  const std::string name = model::operation_name(id);
+  core_.trace.add(TraceKind::operation, name, model::to_text(request.kind), "accepted");
+  if (request.kind == OperationKind::shutdown) begin_shutdown(operation);
+  core_.settle_service_state();
+  const auto nodes = operation.nodes;
+  const std::string accepted_text = std::string(model::to_text(request.kind)) + " accepted";
+  core_.note(name, accepted_text);
+  const Result<void> written = co_await core_.journal.flush();
+  if (written.has_error() && request.kind != OperationKind::shutdown) {
+    // Not accepted after all: as if it had never been asked for. The next commit erases what may have been written.
+    for (const NodeId claimed : core_.model.operation(id)->request.kind == OperationKind::remove_nodes
+                                    ? nodes
+                                    : std::vector<NodeId>())
+      if (auto* node = core_.model.node(claimed); node != nullptr) core_.change(*node, NodeEvent::keep);
+    if (request.kind == OperationKind::add_nodes || request.kind == OperationKind::create_replica) {
+      for (const NodeId created : nodes) {
+        core_.journal.node_changed(created);
+        core_.model.erase_node(created);
+      }
+    }
+    core_.model.erase_operation(id);
+    core_.journal.operation_changed(id);
+    core_.settle_service_state();
+    handler(written.error());
+    co_return;
+  }
+  core_.observe("operation.accepted", name);
+  Accepted accepted{id, nodes};
+  handler(std::move(accepted));
+  dispatch();
+}
+
+void MySQLServerManager::begin_shutdown(Operation& operation) {
+  core_.change(ServiceEvent::shut_down);
+  const std::vector<OperationId> active(core_.model.active().begin(), core_.model.active().end());
+  for (const OperationId id : active) {
+    if (id == operation.id) continue;
+    retire(id);
+    auto* stopped = core_.model.operation(id);
+    stopped->error = "the service is shut down";
+    core_.change(*stopped, OperationEvent::cancel);
+  }
+  for (auto& [id, node] : core_.model.nodes()) {
+    operation.nodes.push_back(id);
+    auto* leaving = core_.model.node(id);
+    leaving->operation = operation.id;
+    if (leaving->state != NodeState::removing) core_.change(*leaving, NodeEvent::remove);
+  }
+  core_.journal.operation_changed(operation.id);
+}
+
+Result<void> MySQLServerManager::startup() {
+  const auto state = dstate();
+  if (!model::next_state(state, ServiceEvent::start))
+    return make_error(ErrorCode::wrong_state,
+                      std::string("startup is not possible while the service is ") + model::to_text(state));
+  core_.change(ServiceEvent::start);
+  spawn(core_.domain, start_up());
+  return success();
+}
+
+Task<void> MySQLServerManager::start_up() {
+  co_await core_.journal.durable();
+  // What an earlier life left in the cloud is taken back before anything new is bought; a cloud that cannot be asked
+  // now does not keep the service from starting: the reconciler asks again.
+  if (core_.model.service.next_operation > 1) {
+    auto reconciled = co_await reconcile();
+    if (reconciled.has_error()) core_.note("service", "started without a look at the cloud: " + reconciled.error().message);
+  }
+  if (dstate() != ServiceState::S_PROLOGUE) co_return;
+  core_.change(ServiceEvent::started);
+  core_.settle_service_state();
+  co_await core_.journal.durable();
+  dispatch();
+}
+
+// --- running ---
+
+void MySQLServerManager::dispatch() {
+  constexpr std::size_t kEndedKept = 1000;
+  for (const OperationId id : core_.model.prune_ended(kEndedKept)) core_.journal.operation_changed(id);
+  std::vector<OperationId> ready;
+  for (const OperationId id : core_.model.active()) {
+    const auto* operation = core_.model.operation(id);
+    if (operation->state != OperationState::queued) continue;
+    bool free = true;
+    for (const OperationId other : core_.model.active()) {
+      if (other >= id) break;
+      if (!model::may_run_beside(core_.model.operation(other)->request.kind, operation->request.kind)) free = false;
+    }
+    if (free) ready.push_back(id);
+  }
+  for (const OperationId id : ready) begin(*core_.model.operation(id));
+}
+
+void MySQLServerManager::begin(Operation& operation) {
+  const OperationId id = operation.id;
+  core_.change(operation, OperationEvent::start);
+  auto& running = running_[id] = std::make_unique<Running>(core_.scheduler);
+  spawn(running->domain, run(id));
+}
+
+void MySQLServerManager::retire(OperationId id) {
+  const auto found = running_.find(id);
+  if (found == running_.end()) return;
+  found->second->domain.kill();
+  running_.erase(found);
+}
+
+Task<void> MySQLServerManager::run(OperationId id) {
+  co_await core_.journal.durable();
+  const auto kind = core_.model.operation(id)->request.kind;
+  Result<void> outcome = success();
+  switch (kind) {
+    case OperationKind::add_nodes: outcome = co_await run_add_nodes(id); break;
+    case OperationKind::remove_nodes: outcome = co_await run_remove_nodes(id); break;
+    case OperationKind::create_replica: outcome = co_await run_create_replica(id); break;
+    case OperationKind::set_up_replica_master: outcome = co_await set_up_replica_master(core_, id); break;
+    case OperationKind::set_up_replica_slave: {
+      const NodeId target = core_.model.operation(id)->request.node;
+      outcome = co_await set_up_replica_slave(core_, id, target);
+      break;
+    }
+    case OperationKind::promote: outcome = co_await promote(core_, id); break;
+    case OperationKind::shutdown: outcome = co_await run_shutdown(id); break;
+  }
+  if (outcome.has_error() && (kind == OperationKind::add_nodes || kind == OperationKind::create_replica ||
+                              kind == OperationKind::set_up_replica_slave)) {
+    Operation* operation = core_.model.operation(id);
+    operation->error = outcome.error().message;
+    compensate_soon(id, false);
+    co_return;
+  }
+  finish(id, outcome);
+  co_await core_.journal.durable();
+}
+
+void MySQLServerManager::finish(OperationId id, const Result<void>& outcome) {
+  Operation* operation = core_.model.operation(id);
+  if (outcome.has_error()) operation->error = outcome.error().message;
+  core_.change(*operation, outcome.has_value() ? OperationEvent::succeed : OperationEvent::fail);
+  std::string text = std::string(model::to_text(operation->request.kind)) + " " + model::to_text(operation->state);
+  if (!operation->error.empty()) text += ": " + operation->error;
+  if (!operation->warning.empty()) text += " (" + operation->warning + ")";
+  core_.note(model::operation_name(id), std::move(text));
+  core_.scheduler.call_soon(core_.domain, [this] { dispatch(); });
+}
+
+void MySQLServerManager::compensate_soon(OperationId id, bool cancelling) {
+  core_.scheduler.call_soon(core_.domain, [this, id, cancelling] {
+    Operation* operation = core_.model.operation(id);
+    if (operation == nullptr || operation->state != OperationState::running) return;
+    retire(id);
+    operation->cancelling = cancelling;
+    core_.change(*operation, OperationEvent::compensate);
+    auto& running = running_[id] = std::make_unique<Running>(core_.scheduler);
+    spawn(running->domain, compensate(id));
+  });
+}
+
+Task<void> MySQLServerManager::compensate(OperationId id) {
+  co_await core_.journal.durable();
+  const auto kind = core_.model.operation(id)->request.kind;
+  if (kind == OperationKind::set_up_replica_slave) {
+    const NodeId target = core_.model.operation(id)->request.node;
+    co_await undo_replica_slave(core_, target);
+  } else {
+    const auto nodes = core_.model.operation(id)->nodes;
+    for (const NodeId node_id : nodes) {
+      auto* node = core_.model.node(node_id);
+      if (node != nullptr && node->state != NodeState::removing) core_.change(*node, NodeEvent::remove);
+    }
+    co_await core_.journal.durable();
+    auto removed = co_await remove_all(nodes);
+    if (removed.has_error()) core_.model.operation(id)->error += "; taking it back: " + removed.error().message;
+  }
+  Operation* operation = core_.model.operation(id);
+  core_.change(*operation, operation->cancelling ? OperationEvent::cancel : OperationEvent::fail);
+  std::string text = std::string(model::to_text(kind)) + " " + model::to_text(operation->state) + ": " + operation->error;
+  core_.note(model::operation_name(id), std::move(text));
+  core_.scheduler.call_soon(core_.domain, [this] { dispatch(); });
+  co_await core_.journal.durable();
+}
+
+Result<void> MySQLServerManager::cancel(OperationId id) {
+  Operation* operation = core_.model.operation(id);
+  if (operation == nullptr)
+    return make_error(ErrorCode::not_found, "there is no operation " + model::id_text(id));
+  if (model::is_ended(operation->state))
+    return make_error(ErrorCode::wrong_state, "operation " + model::id_text(id) + " has ended: " +
+                                                  model::to_text(operation->state));
+  if (operation->state == OperationState::compensating) return success();
+  const auto kind = operation->request.kind;
+  const bool queued = operation->state == OperationState::queued;
+  if (!queued && !model::is_cancellable(kind))
+    return make_error(ErrorCode::wrong_state,
+                      std::string("a running ") + model::to_text(kind) + " cannot be cancelled: it would leave the service half-way");
+  operation->error = "cancelled on request";
+  if (!queued) {
+    compensate_soon(id, true);
+    return success();
+  }
+  const auto nodes = operation->nodes;
+  core_.change(*operation, OperationEvent::cancel);
+  for (const NodeId node_id : nodes) {
+    auto* node = core_.model.node(node_id);
+    if (node == nullptr) continue;
+    if (kind == OperationKind::remove_nodes && node->state == NodeState::removing) core_.change(*node, NodeEvent::keep);
+    if (kind == OperationKind::add_nodes || kind == OperationKind::create_replica) {
+      core_.change(*node, NodeEvent::remove);
+      core_.forget(*node, NodeEvent::removed);
+    }
+  }
+  core_.scheduler.call_soon(core_.domain, [this] { dispatch(); });
+  return success();
+}
+
+// --- add, remove, shutdown ---
+
+Task<void> MySQLServerManager::bring_up_one(NodeId node_id, OperationId id) {
+  auto up = co_await createServiceNodeThread(core_, node_id);
+  if (up.has_error() && up.error().code != ErrorCode::cancelled) {
+    auto* node = core_.model.node(node_id);
+    Operation* operation = core_.model.operation(id);
+    if (node != nullptr && model::is_coming_up(node->state)) {
+      core_.change(*node, NodeEvent::give_up);
+      if (operation->error.empty()) operation->error = up.error().message;
+      core_.journal.operation_changed(id);
+      co_await core_.journal.durable();
+    }
+  }
+  settled_.notify_all();
+}
+
+Task<Result<void>> MySQLServerManager::run_add_nodes(OperationId id) {
+  const auto nodes = core_.model.operation(id)->nodes;
+  const auto policy = core_.model.operation(id)->request.partial;
+  Domain& domain = running_[id]->domain;
+  struct Creator {
+    static Task<void> run(MySQLServerManager* self, Domain* in, NodeId node_id, OperationId operation) {
+      // The creation itself is bounded by the window; what follows it waits for boots and needs no bound.
+      const auto* node = self->core_.model.node(node_id);
+      if (node != nullptr && node->state == NodeState::creating) {
+        auto created = co_await create_vm(self->core_, node_id);
+        if (created.has_error()) {
+          auto* failed = self->core_.model.node(node_id);
+          Operation* op = self->core_.model.operation(operation);
+          if (failed != nullptr && model::is_coming_up(failed->state)) self->core_.change(*failed, NodeEvent::give_up);
+          if (op->error.empty()) op->error = created.error().message;
+          self->core_.journal.operation_changed(operation);
+          self->settled_.notify_all();
+          co_return;
+        }
+      }
+      spawn(*in, self->bring_up_one(node_id, operation));
+    }
+  };
+  std::function<Task<void>(std::int64_t)> body = [this, &domain, id](std::int64_t node_id) {
+    return Creator::run(this, &domain, node_id, id);
+  };
+  spawn(domain, for_each_parallel(nodes, core_.config.parallelism, std::move(body)));
+  while (true) {
+    std::size_t up = 0, failed = 0;
+    for (const NodeId node_id : nodes) {
+      const auto* node = core_.model.node(node_id);
+      if (node == nullptr || node->state == NodeState::failed)
+        ++failed;
+      else if (!model::is_coming_up(node->state))
+        ++up;
+    }
+    const bool rollback = policy == model::PartialPolicy::rollback;
+    if (failed > 0 && (rollback || failed == nodes.size())) {
+      const Operation* operation = core_.model.operation(id);
+      co_return make_error(ErrorCode::unavailable, operation->error);
+    }
+    if (up + failed == nodes.size()) break;
+    (void)co_await settled_.wait(kForever);
+  }
+  std::vector<NodeId> failed;
+  for (const NodeId node_id : nodes) {
+    auto* node = core_.model.node(node_id);
+    if (node == nullptr || node->state != NodeState::failed) continue;
+    core_.change(*node, NodeEvent::remove);
+    failed.push_back(node_id);
+  }
+  if (failed.empty()) co_return success();
+  Operation* operation = core_.model.operation(id);
+  operation->warning = "kept " + std::to_string(nodes.size() - failed.size()) + " of " + std::to_string(nodes.size()) +
+                       " nodes: " + operation->error;
+  operation->error.clear();
+  core_.journal.operation_changed(id);
+  co_await core_.journal.durable();
+  auto removed = co_await remove_all(failed);
+  co_return removed;
+}
+
+Task<Result<void>> MySQLServerManager::run_create_replica(OperationId id) {
+  auto added = co_await run_add_nodes(id);
+  if (added.has_error()) co_return added;
+  const NodeId created = core_.model.operation(id)->nodes.front();
+  auto replicates = co_await set_up_replica_slave(core_, id, created);
+  co_return replicates;
+}
+
+Task<Result<void>> MySQLServerManager::remove_all(std::vector<NodeId> nodes) {
+  auto first = std::make_shared<Result<void>>(success());
+  std::function<Task<void>(std::int64_t)> body = [this, first](std::int64_t node_id) -> Task<void> {
+    struct Body {
+      static Task<void> run(Core& core, NodeId node, std::shared_ptr<Result<void>> error) {
+        auto removed = co_await remove_node(core, node);
+        if (removed.has_error() && error->has_value()) *error = removed;
+      }
+    };
+    return Body::run(core_, node_id, first);
+  };
+  co_await for_each_parallel(std::move(nodes), core_.config.parallelism, std::move(body));
+  co_return *first;
+}
+
+Task<Result<void>> MySQLServerManager::run_remove_nodes(OperationId id) {
+  const auto nodes = core_.model.operation(id)->nodes;
+  auto removed = co_await remove_all(nodes);
+  co_return removed;
+}
+
+Task<Result<void>> MySQLServerManager::run_shutdown(OperationId id) {
+  const auto nodes = core_.model.operation(id)->nodes;
+  auto removed = co_await remove_all(nodes);
+  if (removed.has_value()) {
+    // VMs without a record: created by calls whose answers never came.
+    auto swept = co_await reconcile();
+    for (unsigned attempt = 1; swept.has_error() && attempt < core_.config.retry.attempts; ++attempt) {
+      core_.observe("operation.retry", model::operation_name(id));
+      co_await sleep_for(core_.config.retry.pause_after(attempt, swept.error().retry_after));
+      swept = co_await reconcile();
+    }
+    removed = swept;
+  }
+  core_.model.service.primary = 0;
+  core_.model.service.maybe_writable = 0;
+  core_.change(removed.has_value() ? ServiceEvent::stopped : ServiceEvent::fail);
+  co_return removed;
+}
+
+// --- questions ---
+
+std::vector<NodeId> MySQLServerManager::listed_nodes() const {
+  std::vector<NodeId> listed;
+  for (const auto& [id, node] : core_.model.nodes())
+    if (model::is_listed(node.state)) listed.push_back(id);
+  return listed;
+}
+
+void MySQLServerManager::list_nodes(Handler<std::vector<NodeId>> handler) {
+  spawn(core_.domain, list(std::move(handler)));
+}
+
+Task<void> MySQLServerManager::list(Handler<std::vector<NodeId>> handler) {
+  if (core_.model.listed() > 0) {
+    auto seen = co_await core_.list_vms("list_nodes", kServiceTag, core_.config.service_id);
+    if (seen.has_value()) {
+      std::vector<std::string> live;
+      for (const auto& info : seen.value())
+        if (!is_gone(info.state)) live.push_back(info.id);
+      std::sort(live.begin(), live.end());
+      std::vector<NodeId> missing;
+      for (const NodeId id : listed_nodes())
+        if (!std::binary_search(live.begin(), live.end(), core_.model.node(id)->vm)) missing.push_back(id);
+      if (!missing.empty()) co_await confirm_vanished(std::move(missing));
+    }
+  }
+  auto listed = listed_nodes();
+  handler(std::move(listed));
+}
+
+// A listing may lag or be torn: a member is removed only when the cloud says so itself and its agent is silent too.
+Task<void> MySQLServerManager::confirm_vanished(std::vector<NodeId> missing) {
+  constexpr std::size_t kAtOnce = 16;
+  if (missing.size() > kAtOnce) missing.resize(kAtOnce);
+  std::function<Task<void>(std::int64_t)> body = [this](std::int64_t id) -> Task<void> {
+    struct Body {
+      static Task<void> run(Core& core, NodeId node_id) {
+        const auto* node = core.model.node(node_id);
+        if (node == nullptr || !model::is_listed(node->state)) co_return;
+        std::string vm = node->vm;
+        auto info = co_await core.get_vm_info(model::node_name(node_id), vm);
+        const bool gone =
+            info.has_value() ? is_gone(info.value().state) : info.error().code == ErrorCode::not_found;
+        if (!gone) co_return;
+        GetServerState look;
+        const AgentCommand looking = look;
+        auto state = co_await core.ask(node_id, looking);
+        auto* confirmed = core.model.node(node_id);
+        if (state.has_value() || confirmed == nullptr || !model::is_listed(confirmed->state)) co_return;
+        core.note(model::node_name(node_id), "its VM " + vm + " no longer exists");
+        core.forget(*confirmed, NodeEvent::vanished);
+        co_await core.journal.durable();
+      }
+    };
+    return Body::run(core_, id);
+  };
+  co_await for_each_parallel(std::move(missing), core_.config.parallelism, std::move(body));
+}
+
+Result<void> MySQLServerManager::register_node(const Heartbeat& heartbeat) {
+  auto* node = core_.model.node_of_vm(heartbeat.instance_id);
+  if (node == nullptr) node = core_.model.find(heartbeat.instance_id);
+  if (node == nullptr)
+    return make_error(ErrorCode::not_found, "no node of this service runs on instance \"" + heartbeat.instance_id + "\"");
+  node->last_seen = core_.now();
+  node->server_running = heartbeat.server_running;
+  return success();
+}
+
+void MySQLServerManager::ask_nodes(std::vector<NodeId> nodes, AgentCommand command, Duration timeout,
+                                   Handler<Answers> handler) {
+  spawn(core_.domain, ask_all(std::move(nodes), std::move(command), timeout, std::move(handler)));
+}
+
+Task<void> MySQLServerManager::ask_all(std::vector<NodeId> nodes, AgentCommand command, Duration timeout,
+                                       Handler<Answers> handler) {
+  auto answers = std::make_shared<std::map<NodeId, Result<AgentReply>>>();
+  std::function<Task<void>(std::int64_t)> body = [this, answers, command, timeout](std::int64_t id) -> Task<void> {
+    struct Body {
+      static Task<void> run(Core& core, NodeId node, AgentCommand asked, Duration limit,
+                            std::shared_ptr<std::map<NodeId, Result<AgentReply>>> to) {
+        auto reply = co_await core.ask(node, asked, limit);
+        to->emplace(node, std::move(reply));
+      }
+    };
+    return Body::run(core_, id, command, timeout, answers);
+  };
+  const auto order = nodes;
+  co_await for_each_parallel(std::move(nodes), core_.config.parallelism, std::move(body));
+  Answers ordered;
+  for (const NodeId id : order) ordered.emplace_back(id, std::move(answers->at(id)));
+  handler(std::move(ordered));
+}
+
+}  // namespace drover::ops

@@ -1,0 +1,121 @@
+// MySQLServerManager: the manager of one service. Accepts operations, journals them, runs them as coroutines, resumes
+// or compensates them after a restart, and keeps an eye on nodes and cloud. Knows no JSON and no HTTP (api/ does).
+//
+// Operations run each in a Domain of their own. Cancelling one destroys its coroutines wherever they wait, exactly as
+// a crash would, and then compensates from the journal: one way back, tested by every crash.
+// Single-threaded, on its scheduler. Destroying a Manager is a crash: nothing is tidied up.
+#pragma once
+
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "manager/ops/core.hpp"
+
+namespace drover::ops {
+
+// The answer to an accepted operation.
+struct Accepted {
+  model::OperationId operation = 0;
+  std::vector<model::NodeId> nodes;
+};
+
+// What an agent tells of itself every 30 s (register_node).
+struct Heartbeat {
+  std::string instance_id;
+  std::string address;
+  std::uint16_t port = 60000;
+  std::uint16_t mysqld_port = 3306;
+  bool server_running = true;
+};
+
+struct UserRow {
+  model::NodeId node = 0;
+  Result<std::vector<DatabaseUser>> users;
+};
+
+class MySQLServerManager {
+ public:
+  MySQLServerManager(const Ports& ports, Configuration config, Hooks hooks);
+  ~MySQLServerManager();
+  MySQLServerManager(const MySQLServerManager&) = delete;
+  MySQLServerManager& operator=(const MySQLServerManager&) = delete;
+
+  // Reads the journal and goes on where it says. Errors: ErrorCode::storage; the manager must not be used then.
+  Result<void> start();
+
+  // dstate: the documented state of the service.
+  model::ServiceState dstate() const { return core_.model.service.state; }
+  const model::Model& model() const { return core_.model; }
+  const Configuration& config() const { return core_.config; }
+  const Core& core() const { return core_; }
+
+  // Asks for an operation. The handler gets the answer once the operation is journaled. Errors as model::admit, or
+  // ErrorCode::storage when the journal cannot be written (nothing is accepted then).
+  void submit(model::OperationRequest request, Handler<Accepted> handler);
+  // Stops an operation and takes back what it did. Errors: not_found, wrong_state.
+  Result<void> cancel(model::OperationId id);
+  // S_STOPPED, S_INIT or S_ERROR to S_RUNNING. Errors: wrong_state.
+  Result<void> startup();
+
+  // The documented list_nodes: asks the cloud; members that it no longer has are removed from the list.
+  void list_nodes(Handler<std::vector<model::NodeId>> handler);
+  // An agent's heartbeat. Errors: not_found for an instance that is none of ours.
+  Result<void> register_node(const Heartbeat& heartbeat);
+
+  // The same command to each of these members, all at once; the results in their order.
+  using Answers = std::vector<std::pair<model::NodeId, Result<AgentReply>>>;
+  void ask_nodes(std::vector<model::NodeId> nodes, AgentCommand command, Duration timeout, Handler<Answers> handler);
+  // Members in order of their ids.
+  std::vector<model::NodeId> listed_nodes() const;
+
+ private:
+  struct Running {
+    explicit Running(Scheduler& scheduler) : domain(scheduler) {}
+    Domain domain;
+  };
+
+  void resume();
+  void dispatch();
+  void begin(model::Operation& operation);
+  // Ends what a running operation does and starts taking it back (posted: never from inside its own coroutines).
+  void compensate_soon(model::OperationId id, bool cancelling);
+  void begin_shutdown(model::Operation& operation);
+  void retire(model::OperationId id);
+  void finish(model::OperationId id, const Result<void>& outcome);
+
+  Task<void> accept(model::OperationRequest request, Handler<Accepted> handler);
+  Task<void> run(model::OperationId id);
+  Task<void> compensate(model::OperationId id);
+  Task<Result<void>> run_add_nodes(model::OperationId id);
+  Task<Result<void>> run_create_replica(model::OperationId id);
+  Task<Result<void>> run_remove_nodes(model::OperationId id);
+  Task<Result<void>> run_shutdown(model::OperationId id);
+  Task<void> bring_up_one(model::NodeId node, model::OperationId id);
+  Task<Result<void>> remove_all(std::vector<model::NodeId> nodes);
+  Task<void> start_up();
+
+  Task<void> list(Handler<std::vector<model::NodeId>> handler);
+  Task<void> confirm_vanished(std::vector<model::NodeId> missing);
+  Task<void> ask_all(std::vector<model::NodeId> nodes, AgentCommand command, Duration timeout,
+                     Handler<Answers> handler);
+
+  // monitor.cpp
+  Task<void> poll_agents();
+  Task<void> poll_agent(model::NodeId id);
+  Task<void> reconcile_loop();
+  Task<Result<void>> reconcile();
+  Task<void> repair(model::NodeId id);
+  void saw(model::Node& node, const ServerState& state);
+  void missed(model::Node& node);
+
+  Core core_;
+  Signal settled_;  // an operation's coroutines came to an end
+  std::map<model::OperationId, std::unique_ptr<Running>> running_;
+  std::size_t repairs_ = 0;
+  std::map<model::NodeId, unsigned> repair_attempts_;
+  std::map<std::string, TimePoint> orphans_;  // VMs of ours without a record, since when
+};
+
+}  // namespace drover::ops

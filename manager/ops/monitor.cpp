@@ -1,0 +1,163 @@
+// The manager's watch: agents are polled in parallel with time-outs, the cloud is searched for VMs of ours that no
+// record knows, and what is seen broken is repaired when no operation is at it.
+#include "manager/ops/bring_up.hpp"
+#include "manager/ops/manager.hpp"
+#include "manager/ops/replication.hpp"
+#include "manager/runtime/parallel.hpp"
+
+namespace drover::ops {
+
+using model::NodeEvent;
+using model::NodeId;
+using model::NodeState;
+using model::node_name;
+
+namespace {
+
+constexpr unsigned kBadPollsBeforeRepair = 3;
+constexpr unsigned kRepairsPerNode = 5;
+
+bool is_broken(const ServerState& state, const std::string& source) {
+  const auto& replication = state.replication;
+  if (!replication.configured || replication.source_address != source) return true;
+  return !replication.sql_running || replication.io == ThreadState::no;
+}
+
+}  // namespace
+
+void MySQLServerManager::saw(model::Node& node, const ServerState& state) {
+  node.last_seen = core_.now();
+  node.misses = 0;
+  node.server_running = state.running;
+  node.seconds_behind = static_cast<std::int32_t>(state.replication.seconds_behind);
+  node.load = static_cast<float>(state.load);
+  if (node.state == NodeState::lost) {
+    core_.change(node, NodeEvent::found);
+    core_.note(node_name(node.id), "its agent answers again");
+  }
+  const model::Node* primary = core_.model.primary();
+  if (node.role == Role::replica && primary != nullptr && is_broken(state, primary->address))
+    ++node.replication_bad;
+  else
+    node.replication_bad = 0;
+  if (node.replication_bad == 0) repair_attempts_.erase(node.id);
+}
+
+void MySQLServerManager::missed(model::Node& node) {
+  ++node.misses;
+  if (node.misses >= core_.config.lost_after && node.state == NodeState::running) {
+    core_.change(node, NodeEvent::miss);
+    core_.note(node_name(node.id), "its agent does not answer");
+  }
+}
+
+Task<void> MySQLServerManager::poll_agent(NodeId id) {
+  GetServerState look;
+  const AgentCommand looking = look;
+  auto reply = co_await core_.ask(id, looking);
+  auto* node = core_.model.node(id);
+  if (node == nullptr || !model::is_listed(node->state)) co_return;
+  if (reply.has_error()) {
+    missed(*node);
+    co_return;
+  }
+  const ServerState state = reply.value().state;
+  saw(*node, state);
+  // What must never wait for an operation: a server that is down, a replica that takes writes.
+  if (!state.running) {
+    StartServer start;
+    start.server_id = node->server_id;
+    const AgentCommand starting = start;
+    (void)co_await core_.ask(id, starting);
+  } else if (node->role == Role::replica && !state.read_only && core_.model.service.maybe_writable != id) {
+    core_.note(node_name(id), "a replica that takes writes: made read-only");
+    SetReadOnly fence;
+    fence.epoch = core_.model.service.epoch;
+    const AgentCommand fencing = fence;
+    (void)co_await core_.ask(id, fencing);
+  }
+}
+
+Task<void> MySQLServerManager::poll_agents() {
+  while (true) {
+    co_await sleep_for(core_.config.poll_agents_timer);
+    auto nodes = listed_nodes();
+    std::function<Task<void>(std::int64_t)> body = [this](std::int64_t id) { return poll_agent(id); };
+    co_await for_each_parallel(nodes, core_.config.parallelism, std::move(body));
+    if (core_.model.active_operations() > 0 || repairs_ > 0) continue;
+    for (const NodeId id : nodes) {
+      const auto* node = core_.model.node(id);
+      if (node == nullptr || node->state != NodeState::running) continue;
+      const bool broken_replica = node->replication_bad >= kBadPollsBeforeRepair && core_.model.primary() != nullptr &&
+                                  core_.model.primary()->state == NodeState::running;
+      if (!broken_replica || repair_attempts_[id] >= kRepairsPerNode) continue;
+      ++repair_attempts_[id];
+      ++repairs_;
+      spawn(core_.domain, repair(id));
+    }
+  }
+}
+
+Task<void> MySQLServerManager::repair(NodeId id) {
+  auto repaired = co_await repair_replica(core_, id);
+  if (auto* node = core_.model.node(id); node != nullptr) {
+    node->replication_bad = 0;
+    core_.note(node_name(id), repaired.has_value() ? "replication repaired" : "repair failed: " + repaired.error().message);
+  }
+  --repairs_;
+}
+
+Task<void> MySQLServerManager::reconcile_loop() {
+  while (true) {
+    co_await sleep_for(core_.config.reconcile_interval);
+    if (core_.model.service.next_operation <= 1) continue;  // nothing was ever bought
+    auto reconciled = co_await reconcile();
+    if (reconciled.has_error()) core_.trace.add(TraceKind::note, "reconcile", reconciled.error().message);
+  }
+}
+
+// Destroys VMs that carry our tag and that no record accounts for: answers that never came, late effects, replaced
+// VMs whose end was not confirmed. A VM of a node still in CREATING is left to that node's own look.
+Task<Result<void>> MySQLServerManager::reconcile() {
+  auto listed = co_await core_.list_vms("reconcile", kServiceTag, core_.config.service_id);
+  if (listed.has_error()) co_return std::move(listed).error();
+  std::map<std::string, TimePoint> orphans;
+  std::vector<std::string> doomed;
+  for (const auto& info : listed.value()) {
+    if (is_gone(info.state) || info.tag(kServiceTag) != core_.config.service_id) continue;
+    if (core_.model.node_of_vm(info.id) != nullptr) continue;
+    const std::string tag = info.tag(kNodeTag);
+    const auto end = tag.find('.');
+    const auto* node = tag.rfind("node-", 0) == 0 && end != std::string::npos ? core_.model.find(tag.substr(5, end - 5))
+                                                                              : nullptr;
+    if (node != nullptr && node->vm.empty() && Core::node_tag(*node) == tag) continue;
+    const auto known = orphans_.find(info.id);
+    const TimePoint since = known == orphans_.end() ? core_.now() : known->second;
+    orphans[info.id] = since;
+    doomed.push_back(info.id);
+  }
+  orphans_ = std::move(orphans);
+  Result<void> outcome = success();
+  for (const std::string& vm : doomed) {
+    // Once more, right before it: a record may have been made of it meanwhile.
+    if (core_.model.node_of_vm(vm) != nullptr) continue;
+    core_.note("reconcile", "destroying " + vm + ": no node accounts for it");
+    std::string named = vm;
+    auto killed = co_await kill_vm(core_, "reconcile", std::move(named));
+    if (killed.has_error() && outcome.has_value()) outcome = killed;
+  }
+  // Nodes whose removal ended without confirmation.
+  std::vector<NodeId> left;
+  for (const auto& [id, node] : core_.model.nodes()) {
+    if (node.state != NodeState::removing) continue;
+    const auto* operation = core_.model.operation(node.operation);
+    if (operation == nullptr || model::is_ended(operation->state)) left.push_back(id);
+  }
+  for (const NodeId id : left) {
+    auto removed = co_await remove_node(core_, id);
+    if (removed.has_error() && outcome.has_value()) outcome = removed;
+  }
+  co_return outcome;
+}
+
+}  // namespace drover::ops
