@@ -133,6 +133,9 @@ Result<void> check_rule(const Rule& rule);
 // The same for all rules together: also unique ids, and triggers that name the ids of other rules.
 Result<void> check_rules(const std::vector<Rule>& rules);
 
+// The call points that an `on` argument names; without a phase, those of every phase.
+std::vector<std::string> expand_on(std::string_view on);
+
 // The whole table and the points as Markdown: the text of docs/faults.md.
 std::string catalogue_markdown();
 

@@ -8,10 +8,9 @@
 // first part and those of '&' are never reset, so "vm.running#1; operation.retry" fires once.
 #pragma once
 
-#include <array>
 #include <functional>
-#include <map>
 #include <nlohmann/json_fwd.hpp>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <unordered_map>
@@ -20,6 +19,7 @@
 #include "manager/base/choices.hpp"
 #include "manager/base/trace.hpp"
 #include "manager/runtime/scheduler.hpp"
+#include "mockcloud/fault/call_faults.hpp"
 #include "mockcloud/fault/catalogue.hpp"
 #include "mockcloud/fault/points.hpp"
 #include "mockcloud/fault/rule.hpp"
@@ -42,24 +42,6 @@ class ActionSink {
  public:
   virtual ~ActionSink() = default;
   virtual void perform(const Action& action) = 0;
-};
-
-// What a decorator must do with one call at one of its moments; the sum of all rules that fired there.
-struct CallFaults {
-  bool any = false;
-  bool swallow = false;  // the caller dies here: no call, no answer
-  bool stuck = false;    // never answered, no effect
-  bool lose_reply = false;
-  bool duplicate = false;
-  bool ignore_token = false;
-  bool drop_tags = false;
-  bool stale = false;  // an earlier listing …
-  bool empty = false;  // … or none
-  bool backwards = false;
-  double torn_keep = 1;  // share of the listing that is answered
-  Duration delay{0};
-  std::optional<Duration> late_effect;
-  std::optional<Error> error;  // instead of the answer; before: instead of the call
 };
 
 struct RuleCount {
@@ -100,8 +82,8 @@ class Engine {
   // Every observation is offered to it as well; null to stop.
   void set_recorder(Recorder recorder);
   bool watching() const { return watching_; }
-  // Whether a rule may do this: decorators remember old answers only for those that may be asked for them.
-  bool may_do(CallAction action) const;
+  // Whether a rule may do this: decorators remember earlier answers only when one may ask for them.
+  bool may_do(CallAction action) const { return (call_actions_ >> static_cast<unsigned>(action) & 1U) != 0; }
 
   // In the order of the rules.
   std::vector<RuleCount> counts() const;
@@ -126,16 +108,16 @@ class Engine {
     std::string name;
     std::string entity;  // stable key of its random decisions
     TriggerState trigger;
-    std::string on;  // pattern of call points, "" without
+    std::string on;         // the pattern of call points it waits for, with a phase ('*' when none was given)
+    bool on_phase = false;  // `on` names a phase itself
     std::uint64_t matched = 0;
-    std::uint64_t started = 0;  // firings, counting those that wait for a call
+    std::uint64_t started = 0;  // firings, counting those that still wait for a call
     std::uint64_t fired = 0;
     std::uint64_t waiting_calls = 0;  // calls still to be hit by firings with `on`
-    const ActionRow* waiting_row = nullptr;
-    Arguments waiting_arguments;
-    std::uint64_t last_observation = 0;  // fires at most once per observation
+    std::string waiting_action;
+    std::uint64_t last_observation = 0;  // completes at most once per observation
   };
-  // All IaaS calls slow or failing until a time.
+  // All IaaS calls slow or refused until a time.
   struct Window {
     std::size_t rule = 0;
     const ActionRow* row = nullptr;
@@ -146,8 +128,9 @@ class Engine {
     std::string_view point;
     std::string_view subject;
     const CallPoint* call = nullptr;
-    CallFaults* faults = nullptr;
+    CallFaults* faults = nullptr;  // with a call: what its decorator will do
     std::uint64_t number = 0;
+    std::vector<Action> due;  // performed when every rule has seen the observation
   };
   struct Interested {
     std::string canonical;
@@ -159,25 +142,27 @@ class Engine {
     std::size_t operator()(std::string_view text) const { return hash_text(text); }
   };
 
+  void add_rule(Rule rule, std::size_t unnamed, std::uint64_t twins);
   void observe_event(std::string_view point, std::string_view subject);
   CallFaults observe_call(Port port, std::string_view call, Phase phase, std::string_view subject);
   void process(Observation& observation);
+  void perform_due(Observation& observation);
   const Interested& interested(std::string_view point);
-  void offer(std::size_t index, Observation& observation, std::string_view point);
+  void offer(std::size_t index, std::string_view point, Observation& observation);
+  // The trigger is complete or the time has come: decides whether it fires.
   void complete(std::size_t index, Observation& observation);
   void fire(std::size_t index, Observation& observation);
+  void fire_at_call(std::size_t index, const std::string& action, Observation& observation);
   void hit_waiting(std::size_t index, Observation& observation);
-  void apply_windows(Observation& observation);
-  void apply_call(RuleState& state, const ActionRow& row, const Arguments& arguments,
-                  Observation& observation);
   void open_window(std::size_t index, const ActionRow& row, const Arguments& arguments,
                    Observation& observation);
-  void mark_fired(std::size_t index, const ActionRow& row, std::string_view target, Observation& observation);
-  bool may_fire(const RuleState& state) const;
-  void arm_timer(std::size_t index, Duration earliest);
+  void apply_windows(Observation& observation);
+  void apply_window(const Window& window, Observation& observation);
+  void mark_fired(std::size_t index, std::string_view action, std::string_view target,
+                  Observation& observation);
+  void arm_timer(std::size_t index, TimePoint at);
+  void arm_next(std::size_t index);
   void timer_due(std::size_t index);
-  std::string target_of(const RuleState& state, const Observation& observation) const;
-  const ActionRow& draw_action(RuleState& state, const Observation& observation);
 
   Scheduler& scheduler_;
   Domain& domain_;
@@ -186,13 +171,13 @@ class Engine {
   ActionSink& sink_;
   std::vector<RuleState> rules_;
   std::vector<Window> windows_;
-  std::vector<Action> due_;  // sink actions of the present observation
   std::unordered_map<std::string, Interested, TextHash, std::equal_to<>>
       points_;  // looked up, never iterated
   Recorder recorder_;
   std::uint64_t observations_ = 0;
   std::uint64_t incarnation_ = 0;
   unsigned depth_ = 0;
+  std::uint32_t call_actions_ = 0;  // bits of CallAction that a rule may do
   bool has_rules_ = false;
   bool watching_ = false;
 };

@@ -31,13 +31,16 @@ class FaultyIaas final : public Iaas {
   void listVolumes(const CallContext& context, Handler<std::vector<VolumeInfo>> handler) override;
 
  private:
+  Handler<InstanceInfo> without_tags(Handler<InstanceInfo> handler);
+
   // What was answered about one instance: the last answer, and the last that differed from it.
   struct Answers {
     InstanceInfo last;
     std::optional<InstanceInfo> before;
   };
 
-  void adjust_info(const std::string& id, Result<InstanceInfo>& result, const CallFaults& faults);
+  // Turns the answer back when asked to, else remembers it.
+  void adjust_info(InstanceInfo& info, const CallFaults& faults);
 
   Iaas& inner_;
   Engine& engine_;

@@ -1,0 +1,208 @@
+#include "mockcloud/fault/faulty_iaas.hpp"
+
+#include "mockcloud/fault/faulty_call.hpp"
+
+namespace drover::fault {
+namespace {
+
+constexpr CallSite site(std::string_view call) { return {Port::iaas, call, TraceKind::iaas_reply}; }
+constexpr CallSite kNewInstance = site("newInstance");
+constexpr CallSite kKillInstance = site("killInstance");
+constexpr CallSite kGetVMInfo = site("getVMInfo");
+constexpr CallSite kListVMs = site("listVMs");
+constexpr CallSite kCreateVolume = site("createVolume");
+constexpr CallSite kAttachVolume = site("attachVolume");
+constexpr CallSite kDeleteVolume = site("deleteVolume");
+constexpr CallSite kListVolumes = site("listVolumes");
+
+// Cuts or replaces a listing, and remembers what the caller saw last.
+template <class Item>
+void adjust_listing(std::vector<Item>& items, std::vector<Item>& seen, const CallFaults& faults,
+                    bool remember) {
+  if (faults.stale) {
+    items = faults.empty ? std::vector<Item>() : seen;
+    return;
+  }
+  if (faults.torn_keep < 1)
+    items.resize(static_cast<std::size_t>(static_cast<double>(items.size()) * faults.torn_keep));
+  if (remember) seen = items;
+}
+
+bool same_answer(const InstanceInfo& a, const InstanceInfo& b) {
+  return a.state == b.state && a.address == b.address && a.tags == b.tags && a.fault == b.fault;
+}
+
+}  // namespace
+
+void FaultyIaas::newInstance(const CallContext& context, const InstanceSpec& spec, const std::string& token,
+                             Handler<InstanceInfo> handler) {
+  engine_.trace().add(TraceKind::iaas_call, context.subject, kNewInstance.call, spec.name, spec.image,
+                      spec.size, token);
+  CallFaults faults = engine_.at_call(Port::iaas, kNewInstance.call, Phase::before, context.subject);
+  ReplyPath<InstanceInfo, NoAdjustment> reply(engine_, kNewInstance, context.subject, std::move(handler), {});
+  if (!faults.any) {
+    inner_.newInstance(context, spec, token, std::move(reply));
+    return;
+  }
+  std::string sent = token;
+  if (faults.ignore_token) sent += "/ignored-" + std::to_string(++ignored_tokens_);
+  const bool drop_tags = faults.drop_tags;
+  call_with_faults(engine_, context, std::move(faults), std::move(reply),
+                   [this, spec, sent, drop_tags](const CallContext& copy, Handler<InstanceInfo> done) {
+                     if (drop_tags)
+                       inner_.newInstance(copy, spec, sent, without_tags(std::move(done)));
+                     else
+                       inner_.newInstance(copy, spec, sent, std::move(done));
+                   });
+}
+
+// The cloud is given the tags, so that it still knows a repeated request by its token; they are taken off the
+// instance before anybody hears of it.
+Handler<InstanceInfo> FaultyIaas::without_tags(Handler<InstanceInfo> handler) {
+  return [this, done = std::move(handler)](Result<InstanceInfo> result) mutable {
+    if (result.has_value()) {
+      engine_.perform("vm.forget_tags", result.value().id);
+      result.value().tags.clear();
+    }
+    done(std::move(result));
+  };
+}
+
+void FaultyIaas::killInstance(const CallContext& context, const std::string& id, Handler<void> handler) {
+  engine_.trace().add(TraceKind::iaas_call, context.subject, kKillInstance.call, id);
+  CallFaults faults = engine_.at_call(Port::iaas, kKillInstance.call, Phase::before, context.subject);
+  ReplyPath<void, NoAdjustment> reply(engine_, kKillInstance, context.subject, std::move(handler), {});
+  if (!faults.any) {
+    inner_.killInstance(context, id, std::move(reply));
+    return;
+  }
+  call_with_faults(engine_, context, std::move(faults), std::move(reply),
+                   [this, id](const CallContext& copy, Handler<void> done) {
+                     inner_.killInstance(copy, id, std::move(done));
+                   });
+}
+
+void FaultyIaas::getVMInfo(const CallContext& context, const std::string& id, Handler<InstanceInfo> handler) {
+  engine_.trace().add(TraceKind::iaas_call, context.subject, kGetVMInfo.call, id);
+  CallFaults faults = engine_.at_call(Port::iaas, kGetVMInfo.call, Phase::before, context.subject);
+  auto adjust = [this](Result<InstanceInfo>& result, const CallFaults& at_reply) {
+    if (engine_.may_do(CallAction::backwards)) adjust_info(result.value(), at_reply);
+  };
+  ReplyPath<InstanceInfo, decltype(adjust)> reply(engine_, kGetVMInfo, context.subject, std::move(handler),
+                                                  adjust);
+  if (!faults.any) {
+    inner_.getVMInfo(context, id, std::move(reply));
+    return;
+  }
+  call_with_faults(engine_, context, std::move(faults), std::move(reply),
+                   [this, id](const CallContext& copy, Handler<InstanceInfo> done) {
+                     inner_.getVMInfo(copy, id, std::move(done));
+                   });
+}
+
+void FaultyIaas::adjust_info(InstanceInfo& info, const CallFaults& faults) {
+  const auto known = answers_.find(info.id);
+  if (faults.backwards) {
+    if (known != answers_.end() && known->second.before) {
+      info = *known->second.before;
+    } else if (known != answers_.end() && !same_answer(known->second.last, info)) {
+      info = known->second.last;
+    } else {
+      info.state = InstanceState::pending;
+      info.address.clear();
+    }
+    return;
+  }
+  if (known == answers_.end()) {
+    answers_[info.id].last = info;
+  } else if (!same_answer(known->second.last, info)) {
+    known->second.before = std::move(known->second.last);
+    known->second.last = info;
+  }
+}
+
+void FaultyIaas::listVMs(const CallContext& context, const std::string& key, const std::string& value,
+                         Handler<std::vector<InstanceInfo>> handler) {
+  engine_.trace().add(TraceKind::iaas_call, context.subject, kListVMs.call, key, value);
+  CallFaults faults = engine_.at_call(Port::iaas, kListVMs.call, Phase::before, context.subject);
+  const bool remember = engine_.may_do(CallAction::stale_list);
+  auto adjust = [this, remember, filter = remember ? key + "=" + value : std::string()](
+                    Result<std::vector<InstanceInfo>>& result, const CallFaults& at_reply) {
+    if (remember || at_reply.any) adjust_listing(result.value(), listings_[filter], at_reply, remember);
+  };
+  ReplyPath<std::vector<InstanceInfo>, decltype(adjust)> reply(engine_, kListVMs, context.subject,
+                                                               std::move(handler), adjust);
+  if (!faults.any) {
+    inner_.listVMs(context, key, value, std::move(reply));
+    return;
+  }
+  call_with_faults(engine_, context, std::move(faults), std::move(reply),
+                   [this, key, value](const CallContext& copy, Handler<std::vector<InstanceInfo>> done) {
+                     inner_.listVMs(copy, key, value, std::move(done));
+                   });
+}
+
+void FaultyIaas::createVolume(const CallContext& context, const std::string& name, unsigned gigabytes,
+                              const std::string& token, Handler<VolumeInfo> handler) {
+  engine_.trace().add(TraceKind::iaas_call, context.subject, kCreateVolume.call, name, gigabytes, token);
+  CallFaults faults = engine_.at_call(Port::iaas, kCreateVolume.call, Phase::before, context.subject);
+  ReplyPath<VolumeInfo, NoAdjustment> reply(engine_, kCreateVolume, context.subject, std::move(handler), {});
+  if (!faults.any) {
+    inner_.createVolume(context, name, gigabytes, token, std::move(reply));
+    return;
+  }
+  call_with_faults(engine_, context, std::move(faults), std::move(reply),
+                   [this, name, gigabytes, token](const CallContext& copy, Handler<VolumeInfo> done) {
+                     inner_.createVolume(copy, name, gigabytes, token, std::move(done));
+                   });
+}
+
+void FaultyIaas::attachVolume(const CallContext& context, const std::string& volume,
+                              const std::string& instance, Handler<void> handler) {
+  engine_.trace().add(TraceKind::iaas_call, context.subject, kAttachVolume.call, volume, instance);
+  CallFaults faults = engine_.at_call(Port::iaas, kAttachVolume.call, Phase::before, context.subject);
+  ReplyPath<void, NoAdjustment> reply(engine_, kAttachVolume, context.subject, std::move(handler), {});
+  if (!faults.any) {
+    inner_.attachVolume(context, volume, instance, std::move(reply));
+    return;
+  }
+  call_with_faults(engine_, context, std::move(faults), std::move(reply),
+                   [this, volume, instance](const CallContext& copy, Handler<void> done) {
+                     inner_.attachVolume(copy, volume, instance, std::move(done));
+                   });
+}
+
+void FaultyIaas::deleteVolume(const CallContext& context, const std::string& volume, Handler<void> handler) {
+  engine_.trace().add(TraceKind::iaas_call, context.subject, kDeleteVolume.call, volume);
+  CallFaults faults = engine_.at_call(Port::iaas, kDeleteVolume.call, Phase::before, context.subject);
+  ReplyPath<void, NoAdjustment> reply(engine_, kDeleteVolume, context.subject, std::move(handler), {});
+  if (!faults.any) {
+    inner_.deleteVolume(context, volume, std::move(reply));
+    return;
+  }
+  call_with_faults(engine_, context, std::move(faults), std::move(reply),
+                   [this, volume](const CallContext& copy, Handler<void> done) {
+                     inner_.deleteVolume(copy, volume, std::move(done));
+                   });
+}
+
+void FaultyIaas::listVolumes(const CallContext& context, Handler<std::vector<VolumeInfo>> handler) {
+  engine_.trace().add(TraceKind::iaas_call, context.subject, kListVolumes.call);
+  CallFaults faults = engine_.at_call(Port::iaas, kListVolumes.call, Phase::before, context.subject);
+  auto adjust = [this](Result<std::vector<VolumeInfo>>& result, const CallFaults& at_reply) {
+    const bool remember = engine_.may_do(CallAction::stale_list);
+    if (remember || at_reply.any) adjust_listing(result.value(), volumes_, at_reply, remember);
+  };
+  ReplyPath<std::vector<VolumeInfo>, decltype(adjust)> reply(engine_, kListVolumes, context.subject,
+                                                             std::move(handler), adjust);
+  if (!faults.any) {
+    inner_.listVolumes(context, std::move(reply));
+    return;
+  }
+  call_with_faults(engine_, context, std::move(faults), std::move(reply),
+                   [this](const CallContext& copy, Handler<std::vector<VolumeInfo>> done) {
+                     inner_.listVolumes(copy, std::move(done));
+                   });
+}
+
+}  // namespace drover::fault
