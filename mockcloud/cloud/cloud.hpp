@@ -122,6 +122,7 @@ class Cloud : public Iaas {
   std::uint64_t total_terminated() const { return count(InstanceState::terminated); }
   std::size_t quota_used() const { return quota_used_; }
   std::size_t volumes() const { return volumes_.size(); }
+  const std::map<std::uint32_t, Volume>& all_volumes() const { return volumes_; }  // by number
   // By id, or null. The pointer stays valid as long as the cloud.
   const Instance* instance(std::string_view id) const;
   // The latest instance created with this name, or null.
@@ -145,10 +146,13 @@ class Cloud : public Iaas {
     std::uint32_t number = 0;  // of the instance or volume
   };
 
+  // One transaction; they nest.
+  class Change;
+
   Cloud(Scheduler& scheduler, Domain& domain, Choices& choices, Trace& trace, CloudConfig config,
         std::unique_ptr<Tables> tables);
 
-  // Calls.
+  // Calls (cloud_calls.cpp, cloud_volumes.cpp).
   template <class T, class Function>
   void call(std::string_view subject, std::string_view site, Handler<T> handler, Function effect);
   Result<void> admit();
@@ -156,46 +160,52 @@ class Cloud : public Iaas {
   Result<void> check_spec(const InstanceSpec& spec) const;
   Result<void> check_room(const InstanceSpec& spec) const;
   Result<void> kill(const std::string& id);
-  std::vector<InstanceInfo> list(std::string_view subject, const std::string& key, const std::string& value);
+  Result<InstanceInfo> look_up(const std::string& id) const;
+  std::vector<InstanceInfo> list(Duration lag, const std::string& key, const std::string& value);
   Result<VolumeInfo> create_volume(const std::string& name, unsigned gigabytes, const std::string& token);
   Result<void> attach_volume(const std::string& volume, const std::string& instance);
   Result<void> delete_volume(const std::string& volume);
   VolumeInfo info(const Volume& volume) const;
+  // The number that the token has already made, 0 for a new token; already_exists for other parameters.
+  Result<std::uint32_t> check_token(const std::string& key, std::uint64_t digest, const char* call) const;
+  void keep_token(const std::string& key, std::uint64_t digest, std::uint32_t number);
 
-  // Lifecycle.
-  bool apply(Instance& vm, Event event, std::string argument = {});
+  // Lifecycle (cloud_lifecycle.cpp).
+  bool apply(Instance& vm, Event event, const std::string& argument = {});
   void enter(Instance& vm, Event event, const std::string& argument);
-  void enter_shutting_down(Instance& vm);
   void enter_terminated(Instance& vm);
+  void announce(const Instance& vm, InstanceState from, std::string_view event);
   void boot(Instance& vm, const BootOutcome& outcome);
   void arm_boot(Instance& vm, const BootOutcome& outcome, TimePoint due);
-  void power_off(Instance& vm);
-  void assign_address(Instance& vm, std::string address);
-  void release_quota(Instance& vm);
-  void detach_all(Instance& vm);
+  void set_address(Instance& vm, const std::string& address);
+  void release_address(const std::string& address);
+  void let_go(Instance& vm);
+  std::string next_address();
   BootOutcome take_boot_outcome(const std::string& name);
-  std::string fresh_address();
   const std::string* zone_for(const std::string& name) const;
 
-  // Runs `change` and keeps counts, tables, history and the list of changes true to it.
+  // Runs `change` on the instance and keeps counts, tables, appearances and the list of changes true to it.
   template <class Function>
   void update(Instance& vm, Function change);
   void count_in(const Instance& vm);
   void remember_appearance(Instance& vm);
+  void mark_changed(Instance& vm);
 
-  // Timers.
+  // Timers (cloud_lifecycle.cpp).
   void arm(Instance& vm, TimerKind kind, TimePoint due, std::string argument = {});
+  void disarm(Instance& vm);
   void schedule(TimerRow timer);
   void fire(const TimerRow& timer);
-  void disarm(Instance& vm);
 
   Instance* find(std::string_view id);
   Result<Instance*> require(std::string_view id);
   Result<Volume*> require_volume(std::string_view id);
-  Result<void> require_transition(const std::string& id, Event event, std::string argument = {});
+  Result<void> request(const std::string& id, Event event, const std::string& argument = {});
+  void set_attachment(Volume& volume, std::uint32_t instance);
   Result<void> load();
-  Duration draw(const Distribution& distribution, const Instance& vm, std::string_view site);
+  void take_over(StoredCloud stored);
   bool lagging() const;
+  bool is_listed(InstanceState state, TimePoint since, TimePoint view) const;
   Counters counters() const;
 
   Scheduler& scheduler_;

@@ -18,12 +18,10 @@ Result<void> check_config(const CloudConfig& config) {
   if (!std::isfinite(rate) || rate < 0 || rate > 1e6)
     return make_error(ErrorCode::invalid,
                       "cloud: throttle rate must be between 0 (off) and 1000000 calls a second");
-  if (rate > 0 && rate < 1e-6)
-    return make_error(ErrorCode::invalid,
-                      "cloud: throttle rate is below one call in 11 days; 0 turns it off");
-  if (config.throttle.burst == 0)
-    return make_error(ErrorCode::invalid,
-                      "cloud: throttle burst must be at least 1, or no call is ever allowed");
+  if (rate > 0 && rate < 1e-3)
+    return make_error(ErrorCode::invalid, "cloud: throttle rate is below one call in 1000 s; 0 turns it off");
+  if (config.throttle.burst == 0 || config.throttle.burst > 1'000'000)
+    return make_error(ErrorCode::invalid, "cloud: throttle burst must be between 1 and 1000000 calls");
   if (config.terminated_listed < Duration{0} || config.quota_keeps_terminated < Duration{0} ||
       config.throttle.retry_after < Duration{0})
     return make_error(ErrorCode::invalid, "cloud: a duration is negative");

@@ -60,6 +60,19 @@ void Database::load_image(const std::string& image) {
     fail("sqlite3_deserialize");
 }
 
+Result<void> Database::copy_to(const std::string& path) {
+  sqlite3_stmt* statement = nullptr;
+  int code = sqlite3_prepare_v2(handle_, "VACUUM INTO ?1", -1, &statement, nullptr);
+  if (code == SQLITE_OK)
+    code = sqlite3_bind_text64(statement, 1, path.data(), path.size(), SQLITE_STATIC, SQLITE_UTF8);
+  if (code == SQLITE_OK) code = sqlite3_step(statement);
+  const std::string reason = sqlite3_errmsg(handle_);
+  sqlite3_finalize(statement);
+  if (code == SQLITE_DONE) return success();
+  return make_error(ErrorCode::storage, "cannot copy the cloud's database to " + path + ": " + reason +
+                                            "; name a file that does not exist yet, in a folder that does");
+}
+
 void Database::fail(const char* what) const {
   const std::string message =
       std::string("the cloud's database: ") + sqlite3_errmsg(handle_) + ", in: " + what;

@@ -35,6 +35,8 @@ class Database {
   // The whole database as bytes, and a database in memory made from them.
   std::string image();
   void load_image(const std::string& image);
+  // Writes everything to a new file. ErrorCode::storage, also when `path` exists.
+  Result<void> copy_to(const std::string& path);
   [[noreturn]] void fail(const char* what) const;
 
   sqlite3* handle() const { return handle_; }

@@ -54,6 +54,7 @@ struct Instance {
   bool counts_to_quota = true;
   TerminateOutcome terminate_outcome = TerminateOutcome::normal;
   std::uint64_t transition_timer = 0;  // the pending lifecycle timer; 0: none
+  TimePoint transition_due{};
   std::vector<std::uint32_t> volumes;
 
   // Reported gone, but running.

@@ -29,6 +29,8 @@ enum class TimerKind : unsigned char {
 };
 inline constexpr int kTimerKinds = 9;
 const char* to_text(TimerKind kind);
+// Whether it ends a state; an instance has at most one such timer, and any transition disarms it.
+bool is_transition(TimerKind kind);
 
 struct TimerRow {
   std::uint64_t id = 0;
@@ -81,6 +83,8 @@ class Tables {
   void begin_change() { ++depth_; }
   bool end_change() { return --depth_ == 0 && dirty_ && file_; }
   void commit(const Counters& counters);
+  // Makes the present change commit although only the counters have changed.
+  void touch() { write(); }
   bool file() const { return file_; }
 
   void insert_instance(const Instance& vm);
