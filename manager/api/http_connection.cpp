@@ -1,0 +1,629 @@
+#include "manager/api/http_connection.hpp"
+
+#include <algorithm>
+#include <boost/asio/as_tuple.hpp>
+#include <boost/asio/buffer.hpp>
+#include <boost/asio/post.hpp>
+#include <boost/asio/use_awaitable.hpp>
+#include <boost/beast/http/error.hpp>
+#include <cstring>
+
+#include "manager/api/http_reply.hpp"
+
+namespace drover::api {
+namespace {
+
+namespace http = boost::beast::http;
+using SystemError = boost::system::error_code;
+
+constexpr asio::use_awaitable_t<IoExecutor> kAwait;
+constexpr asio::as_tuple_t<asio::use_awaitable_t<IoExecutor>> kAwaitTuple{kAwait};
+
+constexpr std::size_t kSkippedBodyMax =
+    64 * 1024;  // a body nobody wants is read up to here, to keep the connection
+constexpr std::size_t kChunkedRestMin =
+    5;  // "0\r\n\r\n": Beast's parser must not be given less of a chunked rest
+constexpr std::size_t kLargeAnswer = 256 * 1024;
+
+class Discard : public BodySink {
+ public:
+  bool take(std::string_view) override { return true; }
+};
+
+// The body of a JSON call, in memory, within the limits of its own size and of all bodies together.
+class JsonBody : public BodySink {
+ public:
+  JsonBody(const ServerLimits& limits, ServerStatistics& statistics)
+      : limits_(limits), statistics_(statistics) {}
+  ~JsonBody() override { statistics_.body_bytes -= text.size(); }
+  JsonBody(const JsonBody&) = delete;
+  JsonBody& operator=(const JsonBody&) = delete;
+
+  bool take(std::string_view piece) override {
+    if (text.size() + piece.size() > limits_.json_bytes_max) return false;
+    busy = statistics_.body_bytes + piece.size() > limits_.body_memory_max;
+    if (busy) return false;
+    text.append(piece);
+    statistics_.body_bytes += piece.size();
+    return true;
+  }
+
+  std::string text;
+  bool busy = false;
+
+ private:
+  const ServerLimits& limits_;
+  ServerStatistics& statistics_;
+};
+
+class UploadBody : public BodySink {
+ public:
+  UploadBody(Upload& upload, std::uint64_t bytes_max) : upload_(upload), left_(bytes_max) {}
+  bool take(std::string_view piece) override {
+    if (piece.size() > left_) return false;
+    left_ -= piece.size();
+    upload_.take(piece);
+    return true;
+  }
+
+ private:
+  Upload& upload_;
+  std::uint64_t left_;
+};
+
+// The Respond of one call. Dropped unanswered, it answers that nobody will.
+class Answer {
+ public:
+  explicit Answer(std::shared_ptr<PendingCall> pending) : pending_(std::move(pending)) {}
+  Answer(Answer&&) noexcept = default;
+  Answer(const Answer&) = delete;
+  Answer& operator=(const Answer&) = delete;
+  Answer& operator=(Answer&&) = delete;
+  ~Answer() {
+    if (pending_)
+      give(make_failure(
+          Code::E_UNKNOWN,
+          "The call was dropped before it was answered; it may have taken effect. Look at the state "
+          "of the service before you repeat it."));
+  }
+  void operator()(Response response) {
+    if (pending_) give(std::move(response));
+  }
+
+ private:
+  void give(Response response) {
+    const std::shared_ptr<PendingCall> pending = std::exchange(pending_, nullptr);
+    pending->response = std::move(response);
+    pending->upload.reset();
+    if (auto resume = std::exchange(pending->resume, nullptr)) resume();
+  }
+  std::shared_ptr<PendingCall> pending_;
+};
+
+}  // namespace
+
+void InputBuffer::consume(std::size_t size) {
+  begin_ += size;
+  if (begin_ == end_) clear();
+}
+
+char* InputBuffer::prepare(std::size_t size) {
+  if (capacity_ - end_ >= size) return data_.get() + end_;
+  const std::size_t used = end_ - begin_;
+  if (capacity_ < used + size) {
+    const std::size_t capacity = std::max(used + size, std::min(capacity_ * 2, used + kLarge));
+    std::unique_ptr<char[]> grown(new char[capacity]);
+    if (used > 0) std::memcpy(grown.get(), data_.get() + begin_, used);
+    data_ = std::move(grown);
+    capacity_ = capacity;
+  } else if (used > 0) {
+    std::memmove(data_.get(), data_.get() + begin_, used);
+  }
+  begin_ = 0;
+  end_ = used;
+  return data_.get() + end_;
+}
+
+void InputBuffer::shrink() {
+  if (begin_ != end_ || capacity_ <= kSmall) return;
+  data_.reset();
+  capacity_ = begin_ = end_ = 0;
+}
+
+HttpConnection::HttpConnection(std::shared_ptr<HttpCore> core, Socket socket, bool refused)
+    : core_(std::move(core)), socket_(std::move(socket)), refused_(refused) {
+  SystemError ignored;
+  socket_.non_blocking(true, ignored);
+  socket_.set_option(asio::ip::tcp::no_delay(true), ignored);
+  if (core_->hooks().access_log) {
+    const auto endpoint = socket_.remote_endpoint(ignored);
+    if (!ignored) peer_ = endpoint.address().to_string() + ":" + std::to_string(endpoint.port());
+  }
+  core_->link(this);
+}
+
+HttpConnection::~HttpConnection() { core_->unlink(this); }
+
+IoTask<> HttpConnection::run(std::shared_ptr<HttpConnection> self) {
+  if (self->refused_)
+    co_await self->refuse();
+  else
+    co_await self->serve();
+  SystemError ignored;
+  self->socket_.close(ignored);
+}
+
+void HttpConnection::expire() {
+  deadline_ = SteadyTime::max();
+  timed_out_ = true;
+  SystemError ignored;
+  socket_.cancel(ignored);
+}
+
+void HttpConnection::close_when_idle() {
+  if (!idle_) return;
+  closing_ = true;
+  SystemError ignored;
+  socket_.cancel(ignored);
+}
+
+void HttpConnection::abort() {
+  aborted_ = closing_ = true;
+  SystemError ignored;
+  socket_.close(ignored);
+  if (!pending_) return;
+  if (auto resume = std::exchange(pending_->resume, nullptr)) resume();
+}
+
+IoTask<> HttpConnection::serve() {
+  while (!closing_) {
+    if (!co_await read_header()) break;
+    if (answer_from_header(parser_->head())) {
+      co_await skip_body();
+    } else if (query_call_) {
+      Call call = std::move(*query_call_);
+      query_call_.reset();
+      std::unique_ptr<Upload> none;
+      co_await perform(std::move(call), std::move(none));
+      co_await skip_body();
+    } else if (content_type_.media == Media::json) {
+      co_await read_json_call();
+    } else {
+      co_await read_upload();
+    }
+    if (out_.size() >= core_->limits().pipeline_bytes_max && !flush_at_once()) co_await flush();
+  }
+  const bool written = flush_at_once() || co_await flush();
+  if (written && lingering_ && !ended_) co_await linger();
+}
+
+IoTask<> HttpConnection::refuse() {
+  idle_ = false;
+  closing_ = lingering_ = true;
+  answer_html(503, "Too many connections", "Retry-After: 1\r\n");
+  if (co_await flush()) co_await linger();
+}
+
+// The client may still be sending: closing now would destroy the answer on its way. What comes is thrown
+// away.
+IoTask<> HttpConnection::linger() {
+  SystemError error;
+  socket_.shutdown(asio::ip::tcp::socket::shutdown_send, error);
+  const SteadyTime until = std::chrono::steady_clock::now() + core_->limits().linger_timeout;
+  Got got = Got::data;
+  while (!error && !aborted_ && got == Got::data) {
+    in_.clear();
+    deadline_ = until;
+    got = co_await fill(InputBuffer::kLarge);
+  }
+}
+
+IoTask<HttpConnection::Got> HttpConnection::fill(std::size_t wanted) {
+  if (!out_.empty() && !flush_at_once()) {
+    const SteadyTime kept = deadline_;
+    if (!co_await flush()) co_return Got::broken;
+    deadline_ = kept;
+  }
+  char* const place = in_.prepare(std::clamp(wanted, InputBuffer::kSmall, InputBuffer::kLarge));
+  const asio::mutable_buffer space(place, in_.room());
+  timed_out_ = false;
+  const auto [error, size] = co_await socket_.async_read_some(space, kAwaitTuple);
+  deadline_ = SteadyTime::max();
+  if (!error) {
+    in_.commit(size);
+    co_return Got::data;
+  }
+  if (error == asio::error::eof) {
+    ended_ = true;
+    co_return Got::end;
+  }
+  if (timed_out_ && !aborted_) {
+    ++core_->statistics().timeouts;
+    co_return Got::timeout;
+  }
+  co_return Got::broken;
+}
+
+// True when nothing is left to write.
+bool HttpConnection::flush_at_once() {
+  if (out_.empty()) return true;
+  SystemError error;
+  const std::size_t written = socket_.write_some(asio::buffer(out_), error);
+  if (error || written < out_.size()) {
+    out_.erase(0, written);
+    return false;
+  }
+  out_.clear();
+  if (out_.capacity() > kLargeAnswer) out_.shrink_to_fit();
+  return true;
+}
+
+IoTask<bool> HttpConnection::flush() {
+  std::size_t written = 0;
+  while (written < out_.size()) {
+    set_deadline(core_->limits().body_timeout);
+    const asio::const_buffer rest(out_.data() + written, out_.size() - written);
+    const auto [error, size] = co_await socket_.async_write_some(rest, kAwaitTuple);
+    deadline_ = SteadyTime::max();
+    if (error) {
+      closing_ = true;
+      lingering_ = false;
+      out_.clear();
+      co_return false;
+    }
+    written += size;
+  }
+  out_.clear();
+  if (out_.capacity() > kLargeAnswer) out_.shrink_to_fit();
+  co_return true;
+}
+
+IoTask<bool> HttpConnection::read_header() {
+  const ServerLimits& limits = core_->limits();
+  scan_.reset();
+  parser_.reset();
+  head_only_ = http10_ = false;
+  log_verb_ = "-";
+  log_path_ = "other";
+  received_ = 0;
+  SteadyTime until = std::chrono::steady_clock::now() + limits.header_timeout;
+  while (true) {
+    while (!scan_.request_line_complete() && !in_.view().empty() &&
+           (in_.view().front() == '\r' || in_.view().front() == '\n')) {
+      in_.consume(1);
+      scan_.reset();
+    }
+    const std::string_view seen = in_.view();
+    const std::size_t end = scan_.end(seen.substr(0, limits.header_bytes_max));
+    if (end > 0) {
+      const bool parsed = parse_header(seen.substr(0, end));
+      in_.consume(end);
+      co_return parsed;
+    }
+    if (seen.size() >= limits.header_bytes_max) {
+      closing_ = lingering_ = true;
+      answer_html(scan_.request_line_complete() ? 431 : 414);
+      co_return false;
+    }
+    idle_ = seen.empty();
+    if (idle_ && (core_->stopping() || ended_)) co_return false;
+    if (idle_) in_.shrink();
+    deadline_ = idle_ ? std::chrono::steady_clock::now() + limits.idle_timeout : until;
+    const Got got = ended_ ? Got::end : co_await fill(InputBuffer::kSmall);
+    if (got != Got::data) {
+      const bool was_idle = std::exchange(idle_, false);
+      closing_ = true;
+      if (was_idle || got == Got::broken) co_return false;
+      if (got == Got::end && scan_.request_line_complete() && in_.view().ends_with('\n')) {
+        // The client closed its side instead of sending the blank line: what it sent is whole.
+        block_ = std::string(in_.view()) + "\r\n";
+        const bool parsed = parse_header(block_);
+        in_.clear();
+        co_return parsed;
+      }
+      lingering_ = true;
+      answer_html(got == Got::timeout ? 408 : 400,
+                  got == Got::timeout ? "" : "The request ends within its headers");
+      co_return false;
+    }
+    if (idle_) until = std::chrono::steady_clock::now() + limits.header_timeout;
+    idle_ = false;
+  }
+}
+
+bool HttpConnection::parse_header(std::string_view block) {
+  idle_ = false;
+  received_ = block.size();
+  ++core_->statistics().requests;
+  if (core_->hooks().access_log) request_begun_ = std::chrono::steady_clock::now();
+  if (scan_.bare_lf()) {
+    block_ = normalized(block);
+    block = block_;
+  }
+  parser_.emplace();
+  parser_->header_limit(static_cast<std::uint32_t>(core_->limits().header_bytes_max * 2 + 16));
+  parser_->body_limit(boost::none);
+  SystemError error;
+  const std::size_t used = parser_->put(asio::buffer(block.data(), block.size()), error);
+  if (!error && used == block.size() && parser_->is_header_done()) {
+    http10_ = parser_->head().http10;
+    if (!parser_->keep_alive() || core_->stopping() || ended_) closing_ = lingering_ = true;
+    return true;
+  }
+  closing_ = lingering_ = true;
+  parser_.reset();
+  answer_bad_header(block, error == http::error::bad_version);
+  return false;
+}
+
+void HttpConnection::answer_bad_header(std::string_view block, bool bad_version) {
+  const std::string_view line = block.substr(0, block.find('\r'));
+  const auto at = line.rfind(" HTTP/");
+  if (bad_version && at != std::string_view::npos && line.size() == at + 9) {
+    const std::string_view version = line.substr(at + 6);
+    const auto is_digit = [](char c) { return c >= '0' && c <= '9'; };
+    if (is_digit(version[0]) && version[1] == '.' && is_digit(version[2]))
+      return answer_html(505, "Invalid HTTP Version (" + std::string(version) + ")");
+  }
+  answer_html(400);
+}
+
+int HttpConnection::refusal(const Target& target, const RequestParser::Head& head) {
+  using HttpVerb = RequestParser::Verb;
+  if (target.path != "/") return 404;
+  log_path_ = "/";
+  if (!head.has_content_type) return 415;
+  if (head.verb != HttpVerb::get && head.verb != HttpVerb::post) return 405;
+  content_type_ = parse_content_type(head.content_type);
+  const bool is_upload = content_type_.media == Media::multipart;
+  if (content_type_.media == Media::other || (is_upload && head.verb == HttpVerb::get)) return 415;
+  if (head.unknown_expectation) return 417;
+  if (head.unknown_coding) return 501;
+  if (head.verb == HttpVerb::get) return 0;
+  const auto length = parser_->content_length();
+  if (!length && !parser_->chunked()) return 411;
+  const std::uint64_t bytes_max =
+      is_upload ? core_->limits().upload_bytes_max : core_->limits().json_bytes_max;
+  if (length && *length > bytes_max) return 413;
+  if (is_upload) log_verb_ = "UPLOAD";
+  return 0;
+}
+
+void HttpConnection::settle_unread_body(const RequestParser::Head& head) {
+  if (head.unknown_coding) closing_ = lingering_ = true;
+  if (parser_->is_done()) return;
+  const auto rest = parser_->chunked() ? boost::none : parser_->content_length_remaining();
+  if (head.expects_continue || !rest || *rest > kSkippedBodyMax) closing_ = lingering_ = true;
+}
+
+bool HttpConnection::answer_from_header(const RequestParser::Head& head) {
+  using HttpVerb = RequestParser::Verb;
+  head_only_ = head.verb == HttpVerb::head;
+  if (head.verb == HttpVerb::get) log_verb_ = "GET";
+  if (head.verb == HttpVerb::post) log_verb_ = "POST";
+  const Target target = split_target(head.target);
+  if (answer_extra_path(target.path, head)) return true;
+  const int status = refusal(target, head);
+  if (status != 0) {
+    settle_unread_body(head);
+    answer_html(status, {}, status == 405 ? "Allow: GET, POST\r\n" : "");
+    return true;
+  }
+  if (head.verb == HttpVerb::get) {
+    settle_unread_body(head);
+    const CallRules rules{core_->limits().json_depth_max, &core_->hooks().knows_method};
+    query_call_ = read_query(target.query, rules);
+  }
+  return false;
+}
+
+bool HttpConnection::answer_extra_path(std::string_view path, const RequestParser::Head& head) {
+  const ServerHooks& hooks = core_->hooks();
+  const bool metrics = path == "/metrics" && hooks.metrics;
+  const bool health = path == "/healthz" && hooks.health;
+  if (!metrics && !health) return false;
+  log_path_ = metrics ? "/metrics" : "/healthz";
+  settle_unread_body(head);
+  if (head.verb != RequestParser::Verb::get && head.verb != RequestParser::Verb::head) {
+    answer_html(405, {}, "Allow: GET, HEAD\r\n");
+    return true;
+  }
+  Reply reply;
+  std::string body;
+  if (metrics) {
+    body = hooks.metrics();
+    reply.content_type = "text/plain; version=0.0.4; charset=utf-8";
+  } else {
+    Health state = hooks.health();
+    body = std::move(state.text);
+    reply.status = state.healthy ? 200 : 503;
+    reply.content_type = "text/plain; charset=utf-8";
+  }
+  reply.body = body;
+  answer(reply);
+  return true;
+}
+
+IoTask<HttpConnection::Body> HttpConnection::read_body(BodySink& sink) {
+  parser_->set_sink(&sink);
+  parser_->eager(true);
+  if (!parser_->is_done() && parser_->head().expects_continue && !http10_ && in_.view().empty())
+    out_ += "HTTP/1.1 100 Continue\r\n\r\n";
+  const std::size_t given_min = parser_->chunked() ? kChunkedRestMin : 1;
+  while (!parser_->is_done()) {
+    const std::string_view seen = in_.view();
+    if (seen.size() >= given_min) {
+      SystemError error;
+      const std::size_t used = parser_->put(asio::buffer(seen.data(), seen.size()), error);
+      in_.consume(used);
+      received_ += used;
+      if (error == http::error::body_limit) co_return Body::too_large;
+      if (error && error != http::error::need_more) co_return Body::malformed;
+      if (parser_->is_done()) break;
+      // Only the head of a chunk or a trailer can be left over.
+      if (in_.view().size() >= core_->limits().header_bytes_max) co_return Body::malformed;
+    }
+    if (ended_) co_return Body::truncated;
+    const auto rest = parser_->chunked() ? boost::none : parser_->content_length_remaining();
+    const std::size_t wanted =
+        rest ? static_cast<std::size_t>(std::min<std::uint64_t>(*rest, InputBuffer::kLarge))
+             : InputBuffer::kLarge;
+    set_deadline(core_->limits().body_timeout);
+    const Got got = co_await fill(wanted);
+    if (got == Got::timeout) co_return Body::timeout;
+    if (got == Got::broken) co_return Body::broken;
+  }
+  co_return Body::complete;
+}
+
+IoTask<> HttpConnection::skip_body() {
+  if (closing_ || parser_->is_done()) co_return;
+  Discard discard;
+  const Body body = co_await read_body(discard);
+  if (body != Body::complete) closing_ = lingering_ = true;
+}
+
+void HttpConnection::answer_body_fault(Body fault) {
+  closing_ = true;
+  if (fault == Body::broken) return;
+  lingering_ = true;
+  switch (fault) {
+    case Body::too_large:
+      return answer_html(413);
+    case Body::too_busy:
+      return answer_html(503, {}, "Retry-After: 1\r\n");
+    case Body::timeout:
+      return answer_html(408);
+    case Body::truncated:
+      return answer_html(400, "The request ends within its body");
+    default:
+      return answer_html(400);
+  }
+}
+
+IoTask<> HttpConnection::read_json_call() {
+  Call call;
+  {
+    JsonBody body(core_->limits(), core_->statistics());
+    Body got = co_await read_body(body);
+    if (got == Body::too_large && body.busy) got = Body::too_busy;
+    if (got != Body::complete) {
+      answer_body_fault(got);
+      co_return;
+    }
+    CallRules rules{core_->limits().json_depth_max, &core_->hooks().knows_method};
+    call = api::read_body(body.text, rules);
+  }
+  std::unique_ptr<Upload> none;
+  co_await perform(std::move(call), std::move(none));
+}
+
+IoTask<> HttpConnection::read_upload() {
+  UploadLimits limits{core_->limits().json_bytes_max, core_->limits().upload_files_max,
+                      core_->limits().upload_directory};
+  auto upload = std::make_unique<Upload>(std::move(content_type_.boundary), std::move(limits));
+  UploadBody body(*upload, core_->limits().upload_bytes_max);
+  const Body got = co_await read_body(body);
+  if (got != Body::complete) {
+    answer_body_fault(got);
+    co_return;
+  }
+  upload->finish();
+  if (upload->failure()) {
+    answer_envelope("1", *upload->failure());
+    co_return;
+  }
+  CallRules rules{core_->limits().json_depth_max, &core_->hooks().knows_method};
+  Call call = read_fields(upload->take_fields(), upload->files(), rules);
+  co_await perform(std::move(call), std::move(upload));
+}
+
+IoTask<> HttpConnection::perform(Call call, std::unique_ptr<Upload> upload) {
+  if (call.kind == Call::Kind::no_method) {
+    answer_text(400, "Did not specify method");
+    co_return;
+  }
+  if (call.kind == Call::Kind::unknown_method) {
+    answer_text(404, "method not found");
+    co_return;
+  }
+  if (call.kind == Call::Kind::failure) {
+    answer_envelope(call.id, call.failure);
+    co_return;
+  }
+  if (aborted_) co_return;
+  const auto pending = std::make_shared<PendingCall>();
+  pending->upload = std::move(upload);
+  std::string method;
+  if (core_->hooks().access_log) method = call.request.method;
+  try {
+    core_->hooks().handle(std::move(call.request), Answer(pending));
+  } catch (const std::exception&) {
+    pending->response = make_failure(Code::E_UNKNOWN, "Unknown error.");
+  }
+  if (!pending->response) co_await wait_for(pending);
+  if (aborted_ || !pending->response) co_return;
+  if (!pending->response->method_found) {
+    answer_text(404, "method not found");
+    co_return;
+  }
+  log_method_ = method;
+  if (core_->stopping()) closing_ = lingering_ = true;
+  answer_envelope(call.id, *pending->response);
+  log_method_ = {};
+}
+
+IoTask<> HttpConnection::wait_for(std::shared_ptr<PendingCall> pending) {
+  if (!flush_at_once()) co_await flush();
+  if (pending->response || aborted_) co_return;
+  deadline_ = SteadyTime::max();
+  pending_ = pending;
+  PendingCall* const call = pending.get();
+  auto initiate = [call](auto handler) {
+    call->resume = [resumed = std::move(handler)]() mutable { asio::post(std::move(resumed)); };
+  };
+  co_await asio::async_initiate<const asio::use_awaitable_t<IoExecutor>&, void()>(initiate, kAwait);
+  pending_.reset();
+}
+
+void HttpConnection::answer(Reply reply) {
+  reply.omit_body = head_only_;
+  reply.close = closing_;
+  reply.say_keep_alive = http10_ && !closing_;
+  const std::size_t before = out_.size();
+  append_reply(out_, reply);
+  if (!core_->hooks().access_log) return;
+  AccessEntry entry;
+  entry.peer = peer_;
+  entry.verb = log_verb_;
+  entry.path = log_path_;
+  entry.method = log_method_;
+  entry.status = reply.status;
+  entry.failed = log_failed_;
+  entry.bytes_received = received_;
+  entry.bytes_sent = out_.size() - before;
+  if (received_ > 0) entry.duration = std::chrono::steady_clock::now() - request_begun_;
+  core_->hooks().access_log(entry);
+}
+
+void HttpConnection::answer_html(int status, std::string_view message, std::string_view extra_headers) {
+  text_ = html_error(status, message);
+  answer({.status = status, .content_type = "text/html", .body = text_, .extra_headers = extra_headers});
+}
+
+void HttpConnection::answer_text(int status, std::string_view text, std::string_view extra_headers) {
+  answer({.status = status, .content_type = "text/plain", .body = text, .extra_headers = extra_headers});
+}
+
+void HttpConnection::answer_envelope(std::string_view id, const Response& response) {
+  text_.clear();
+  append_envelope(text_, id, response);
+  log_failed_ = response.failed;
+  Reply reply;
+  reply.body = text_;
+  answer(reply);
+  log_failed_ = false;
+  if (text_.capacity() > kLargeAnswer) text_ = std::string();
+}
+
+}  // namespace drover::api
