@@ -54,6 +54,8 @@ struct Member {
   Node value;
 };
 
+// In double quotes for a message: cut after 60 bytes, control characters shown as '?'.
+std::string in_quotes(std::string_view text);
 // "a list", "the number 3", "the text \"x\"": for messages.
 std::string describe(const Node& node);
 

@@ -22,6 +22,7 @@ struct Reference {
   std::string root;                                          // "job"
   std::vector<std::variant<std::string, std::size_t>> path;  // "result", "serviceNode", 0
   std::size_t offset = 0;                                    // of its '$' in the text
+  std::size_t length = 0;                                    // in the text
 };
 // As it is written: "$job.result.serviceNode[0]".
 std::string to_text(const Reference& reference);
