@@ -94,38 +94,42 @@ class SimAgent {
     std::uint64_t epoch = 0;
     Role role = Role::none;
     bool server_wanted = false;
-    std::uint64_t data_version = 0;  // grows when a clone begins: an interrupted one leaves no data
-    bool clone_interrupted = false;
-    std::string replica_of;  // signature of the SetUpReplica that was completed, or ""
+    bool clone_unfinished = false;  // the data directory is worthless
   };
   struct Job {
     std::uint64_t call = 0;  // 0: nobody waits for the answer (a duplicate delivery)
     AgentCommand command;
-    bool crashes = false;  // at CrashPoint::middle
+    std::optional<AgentControls::Crash> crash;  // in the middle
   };
   using Outcome = Result<void>;
 
   void begin(Job job);
+  void begin_state(Job job);
   Task<void> work();
-  Task<void> read_only_work(Job job);
-  Task<void> pause(Duration time);
-  Task<void> crash_point(Job& job);
+  Task<void> work_beside(Job job);  // a reading command
+  Task<void> pause(Duration time);  // and as long as the machine or the process stands still
+  Task<void> crash_here(std::optional<Duration> restart);
+  Task<void> middle(Job& job);  // where a planned crash leaves the command half done
   Task<Outcome> carry_out(Job& job, AgentReply& reply);
-  Task<Outcome> start_server(Job& job, std::uint32_t server_id);
-  Task<Outcome> stop_server(Job& job);
+  Task<Outcome> start_server(std::uint32_t server_id);
+  Task<Outcome> stop_server();
   Task<Outcome> set_up_primary(Job& job, const SetUpPrimary& c);
   Task<Outcome> set_up_replica(Job& job, const SetUpReplica& c);
   Task<Outcome> clone(Job& job, const SetUpReplica& c);
   Task<Outcome> await_connection(const SetUpReplica& c);
   Task<Outcome> stop_replica(Job& job);
   Task<Outcome> wait_for_gtid(const WaitForGtid& c);
-  Task<Outcome> load_dump(Job& job, const LoadDump& c);
+  Task<Outcome> load_dump(const LoadDump& c);
   Task<Outcome> need_server();
-  Outcome change_user(const std::string& name, std::optional<std::string> password, bool must_exist);
+  bool replicates_from(const SetUpReplica& c) const;
+  Outcome set_password(const std::string& name, const Secret& password, bool must_exist);
+  Outcome delete_user(const std::string& name);
+  void set_account(const std::string& name, std::optional<UserAccount> account);
   Outcome fence(std::uint64_t epoch);
+  void set_role(Role role);
   Duration command_time();
-  void answer(const Job& job, Outcome outcome, AgentReply reply);
-  std::string what(const char* command) const;
+  Duration clone_time();
+  void answer(const Job& job, const Outcome& outcome, AgentReply reply);
 
   Scheduler& scheduler_;
   Choices& choices_;

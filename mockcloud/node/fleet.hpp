@@ -81,14 +81,18 @@ class Fleet final : public Agent, public cloud::InstanceListener, private Server
   void instance_stopped(const std::string& id) override;
   void instance_terminated(const std::string& id) override;
 
-  // Clients. The outcome comes through the listener with `token`; a silent host: WriteOutcome::unknown is the
-  // client's to decide by its own time-out, nothing is called.
-  void client_write(const std::string& address, Ledger::Item counter, WriteListener* listener,
+  // Clients. What is on its way belongs to the client's domain. The listener is called when and where the
+  // server answers; client_way_back() tells how long the answer takes from there, nothing when it is lost. A
+  // silent host calls nothing: the client's own time-out decides.
+  void client_write(Domain& client, const std::string& address, Ledger::Item counter, WriteListener* listener,
                     std::uint64_t token);
+  std::optional<Duration> client_way_back(const std::string& address);
   // The counter's value, through `done` after the way there and back; nothing when refused. Silence: not
   // called.
-  void client_read(const std::string& address, Ledger::Item counter,
+  void client_read(Domain& client, const std::string& address, Ledger::Item counter,
                    std::function<void(std::optional<std::uint64_t>)> done);
+  // The listener is going away: no server calls it any more.
+  void forget(const WriteListener* listener);
   Ledger& ledger() { return ledger_; }
 
   // Truth. Ids of instances that were never booted or are terminated give nothing.
@@ -170,6 +174,18 @@ class Fleet final : public Agent, public cloud::InstanceListener, private Server
   Result<std::string> read_dump(const std::string& path) override;
   void agent_changed(const std::string& id) override;
 
+  template <class Act>
+  bool with_agent(const std::string& id, Act&& act) {
+    Node* node = live(id);
+    if (node != nullptr) act(*node->agent);
+    return node != nullptr;
+  }
+  template <class Act>
+  bool with_server(const std::string& id, Act&& act) {
+    Node* node = live(id);
+    if (node != nullptr) act(*node->server);
+    return node != nullptr;
+  }
   Node* find(const std::string& id) const;
   Node* live(const std::string& id) const;  // known, not terminated
   Node* at(const std::string& address) const;
@@ -201,7 +217,7 @@ class Fleet final : public Agent, public cloud::InstanceListener, private Server
   std::uint64_t last_call_ = 0;
   unsigned writable_primaries_ = 0;
   unsigned writable_servers_ = 0;
-  std::vector<std::string> changed_;
+  std::vector<Node*> changed_;
 };
 
 }  // namespace drover::node

@@ -144,6 +144,15 @@ void Binlog::append(const Run& run) {
   position_.set(run.last());
 }
 
+void Binlog::reset(const Binlog& state) {
+  const std::vector<Gtid> streams = state.state_;
+  const GtidPosition position = state.position_;
+  *this = Binlog{};
+  files_.front().state = streams;
+  state_ = streams;
+  position_ = position;
+}
+
 void Binlog::truncate(std::uint64_t ordinal) {
   while (!entries_.empty() && entries_.back().ordinal >= ordinal) entries_.pop_back();
   while (files_.size() > 1 && files_.back().first > ordinal) files_.pop_back();
@@ -168,15 +177,17 @@ const Gtid* Binlog::highest(std::uint32_t domain, std::uint32_t server) const {
   return find_stream(state_, domain, server);
 }
 
-std::optional<std::uint64_t> Binlog::after(const Gtid& gtid) const {
+std::optional<Binlog::Place> Binlog::after(const Gtid& gtid) const {
   for (auto entry = entries_.rbegin(); entry != entries_.rend(); ++entry) {
     const Run& run = entry->run;
     if (run.domain != gtid.domain || run.server != gtid.server || run.sequence > gtid.sequence) continue;
-    return entry->ordinal + std::min(gtid.sequence - run.sequence, run.count - 1) + 1;
+    const std::uint64_t index = gtid.sequence - run.sequence;
+    return Place{entry->ordinal + std::min(index, run.count - 1) + 1, index < run.count};
   }
   const Gtid* dropped = find_stream(files_.front().state, gtid.domain, gtid.server);
-  if (dropped != nullptr && dropped->sequence > gtid.sequence) return std::nullopt;
-  return oldest();
+  if (dropped == nullptr) return Place{oldest(), false};
+  if (dropped->sequence > gtid.sequence) return std::nullopt;
+  return Place{oldest(), dropped->sequence == gtid.sequence};
 }
 
 std::size_t Binlog::entry_of(std::uint64_t ordinal) const {

@@ -118,6 +118,8 @@ class Binlog {
   Binlog() { files_.push_back(File{}); }
 
   void append(const Run& run);
+  // RESET MASTER and SET GLOBAL gtid_binlog_state: an empty log that continues from `state`.
+  void reset(const Binlog& state);
   // Drops everything from this ordinal on (only crash recovery does).
   void truncate(std::uint64_t ordinal);
   std::uint64_t end() const { return end_; }
@@ -128,8 +130,13 @@ class Binlog {
 
   // Highest sequence logged under (domain, server), ever.
   const Gtid* highest(std::uint32_t domain, std::uint32_t server) const;
-  // Ordinal after this id; nothing when it is not in the files that are left.
-  std::optional<std::uint64_t> after(const Gtid& gtid) const;
+  // Where a replica that has applied this id goes on. `exact`: the id itself is in the log (or ends what was
+  // purged), not merely a later one of its stream. Nothing when what follows it has been purged.
+  struct Place {
+    std::uint64_t ordinal = 0;
+    bool exact = false;
+  };
+  std::optional<Place> after(const Gtid& gtid) const;
   // Copies [from, to) as runs.
   void read(std::uint64_t from, std::uint64_t to, std::vector<Run>& runs) const;
 

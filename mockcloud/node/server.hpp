@@ -15,6 +15,7 @@
 #include <vector>
 
 #include "manager/base/choices.hpp"
+#include "manager/base/distribution.hpp"
 #include "manager/base/result.hpp"
 #include "manager/base/trace.hpp"
 #include "manager/ports/agent.hpp"
@@ -73,6 +74,10 @@ inline constexpr Stamp kNoStamp = UINT64_MAX;
 class WriteListener {
  public:
   virtual ~WriteListener() = default;
+  // The transaction exists and waits for a semi-sync acknowledgement; write_done follows unless the host goes
+  // silent.
+  virtual void write_waits(std::uint64_t token, Stamp stamp) = 0;
+  // The server answers now; the way back to the client is the listener's.
   virtual void write_done(std::uint64_t token, WriteOutcome outcome, Stamp stamp) = 0;
 };
 
@@ -109,6 +114,7 @@ class SimServer {
   bool running() const { return running_; }
   void set_hung(bool hung);      // SIGSTOP of the process
   void set_frozen(bool frozen);  // the whole machine is paused
+  bool hung() const { return hung_; }
   bool responsive() const { return running_ && !hung_ && !frozen_; }
   // Grows with every start: tells a restarted process from the one before.
   std::uint64_t process() const { return process_; }
@@ -130,11 +136,13 @@ class SimServer {
   Result<void> set_gtid_slave_pos(const GtidPosition& position);  // 1198; 1948 (strict)
   Result<void> skip_transactions(std::uint64_t count);            // sql_slave_skip_counter
   void reset_master();
-  // MASTER_GTID_WAIT: true when reached, false at the limit; never called when the process ends before.
+  // MASTER_GTID_WAIT, on a primary over its own log too: true when reached, false at the limit and when the
+  // process ends before.
   void wait_for_gtid(const GtidPosition& position, Duration limit, std::function<void(bool)> done);
 
   // Client statements. The counter's increment is one transaction; answers at once or when semi-sync lets it.
   void write(Ledger::Item counter, WriteListener* listener, std::uint64_t token);
+  void forget(const WriteListener* listener);  // commits of it go on, answered to nobody
   std::uint64_t read_counter(Ledger::Item counter) const {
     return counter < counters_.size() ? counters_[counter] : 0;
   }
@@ -204,6 +212,7 @@ class SimServer {
   void end_process(bool tell_peers, bool clean);
   void changed(std::string_view what, std::string_view detail = {});
   void force_read_only(bool on);
+  void standstill_changed();  // hung or frozen, or no longer
   Run next_local(Stamp stamp) const;
   void log_local(const Run& run);
   void apply_to_tables(Stamp stamp);
@@ -219,28 +228,34 @@ class SimServer {
   void wake_replicas();
   void attach(SimServer& replica);
   void detach(SimServer& replica);
-  void close_connections(bool tell_peers);
-  bool same_server_id_attached(const SimServer& replica) const;
+  void close_replica_connections(bool tell_peers);
+  void review_twins();
 
   // server_replication.cpp: the I/O thread
   void try_connect();
-  void io_retry(int number, std::string text);
-  void io_fatal(int number, std::string text);
-  void io_lost(int number, std::string text);
+  void try_connect_after(Duration delay);
+  void io_retry(int number, std::string_view text);
+  void io_fatal(int number, std::string_view text);
+  void io_lost(int number);
   void io_stopped();
-  std::optional<std::string> find_start(const SimServer& primary);
   bool connection_alive() const;
   void note_silence();
+  Duration silence_deadline() const;
+  void on_silence_timeout();
   void request_delivery();
-  void deliver(std::uint64_t connection, std::uint64_t up_to);
+  void deliver(std::uint64_t up_to, TimePoint written_at);
   void receive(const Run& run, TimePoint written_at);
-  bool filtered(const Run& run, std::uint64_t ordinal) const;
+  void connected_to(SimServer& primary);
+  std::optional<std::string> find_gtid_start(const SimServer& primary);
+  std::optional<std::string> find_file_start(const SimServer& primary);
 
   // server_replication.cpp: the SQL thread
   void schedule_apply();
   void apply_due();
-  bool apply_batch(RelayBatch& batch);
-  void sql_error(int number, std::string text);
+  bool apply_front();
+  bool apply_data(Run& run);
+  void skip(Run& run, std::uint64_t count);
+  void sql_error(int number, std::string_view text);
   void discard_relay(std::string_view why);
   void wake_gtid_waiters();
 
@@ -278,12 +293,12 @@ class SimServer {
   bool semi_sync_replica_ = false;
   bool semi_sync_on_ = false;  // Rpl_semi_sync_master_status
   bool semi_sync_timer_ = false;
-  std::uint64_t acknowledged_ = 0;  // ordinal: everything before it is on a replica
+  std::uint64_t acknowledged_ = 0;                    // ordinal: everything before it is on a replica
+  std::optional<std::uint64_t> unacknowledged_from_;  // at the last crash
   std::deque<Waiting> waiting_;
 
   // As a primary: the replicas that are connected, in the order they came.
   std::vector<SimServer*> replicas_;
-  TimePoint last_write_at_{};
 
   // As a replica.
   bool configured_ = false;
@@ -298,8 +313,11 @@ class SimServer {
   GtidPosition io_pos_;
   std::deque<RelayBatch> relay_;
   std::optional<Duration> lag_;
-  std::optional<std::uint64_t> file_start_;  // ordinal, in file/position mode
-  std::uint64_t apply_timer_ = 0;            // number of the latest apply event
+  std::uint64_t file_ordinal_ = 0;  // file/position mode: the source's ordinal after what has been applied
+  bool file_located_ = false;
+  std::uint64_t skip_ = 0;         // sql_slave_skip_counter
+  int poison_ = 0;                 // the next transaction fails with this error
+  std::uint64_t apply_timer_ = 0;  // number of the latest apply event
   TimePoint apply_at_ = kNever;
 
   SimServer* source_ = nullptr;  // connected to
@@ -307,6 +325,7 @@ class SimServer {
   std::uint64_t connection_ = 0;  // grows with each attempt, connection and end of one
   std::uint64_t cursor_ = 0;      // next ordinal to fetch
   std::vector<std::pair<std::uint32_t, std::uint64_t>> domain_starts_;  // skip a domain's ordinals below
+  std::vector<Run> runs_;                                               // scratch
   bool delivery_pending_ = false;
   bool semi_sync_link_ = false;
   bool silent_ = false;

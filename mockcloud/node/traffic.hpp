@@ -17,6 +17,7 @@ struct TrafficConfig {
   unsigned writers = 1;
   double rate_per_second = 10;   // of each writer, as long as answers come faster; above 0
   std::string kind = "counter";  // the only one so far
+  std::string name = "writer";   // writers are called "writer-1", …, and so are their counters
   Duration timeout{30s};         // a client stops waiting: the outcome is unknown
   unsigned read_back_every = 8;  // each so many statements is a read; 0: never
 };
@@ -65,20 +66,26 @@ class Traffic final : private WriteListener {
     bool timer_armed = false;
     unsigned statements = 0;
     std::uint64_t acknowledged = 0;
-    std::uint64_t forgiven = 0;  // losses already reported, not to be counted at each read again
+    std::uint64_t forgiven = 0;  // losses already reported: not counted at each read again
     TimePoint sent_at{};
     TimePoint next_at{};
-    WriteOutcome last = WriteOutcome::acknowledged;  // of the last statement: changes are traced
+    std::string address;  // the statement under way went there
+    Stamp stamp = kNoStamp;
+    WriteOutcome outcome = WriteOutcome::acknowledged;  // the server's answer, on its way
+    WriteOutcome last = WriteOutcome::acknowledged;     // of the statement before: changes are traced
     bool had_master = true;
   };
 
+  void write_waits(std::uint64_t token, Stamp stamp) override;
   void write_done(std::uint64_t token, WriteOutcome outcome, Stamp stamp) override;
-  void plan(std::size_t writer);
-  void send(std::size_t writer);
+  void plan(Writer& writer);
+  void send(Writer& writer);
   void read_done(std::uint64_t token, std::optional<std::uint64_t> value);
-  void arm_timeout(std::size_t writer);
-  void finish(std::size_t writer, WriteOutcome outcome);
-  bool under_way(std::uint64_t token) const;
+  void arm_timeout(Writer& writer);
+  void on_timeout(Writer& writer);
+  void finish(Writer& writer, WriteOutcome outcome);
+  void count(Writer& writer, WriteOutcome outcome);
+  Writer* under_way(std::uint64_t token);
 
   Scheduler& scheduler_;
   Choices& choices_;

@@ -1,0 +1,197 @@
+// The agent's process: how commands come in, wait, are disturbed, and are answered.
+#include "mockcloud/node/agent.hpp"
+
+namespace drover::node {
+namespace {
+
+bool is_reading(const AgentCommand& command) {
+  return std::holds_alternative<GetServerState>(command) || std::holds_alternative<WaitForGtid>(command) ||
+         std::holds_alternative<GetUsers>(command) || std::holds_alternative<TakeDump>(command);
+}
+
+}  // namespace
+
+SimAgent::SimAgent(Scheduler& scheduler, Choices& choices, Trace& trace, AgentHost& host, SimServer& server,
+                   const AgentTimes& times, unsigned data_megabytes, std::string id)
+    : scheduler_(scheduler),
+      choices_(choices),
+      trace_(trace),
+      host_(host),
+      server_(server),
+      times_(times),
+      data_megabytes_(data_megabytes),
+      id_(std::move(id)) {}
+
+void SimAgent::start() {
+  if (running()) return;
+  domain_ = std::make_unique<Domain>(scheduler_);
+  trace_.add(TraceKind::agent, server_.name(), "started");
+  if (disk_.server_wanted && !server_.running()) begin(Job{0, StartServer{}, std::nullopt});
+}
+
+void SimAgent::crash() {
+  if (!running()) return;
+  domain_.reset();
+  queue_.clear();
+  working_ = false;
+  thawed_ = Signal{};
+  trace_.add(TraceKind::agent, server_.name(), "ended");
+}
+
+void SimAgent::set_frozen(bool frozen) {
+  frozen_ = frozen;
+  if (!frozen_ && !controls_.hung) thawed_.notify_all();
+}
+
+void SimAgent::set_hung(bool hung) {
+  controls_.hung = hung;
+  if (!frozen_ && !hung) thawed_.notify_all();
+}
+
+void SimAgent::wipe() {
+  DROVER_CHECK(!running(), "the disk of a running agent was wiped");
+  disk_ = Disk{};
+}
+
+void SimAgent::receive(std::uint64_t call, const AgentCommand& command) {
+  if (!running()) return;
+  if (controls_.wrong_credentials && !controls_.hung && !frozen_) {
+    host_.agent_reply(call,
+                      make_error(ErrorCode::unauthenticated,
+                                 "The agent of " + server_.name() +
+                                     " refused the manager's credentials; check the keys on the node."));
+    return;
+  }
+  if (controls_.duplicate > 0) {
+    --controls_.duplicate;
+    scheduler_.call_after(*domain_, controls_.duplicate_delay, [this, command] {
+      begin(Job{0, command, std::nullopt});
+    });
+  }
+  begin(Job{call, command, std::nullopt});
+}
+
+void SimAgent::begin(Job job) {
+  if (std::holds_alternative<GetServerState>(job.command)) {
+    begin_state(std::move(job));
+  } else if (is_reading(job.command)) {
+    spawn(*domain_, work_beside(std::move(job)));
+  } else {
+    queue_.push_back(std::move(job));
+    if (working_) return;
+    working_ = true;
+    spawn(*domain_, work());
+  }
+}
+
+// The command asked most: one event as long as nothing stands still.
+void SimAgent::begin_state(Job job) {
+  scheduler_.call_after(*domain_, command_time(), [this, job = std::move(job)]() mutable {
+    const bool stands_still = frozen_ || controls_.hung || (server_.running() && !server_.responsive());
+    if (stands_still)
+      spawn(*domain_, work_beside(std::move(job)));
+    else
+      answer(job, success(), AgentReply{});
+  });
+}
+
+Task<void> SimAgent::work_beside(Job job) {
+  co_await pause(command_time());
+  AgentReply reply;
+  const Outcome outcome = co_await carry_out(job, reply);
+  answer(job, outcome, std::move(reply));
+}
+
+Task<void> SimAgent::work() {
+  while (!queue_.empty()) {
+    Job job = std::move(queue_.front());
+    queue_.pop_front();
+    co_await pause(command_time());
+    const char* method = agent_method(job.command);
+    AgentReply reply;
+    if (controls_.pretend > 0) {
+      --controls_.pretend;
+      trace_.add(TraceKind::agent, server_.name(), "pretends", method);
+      answer(job, success(), std::move(reply));
+      continue;
+    }
+    job.crash = std::exchange(controls_.crash, std::nullopt);
+    trace_.add(TraceKind::agent, server_.name(), method, "begins");
+    if (job.crash && job.crash->point == CrashPoint::start) co_await crash_here(job.crash->restart);
+    const Outcome outcome = co_await carry_out(job, reply);
+    co_await middle(job);
+    trace_.add(TraceKind::agent, server_.name(), method, outcome ? "done" : "failed");
+    answer(job, outcome, std::move(reply));
+  }
+  working_ = false;
+}
+
+Task<void> SimAgent::pause(Duration time) {
+  co_await sleep_for(time);
+  while (frozen_ || controls_.hung) {
+    const Outcome woken = co_await thawed_.wait(kForever);
+    static_cast<void>(woken);
+  }
+}
+
+Task<void> SimAgent::crash_here(std::optional<Duration> restart) {
+  host_.agent_crashes(id_, restart);
+  co_await sleep_for(kForever);
+}
+
+Task<void> SimAgent::middle(Job& job) {
+  if (job.crash && job.crash->point == CrashPoint::middle) co_await crash_here(job.crash->restart);
+}
+
+Duration SimAgent::command_time() { return times_.command.sample(choices_, server_.name(), "agent_command"); }
+
+Duration SimAgent::clone_time() {
+  const Duration of_50 = times_.clone_50_mb.sample(choices_, server_.name(), "clone");
+  return of_50 / 2 + of_50 / 2 * data_megabytes_ / 50;
+}
+
+ServerState SimAgent::state() {
+  ServerState state;
+  state.instance_id = controls_.identity ? *controls_.identity : id_;
+  state.running = server_.running();
+  state.version = controls_.version ? *controls_.version : server_.config().version;
+  state.epoch = disk_.epoch;
+  state.role = disk_.role;
+  state.mysqld_port = server_.config().port;
+  if (!state.running) return state;
+  state.server_id = server_.server_id();
+  state.read_only = server_.read_only();
+  state.gtid_binlog_pos = server_.gtid_binlog_pos().to_text();
+  state.gtid_slave_pos = server_.gtid_slave_pos().to_text();
+  state.gtid_current_pos = server_.gtid_current_pos().to_text();
+  state.semi_sync_active = server_.semi_sync_active();
+  state.binlog_file = server_.binlog().file_name();
+  state.binlog_position = server_.binlog().file_position();
+  state.replication = server_.replication();
+  state.queries = server_.queries();
+  state.errors = server_.errors();
+  const Duration since = scheduler_.now() - load_at_;
+  if (since > Duration{0} && state.queries >= load_queries_)
+    state.load = static_cast<double>(state.queries - load_queries_) / to_seconds(since) / 1000.0;
+  load_at_ = scheduler_.now();
+  load_queries_ = state.queries;
+  return state;
+}
+
+void SimAgent::answer(const Job& job, const Outcome& outcome, AgentReply reply) {
+  if (job.call == 0) return;
+  if (!outcome) {
+    host_.agent_reply(job.call, outcome.error());
+    return;
+  }
+  if (controls_.stale > 0 && earlier_) {
+    --controls_.stale;
+    reply.state = *earlier_;
+  } else {
+    reply.state = state();
+    earlier_ = reply.state;
+  }
+  host_.agent_reply(job.call, std::move(reply));
+}
+
+}  // namespace drover::node

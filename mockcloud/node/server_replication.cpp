@@ -1,0 +1,436 @@
+// The replication half of SimServer: the primary's dump threads, the replica's I/O and SQL threads.
+#include <algorithm>
+
+#include "mockcloud/node/server.hpp"
+
+namespace drover::node {
+namespace {
+
+Error database_error(int number, const std::string& text) {
+  return make_error(ErrorCode::database, std::to_string(number) + ": " + text);
+}
+
+constexpr const char* k1198 =
+    "This operation cannot be performed while the replication threads run; run STOP SLAVE first";
+
+}  // namespace
+
+// Statements.
+
+Result<void> SimServer::change_master(const ChangeMaster& to) {
+  if (io_ != ThreadState::no || sql_) return database_error(1198, k1198);
+  discard_relay("change master");
+  if (to.demote_to_slave) slave_pos_.merge(binlog_.position());
+  configured_ = true;
+  master_ = to;
+  use_gtid_ = to.log_file.empty();
+  file_located_ = false;
+  io_errno_ = sql_errno_ = 0;
+  io_error_.clear();
+  sql_error_.clear();
+  io_pos_ = slave_pos_;
+  changed("change master", to.host);
+  return success();
+}
+
+Result<void> SimServer::start_slave(bool io, bool sql) {
+  if (!configured_)
+    return database_error(1200, "The server is not configured as a replica; run CHANGE MASTER first");
+  if (io_ == ThreadState::no && !sql_) discard_relay("threads started anew");
+  if (sql && !sql_) {
+    sql_ = true;
+    sql_errno_ = 0;
+    sql_error_.clear();
+  }
+  if (io && io_ == ThreadState::no) {
+    if (relay_.empty()) io_pos_ = slave_pos_;
+    io_ = ThreadState::preparing;
+    io_errno_ = 0;
+    io_error_.clear();
+    try_connect_after(Duration{0});
+  }
+  changed("start slave");
+  schedule_apply();
+  return success();
+}
+
+void SimServer::stop_slave(bool io, bool sql) {
+  if (io) io_stopped();
+  if (sql) sql_ = false;
+  changed("stop slave");
+}
+
+Result<void> SimServer::reset_slave_all() {
+  if (io_ != ThreadState::no || sql_) return database_error(1198, k1198);
+  discard_relay("reset slave");
+  configured_ = false;
+  io_pos_.clear();
+  io_errno_ = sql_errno_ = 0;
+  io_error_.clear();
+  sql_error_.clear();
+  changed("reset slave all");
+  return success();
+}
+
+Result<void> SimServer::set_gtid_slave_pos(const GtidPosition& position) {
+  if (io_ != ThreadState::no || sql_) return database_error(1198, k1198);
+  if (config_.gtid_strict_mode)
+    for (const Gtid& gtid : binlog_.position().gtids())
+      if (position.find(gtid.domain) == nullptr)
+        return database_error(
+            1948, "Specified value for @@gtid_slave_pos contains no value for replication domain " +
+                      std::to_string(gtid.domain) + ", which the binary log contains");
+  slave_pos_ = position;
+  poison_ = 0;
+  return success();
+}
+
+Result<void> SimServer::skip_transactions(std::uint64_t count) {
+  if (sql_) return database_error(1198, k1198);
+  skip_ = count;
+  return success();
+}
+
+void SimServer::reset_master() { binlog_ = Binlog{}; }
+
+void SimServer::wait_for_gtid(const GtidPosition& position, Duration limit, std::function<void(bool)> done) {
+  const std::uint64_t number = ++gtid_waiter_number_;
+  gtid_waiters_.push_back(GtidWaiter{number, position, std::move(done)});
+  wake_gtid_waiters();
+  if (gtid_waiters_.empty() || gtid_waiters_.back().number != number) return;
+  scheduler_.call_after(domain_, limit, [this, number] {
+    const auto own = [number](const GtidWaiter& w) { return w.number == number; };
+    const auto at = std::find_if(gtid_waiters_.begin(), gtid_waiters_.end(), own);
+    if (at == gtid_waiters_.end()) return;
+    const auto late = std::move(at->done);
+    gtid_waiters_.erase(at);
+    late(false);
+  });
+}
+
+void SimServer::wake_gtid_waiters() {
+  GtidPosition reached = slave_pos_;
+  reached.merge(binlog_.position());
+  std::vector<GtidWaiter> woken;
+  for (auto at = gtid_waiters_.begin(); at != gtid_waiters_.end();) {
+    if (!reached.reaches(at->position)) {
+      ++at;
+      continue;
+    }
+    woken.push_back(std::move(*at));
+    at = gtid_waiters_.erase(at);
+  }
+  for (const GtidWaiter& w : woken) w.done(true);
+}
+
+// Status.
+
+ReplicationState SimServer::replication() const {
+  ReplicationState state;
+  state.configured = configured_;
+  if (!configured_) return state;
+  state.source_address = master_.host;
+  state.source_port = master_.port;
+  state.io = io_ == ThreadState::yes && twin_ && twin_skips_ ? ThreadState::connecting : io_;
+  state.sql_running = sql_;
+  state.io_errno = io_errno_;
+  state.sql_errno = sql_errno_;
+  state.last_error = io_error_.empty() ? sql_error_ : io_error_;
+  state.gtid_io_pos = io_pos_.to_text();
+  if (state.io == ThreadState::yes && sql_) {
+    const Duration behind = relay_.empty() ? Duration{0} : scheduler_.now() - relay_.front().written_at;
+    state.seconds_behind = std::chrono::duration_cast<std::chrono::seconds>(behind).count();
+  }
+  return state;
+}
+
+std::uint64_t SimServer::relay_pending() const {
+  std::uint64_t count = 0;
+  for (const RelayBatch& batch : relay_) count += batch.run.count;
+  return count;
+}
+
+// The primary's side.
+
+void SimServer::wake_replicas() {
+  for (SimServer* replica : replicas_) replica->request_delivery();
+}
+
+void SimServer::attach(SimServer& replica) {
+  replicas_.push_back(&replica);
+  review_twins();
+}
+
+void SimServer::detach(SimServer& replica) {
+  std::erase(replicas_, &replica);
+  review_twins();
+}
+
+// Of replicas with one server_id the primary serves the last that connected; it cuts the others off, which
+// come back and are cut off again. They miss part of what is sent meanwhile.
+void SimServer::review_twins() {
+  for (auto at = replicas_.begin(); at != replicas_.end(); ++at) {
+    const std::uint32_t id = (*at)->server_id_;
+    (*at)->twin_ =
+        std::any_of(at + 1, replicas_.end(), [id](const SimServer* r) { return r->server_id_ == id; });
+  }
+}
+
+void SimServer::close_replica_connections(bool tell_peers) {
+  const auto replicas = std::exchange(replicas_, {});
+  for (SimServer* replica : replicas) {
+    if (tell_peers && replica->responsive() && host_.connected(*this, *replica))
+      replica->io_lost(2013);
+    else
+      replica->note_silence();
+  }
+}
+
+// The I/O thread.
+
+void SimServer::try_connect_after(Duration delay) {
+  const std::uint64_t connection = ++connection_;
+  const SimServer* target = host_.server_at(master_.host, master_.port);
+  if (target != nullptr) delay += host_.delay(*this, *target);
+  scheduler_.call_after(domain_, delay, [this, connection] {
+    if (connection == connection_) try_connect();
+  });
+}
+
+void SimServer::try_connect() {
+  if (!running_ || !responsive()) return;  // standstill_changed() tries again
+  io_ = ThreadState::connecting;
+  SimServer* primary = host_.server_at(master_.host, master_.port);
+  if (primary == nullptr) return io_retry(2003, "Can't connect to server (113 \"No route to host\")");
+  const bool answers = host_.connected(*this, *primary) && (!primary->running_ || primary->responsive());
+  if (!answers) {
+    const std::uint64_t connection = ++connection_;
+    scheduler_.call_after(domain_, config_.connect_timeout, [this, connection] {
+      if (connection == connection_) io_retry(2003, "Can't connect to server (110 \"Connection timed out\")");
+    });
+    return;
+  }
+  if (!primary->running_) return io_retry(2003, "Can't connect to server (111 \"Connection refused\")");
+  if (primary->exhausted_) return io_retry(1040, "Too many connections");
+  const auto user = primary->users_.find(master_.user);
+  if (user == primary->users_.end() || user->second.password_hash != master_.password_hash)
+    return io_retry(1045, "Access denied for user (using password: YES)");
+  if (primary->server_id_ == server_id_)
+    return io_fatal(
+        1593, "Fatal error: The slave I/O thread stops because master and slave have equal MySQL server ids");
+  const auto refusal = use_gtid_ ? find_gtid_start(*primary) : find_file_start(*primary);
+  if (refusal)
+    return io_fatal(1236,
+                    "Got fatal error 1236 from master when reading data from binary log: '" + *refusal + "'");
+  connected_to(*primary);
+}
+
+void SimServer::connected_to(SimServer& primary) {
+  ++connection_;
+  io_ = ThreadState::yes;
+  io_errno_ = 0;
+  io_error_.clear();
+  source_ = &primary;
+  source_process_ = primary.process_;
+  silent_ = false;
+  delivery_pending_ = false;
+  twin_skips_ = false;
+  semi_sync_link_ = semi_sync_replica_;
+  last_event_at_ = scheduler_.now();
+  primary.attach(*this);
+  changed("io connected", primary.name_);
+  if (cursor_ < primary.binlog_.end())
+    request_delivery();
+  else if (semi_sync_link_)
+    primary.acknowledge(cursor_);
+}
+
+void SimServer::io_retry(int number, std::string_view text) {
+  const bool is_new = io_errno_ != number;
+  io_errno_ = number;
+  io_error_ = "error connecting to master '" + master_.user + "@" + master_.host + ":" +
+              std::to_string(master_.port) + "' - retry-time: " + drover::to_text(config_.connect_retry) +
+              " message: ";
+  io_error_ += text;
+  if (is_new) changed("io error", std::to_string(number));
+  try_connect_after(config_.connect_retry);
+}
+
+void SimServer::io_fatal(int number, std::string_view text) {
+  io_stopped();
+  io_errno_ = number;
+  io_error_ = text;
+  changed("io stopped", text);
+}
+
+void SimServer::io_stopped() {
+  ++connection_;
+  io_ = ThreadState::no;
+  delivery_pending_ = false;
+  silent_ = false;
+  twin_ = false;
+  if (SimServer* source = std::exchange(source_, nullptr)) source->detach(*this);
+}
+
+// The connection broke; the thread tries again at once, then every connect_retry.
+void SimServer::io_lost(int number) {
+  if (io_ != ThreadState::yes) return;
+  io_stopped();
+  io_ = ThreadState::connecting;
+  io_errno_ = number;
+  io_error_ = number == 0 ? "" : "Lost connection to server during query";
+  changed("io lost", std::to_string(number));
+  try_connect_after(Duration{0});
+}
+
+void SimServer::disconnect_io() { io_lost(2013); }
+
+std::optional<std::string> SimServer::find_gtid_start(const SimServer& primary) {
+  const Binlog& log = primary.binlog_;
+  const std::string purged =
+      "Could not find GTID state requested by slave in any binlog files. Probably the slave state is too old "
+      "and "
+      "required binlog files have been purged.";
+  domain_starts_.clear();
+  for (const Gtid& gtid : io_pos_.gtids()) {
+    const Gtid* highest = log.highest(gtid.domain, gtid.server);
+    const Gtid* logged = log.position().find(gtid.domain);
+    const Gtid* applied = primary.slave_pos_.find(gtid.domain);
+    if (highest != nullptr && highest->sequence >= gtid.sequence) {
+      const auto place = log.after(gtid);
+      if (!place) return purged;
+      if (!place->exact && config_.gtid_strict_mode)
+        return "The binlog on the master is missing the GTID " + node::to_text(gtid) +
+               " requested by the slave (even though a subsequent sequence number does exist), and GTID "
+               "strict mode "
+               "is enabled";
+      domain_starts_.emplace_back(gtid.domain, place->ordinal);
+    } else if (applied != nullptr && *applied == gtid) {
+      domain_starts_.emplace_back(gtid.domain, log.end());
+    } else if (logged != nullptr || applied != nullptr) {
+      std::string text = "Error: connecting slave requested to start from GTID " + node::to_text(gtid) +
+                         ", which is not in the master's binlog.";
+      if (logged != nullptr && logged->sequence > gtid.sequence)
+        text +=
+            " Since the master's binlog contains GTIDs with higher sequence numbers, it probably means that "
+            "the "
+            "slave has diverged due to executing extra erroneous transactions";
+      return text;
+    }
+  }
+  for (const Gtid& before : log.oldest_file().state)
+    if (io_pos_.find(before.domain) == nullptr) return purged;
+  bool whole = false;
+  for (const Gtid& gtid : log.position().gtids()) whole = whole || io_pos_.find(gtid.domain) == nullptr;
+  cursor_ = whole ? log.oldest() : log.end();
+  for (const auto& [domain, ordinal] : domain_starts_) cursor_ = std::min(cursor_, ordinal);
+  return std::nullopt;
+}
+
+std::optional<std::string> SimServer::find_file_start(const SimServer& primary) {
+  domain_starts_.clear();
+  if (!file_located_) {
+    const auto ordinal = primary.binlog_.locate(master_.log_file, master_.log_position);
+    if (!ordinal) return "Could not find first log file name in binary log index file";
+    file_ordinal_ = *ordinal;
+    file_located_ = true;
+  }
+  cursor_ = file_ordinal_ + relay_pending();
+  if (cursor_ < primary.binlog_.oldest())
+    return "Could not find first log file name in binary log index file";
+  return std::nullopt;
+}
+
+// Whether what the source sends now arrives here.
+bool SimServer::connection_alive() const {
+  return source_ != nullptr && source_->responsive() && source_->process_ == source_process_ &&
+         responsive() && host_.server_at(master_.host, master_.port) == source_ &&
+         host_.connected(*this, *source_);
+}
+
+void SimServer::recheck_connection() {
+  if (!responsive()) return;
+  if (source_ == nullptr) return;
+  const bool same_host = host_.server_at(master_.host, master_.port) == source_;
+  const bool same_process = source_->running_ && source_->process_ == source_process_;
+  if (same_host && !same_process && host_.connected(*this, *source_)) return io_lost(2013);
+  if (!connection_alive()) return note_silence();
+  silent_ = false;
+  if (cursor_ < source_->binlog_.end()) request_delivery();
+}
+
+// The last event or heartbeat was at most half of slave_net_timeout ago; from then the timeout runs.
+Duration SimServer::silence_deadline() const {
+  const Duration half = config_.slave_net_timeout / 2;
+  if (half <= Duration{0}) return Duration{0};
+  return config_.slave_net_timeout - (scheduler_.now() - last_event_at_) % half;
+}
+
+void SimServer::note_silence() {
+  if (silent_ || source_ == nullptr) return;
+  silent_ = true;
+  const std::uint64_t connection = ++connection_;
+  delivery_pending_ = false;
+  scheduler_.call_after(domain_, silence_deadline(), [this, connection] {
+    if (connection == connection_ && silent_) on_silence_timeout();
+  });
+}
+
+void SimServer::on_silence_timeout() {
+  if (responsive()) io_lost(0);
+}
+
+void SimServer::request_delivery() {
+  if (delivery_pending_ || silent_ || source_ == nullptr) return;
+  delivery_pending_ = true;
+  const auto arrive = [this, connection = connection_, up_to = source_->binlog_.end(),
+                       written_at = scheduler_.now()] {
+    if (connection == connection_) deliver(up_to, written_at);
+  };
+  scheduler_.call_after(domain_, host_.delay(*source_, *this), arrive);
+}
+
+void SimServer::deliver(std::uint64_t up_to, TimePoint written_at) {
+  delivery_pending_ = false;
+  if (!connection_alive()) return recheck_connection();
+  last_event_at_ = scheduler_.now();
+  twin_skips_ = twin_ && !twin_skips_;
+  runs_.clear();
+  source_->binlog_.read(cursor_, up_to, runs_);
+  std::uint64_t ordinal = cursor_;
+  for (Run run : runs_) {
+    const std::uint64_t end = ordinal + run.count;
+    std::uint64_t begin = ordinal;
+    for (const auto& [domain, start] : domain_starts_)
+      if (domain == run.domain) begin = std::clamp(start, ordinal, end);
+    run.sequence += begin - ordinal;
+    run.stamp += begin - ordinal;
+    run.count = end - begin;
+    ordinal = end;
+    if (run.count > 0) receive(run, written_at);
+  }
+  cursor_ = std::max(cursor_, up_to);
+  if (semi_sync_link_) {
+    SimServer* primary = source_;
+    const auto acknowledged = [primary, process = source_process_, ordinal = cursor_] {
+      if (primary->process_ == process && primary->running_) primary->acknowledge(ordinal);
+    };
+    scheduler_.call_after(domain_, host_.delay(*this, *primary), acknowledged);
+  }
+  if (cursor_ < source_->binlog_.end()) request_delivery();
+  schedule_apply();
+}
+
+void SimServer::receive(const Run& run, TimePoint written_at) {
+  const TimePoint now = scheduler_.now();
+  RelayBatch batch{run, now, now, written_at};
+  const Duration lag = lag_ ? *lag_ : config_.replication_lag.sample(choices_, name_, "replication_lag");
+  batch.ready_at = scheduler_.later(lag);
+  if (!relay_.empty()) batch.ready_at = std::max(batch.ready_at, relay_.back().ready_at);
+  // Not for this server: its own transactions (replicate_same_server_id=0), and what a twin took.
+  if (run.server == server_id_ || twin_skips_) batch.run.stamp = kNoStamp;
+  io_pos_.set(run.last());
+  relay_.push_back(batch);
+}
+
+}  // namespace drover::node
