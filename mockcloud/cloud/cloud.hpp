@@ -228,6 +228,7 @@ class Cloud : public Iaas {
   bool reuse_address_ = false;
   TimePoint view_{Duration::min()};  // the latest moment that a listing has shown; never goes back
   std::size_t first_listed_ = 0;     // all instances before this index are no longer listed
+  std::size_t last_listed_ = 0;      // how many the last listing had: what the next one reserves
   TimePoint bucket_full_at_{Duration::min()};
   std::uint64_t next_timer_ = 1;
   std::uint32_t next_volume_ = 1;

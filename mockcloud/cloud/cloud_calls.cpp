@@ -196,6 +196,7 @@ std::vector<InstanceInfo> Cloud::list(Duration lag, const std::string& key, cons
   }
   const TimePoint view = lagging() ? view_ : now;
   std::vector<InstanceInfo> listing;
+  listing.reserve(last_listed_);
   for (std::size_t i = first_listed_; i < instances_.size(); ++i) {
     const Instance& vm = instances_[i];
     if (vm.created_at > view) break;
@@ -215,6 +216,7 @@ std::vector<InstanceInfo> Cloud::list(Duration lag, const std::string& key, cons
     listing.back().address = seen->address;
     if (seen->state != InstanceState::error) listing.back().fault.clear();
   }
+  last_listed_ = listing.size();
   return listing;
 }
 
