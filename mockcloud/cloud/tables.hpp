@@ -70,6 +70,9 @@ struct StoredCloud {
   std::optional<TimePoint> bucket_full_at;
 };
 
+// ErrorCode::storage: `what` says what is wrong with the database.
+Error unreadable_database(const std::string& what);
+
 class Tables {
  public:
   // ":memory:" or a file, made when missing. ErrorCode::storage for a file that is no cloud's database.
@@ -113,8 +116,11 @@ class Tables {
   void save_catalogue(const CloudConfig& config);
   void save_counters(const Counters& counters);
   Result<void> load_instances(StoredCloud& stored);
+  // Tags, appearances and volumes.
+  void load_belongings(StoredCloud& stored);
   Result<void> load_timers(StoredCloud& stored);
   Result<void> load_boot_outcomes(StoredCloud& stored);
+  Result<void> load_tokens(StoredCloud& stored);
   void load_rest(StoredCloud& stored);
   // Opens the file's transaction before the first write of a change.
   void write() {

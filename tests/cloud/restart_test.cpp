@@ -79,6 +79,23 @@ TEST(Restart, KeepsEverythingThatCanBeSeen) {
   EXPECT_EQ(stage.cloud->quota_used(), 9U) << "three were terminated";
 }
 
+TEST(Restart, NothingIsLostWhenTheProcessDies) {
+  const DatabaseFile file;
+  const std::string copy = file.path() + ".copy";
+  Stage running(steady_config(), file.path());
+  running.create_running("node-1");
+  running.create("node-2");
+  for (const char* suffix : {"", "-wal"})
+    std::filesystem::copy_file(file.path() + suffix, copy + suffix,
+                               std::filesystem::copy_options::overwrite_existing);
+  {
+    Stage stage(steady_config(), copy);
+    EXPECT_EQ(describe(*stage.cloud, stage.scheduler.now()),
+              describe(*running.cloud, running.scheduler.now()));
+  }
+  for (const char* suffix : {"", "-wal", "-shm"}) std::filesystem::remove(copy + suffix);
+}
+
 TEST(Restart, TokensStillProtect) {
   const DatabaseFile file;
   { ASSERT_TRUE(Stage(steady_config(), file.path()).try_create(make_spec("node-1"), "t").has_value()); }
@@ -190,17 +207,26 @@ TEST(Open, TheDatabaseOfAnotherProgramIsAnError) {
   EXPECT_THAT(opened.error().message, testing::HasSubstr("not the database of a mock cloud"));
 }
 
-TEST(Open, ATableChangedByHandIsAnErrorThatNamesTheRow) {
+// What opening says after `sql` was run on the file of a cloud with one instance that boots.
+std::string message_after(const char* sql) {
   const DatabaseFile file;
-  { Stage(steady_config(), file.path()).create("node-1"); }
+  { EXPECT_TRUE(Stage(steady_config(), file.path()).try_create(make_spec("node-1"), "t").has_value()); }
   {
     auto database = Database::open(file.path());
-    ASSERT_TRUE(database.has_value());
-    database.value().execute("UPDATE instances SET state = 'sleeping'");
+    EXPECT_TRUE(database.has_value());
+    database.value().execute(sql);
   }
   const auto opened = try_open(file.path());
-  ASSERT_TRUE(opened.has_error());
-  EXPECT_THAT(opened.error().message, testing::HasSubstr("row 1 of instances"));
+  return opened ? "" : opened.error().message;
+}
+
+TEST(Open, ATableChangedByHandIsAnErrorThatNamesTheRow) {
+  using testing::HasSubstr;
+  EXPECT_THAT(message_after("UPDATE instances SET state = 'sleeping'"), HasSubstr("row 1 of instances"));
+  EXPECT_THAT(message_after("UPDATE instances SET number = 7"), HasSubstr("row 7 of instances"));
+  EXPECT_THAT(message_after("UPDATE timers SET instance = 7"), HasSubstr("row 1 of timers"));
+  EXPECT_THAT(message_after("UPDATE tokens SET number = 7"), HasSubstr("row instance:t of tokens"));
+  EXPECT_THAT(message_after("PRAGMA user_version = 9"), HasSubstr("layout 9"));
 }
 
 }  // namespace
