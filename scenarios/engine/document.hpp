@@ -17,6 +17,7 @@ namespace drover::scenario {
 
 inline constexpr std::size_t kDocumentBytesMax = std::size_t{4} * 1024 * 1024;
 inline constexpr int kDocumentDepthMax = 64;
+inline constexpr std::size_t kDocumentValuesMax = 100'000;
 
 // Where something stands in its file: both from 1, columns counted in characters; 0 when it came from
 // nowhere. Two models that differ only in places are equal, hence the comparison.
@@ -89,8 +90,8 @@ class Problems {
 
 // Parses YAML or JSON: by the ending of `file` (".json", ".yaml", ".yml"), else JSON when the first character
 // is '{' or '['. The result is a map or a list. Refused, with "file:line:column: message": more than 4 MiB,
-// nesting deeper than 64, duplicate keys, anchors, aliases, tags, merge keys, a second document, control
-// characters, invalid UTF-8, and a file with nothing in it.
+// nesting deeper than 64, more than 100,000 values, duplicate keys, anchors, aliases, tags, merge keys, a
+// second document, control characters, invalid UTF-8, and a file with nothing in it.
 Result<Node> parse_document(std::string_view text, const std::string& file);
 
 // The halves of parse_document, with the same limits.

@@ -46,6 +46,7 @@ class JsonReader {
 
   Result<Node> value(int depth) {
     if (depth > kDocumentDepthMax) return fail(kTooDeep);
+    if (++values_ > kDocumentValuesMax) return fail(kTooMany);
     const auto start = at_;
     const Place place = locator_.place_of(start);
     if (take('{')) return map(depth, place);
@@ -72,8 +73,12 @@ class JsonReader {
     if (found.empty()) return fail("expected a JSON value, found " + here());
     auto node = plain_scalar(found, place);
     const bool yaml_only = node.kind == Node::Kind::text || found == "yes" || found == "no";
-    if (yaml_only)
-      return fail("expected a JSON value, found " + in_quotes(found) + "; texts stand in double quotes");
+    if (yaml_only) {
+      const bool numeric =
+          found.front() == '-' || std::isdigit(static_cast<unsigned char>(found.front())) != 0;
+      return fail("expected a JSON value, found " + in_quotes(found) +
+                  (numeric ? ", which is no JSON number" : "; texts stand in double quotes"));
+    }
     at_ = end;
     return node;
   }
@@ -108,7 +113,8 @@ class JsonReader {
       if (at_ >= text_.size() || text_[at_] != '"')
         return fail("expected a key in double quotes, found " + here());
       DROVER_TRY(auto key, string());
-      if (!keys.insert(key).second) return fail_at(key_at, "the key " + in_quotes(key) + " stands here twice");
+      if (!keys.insert(key).second)
+        return fail_at(key_at, "the key " + in_quotes(key) + " stands here twice");
       skip_space();
       if (!take(':')) return fail("expected ':' after the key " + in_quotes(key) + ", found " + here());
       skip_space();
@@ -198,6 +204,7 @@ class JsonReader {
   const std::string& file_;
   Locator locator_;
   std::size_t at_ = 0;
+  std::size_t values_ = 0;
 };
 
 }  // namespace

@@ -17,6 +17,7 @@ Result<std::string> clean_text(std::string_view text, const std::string& file);
 Error document_error(const std::string& file, Place place, std::string_view message);
 
 inline constexpr std::string_view kTooDeep = "nesting deeper than 64 levels; no scenario needs that";
+inline constexpr std::string_view kTooMany = "more than 100,000 values; no scenario needs that";
 inline constexpr std::string_view kNothingThere =
     "the file is empty; a scenario starts with \"schema: 1\", \"name: …\" and \"steps:\"";
 

@@ -47,6 +47,20 @@ std::string shown(std::string text) {
   return text;
 }
 
+// Whether the quoted text that begins at `open` is closed: yaml-cpp takes the end of the file for its end.
+bool is_closed(std::string_view text, std::size_t open) {
+  const char quote = text[open];
+  for (auto i = open + 1; i < text.size(); ++i) {
+    if (quote == '"' && text[i] == '\\') {
+      ++i;
+    } else if (text[i] == quote) {
+      if (quote == '"' || i + 1 == text.size() || text[i + 1] != quote) return true;
+      ++i;
+    }
+  }
+  return false;
+}
+
 struct YamlProblem {
   std::size_t offset;
   std::string message;
@@ -62,6 +76,7 @@ class TreeBuilder : public YAML::EventHandler {
   void OnNull(const YAML::Mark& mark, YAML::anchor_t anchor) override {
     refuse_anchor(mark, anchor);
     if (wants_key()) throw YamlProblem{offset(mark), "a key is missing before ':'"};
+    count(mark);
     add(plain_scalar("", place_of_null(mark)));
   }
 
@@ -74,9 +89,13 @@ class TreeBuilder : public YAML::EventHandler {
     refuse_anchor(mark, anchor);
     refuse_tag(mark, tag);
     const bool plain = tag == "?";
+    const auto at = offset(mark);
+    const bool is_quoted = !plain && at < text_.size() && (text_[at] == '"' || text_[at] == '\'');
+    if (is_quoted && !is_closed(text_, at)) throw YamlProblem{at, "this text has no closing quote"};
     auto text = shown(value);
     const auto place = locator_.place_of(offset(mark));
     if (wants_key()) return key(std::move(text), place, plain, mark);
+    count(mark);
     Node node = plain ? plain_scalar(text, place) : Node{};
     if (!plain) {
       node.kind = Node::Kind::text;
@@ -134,6 +153,10 @@ class TreeBuilder : public YAML::EventHandler {
       throw YamlProblem{offset(mark), "tags (" + in_quotes(tag) + ") are refused; quotes make a text"};
   }
 
+  void count(const YAML::Mark& mark) {
+    if (++values_ > kDocumentValuesMax) throw YamlProblem{offset(mark), std::string(kTooMany)};
+  }
+
   void key(std::string text, Place place, bool plain, const YAML::Mark& mark) {
     if (plain && text == "<<")
       throw YamlProblem{offset(mark), "merge keys (<<) are refused; write the keys out"};
@@ -147,6 +170,7 @@ class TreeBuilder : public YAML::EventHandler {
     refuse_anchor(mark, anchor);
     refuse_tag(mark, tag);
     if (wants_key()) throw YamlProblem{offset(mark), "a list or a map cannot be a key"};
+    count(mark);
     if (open_.size() > static_cast<std::size_t>(kDocumentDepthMax))
       throw YamlProblem{offset(mark), std::string(kTooDeep)};
     Frame frame;
@@ -175,6 +199,7 @@ class TreeBuilder : public YAML::EventHandler {
   Locator locator_;
   std::vector<Frame> open_;
   std::optional<Node> root_;
+  std::size_t values_ = 0;
 };
 
 // Brackets pile up as tokens in yaml-cpp's scanner before it hands out the first one.

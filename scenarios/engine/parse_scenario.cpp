@@ -36,6 +36,16 @@ Matrix to_matrix(const Node& map) {
   return out;
 }
 
+// What all cases together may hold: each is a copy of the file.
+constexpr std::size_t kWrittenValuesMax = 2'000'000;
+
+std::size_t count_values(const Node& node) {
+  std::size_t count = 1;
+  for (const auto& item : node.items) count += count_values(item);
+  for (const auto& member : node.members) count += count_values(member.value);
+  return count;
+}
+
 // The sections that pass their check, so that no reader meets a node it does not expect.
 Node usable_part(const Node& root, Problems& problems) {
   Node out = root;
@@ -68,6 +78,12 @@ std::optional<Matrix> read_matrix(const Node& root, Problems& problems) {
   auto matrix = to_matrix(*node);
   if (count_cases(matrix) > kCasesMax) {
     problems.add(node->place, "the matrix has more than " + std::to_string(kCasesMax) + " combinations");
+    return std::nullopt;
+  }
+  if (count_cases(matrix) * count_values(root) > kWrittenValuesMax) {
+    problems.add(node->place,
+                 "the matrix has " + std::to_string(count_cases(matrix)) +
+                     " combinations, too many for a file of this size; make several files of it");
     return std::nullopt;
   }
   return matrix;
@@ -211,17 +227,18 @@ void ScenarioReader::check_reference_text(const Node& node, const std::vector<st
     if (std::ranges::find(roots, reference->root) == roots.end()) {
       auto names = roots;
       for (const auto& [key, value] : values_.values) names.push_back(key);
-      problems_.add(
-          place, "unknown reference " + in_quotes("$" + reference->root) + suggestion(reference->root, names));
+      problems_.add(place, "unknown reference " + in_quotes("$" + reference->root) +
+                               suggestion(reference->root, names));
       continue;
     }
     const bool captured = std::ranges::find(kBuiltInRoots, reference->root) == std::end(kBuiltInRoots);
     if (!captured || reference->path.empty()) continue;
     const auto* first = std::get_if<std::string>(&reference->path.front());
     if (first == nullptr || std::ranges::find(kCaptured, *first) == kCaptured.end())
-      problems_.add(place, in_quotes(to_text(*reference)) + " does not exist: a call's answer has" +
-                               (first == nullptr ? " .operation, .result, .error, .code"
-                                                 : " no " + in_quotes(*first) + suggestion(*first, kCaptured)));
+      problems_.add(place,
+                    in_quotes(to_text(*reference)) + " does not exist: a call's answer has" +
+                        (first == nullptr ? " .operation, .result, .error, .code"
+                                          : " no " + in_quotes(*first) + suggestion(*first, kCaptured)));
   }
 }
 

@@ -52,6 +52,7 @@ class ScenarioReader {
   void check_known(const Node& node, std::string_view what, const std::vector<std::string>& names);
   Expression read_expression(const Node& node);
 
+  double repetitions_ = 1;  // of the steps being read: nested repeats multiply
   const Case& values_;
   const Vocabulary& known_;
   Problems& problems_;

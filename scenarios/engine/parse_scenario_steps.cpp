@@ -9,6 +9,8 @@ constexpr std::string_view kCodes[] = {"E_ARGS_UNEXPECTED", "E_CONFIG_READ_FAILE
                                        "E_UNKNOWN",         "E_ARGS_MISSING",       "E_ARGS_INVALID",
                                        "E_STATE_ERROR"};
 
+constexpr double kRepetitionsMax = 100'000;
+
 struct ComparisonSign {
   std::string_view sign;
   Comparison comparison;
@@ -42,8 +44,8 @@ const StepShape* ScenarioReader::shape_of(const Node& node) {
   for (const auto& shape : step_shapes()) {
     if (node.find(shape.kind) == nullptr) continue;
     if (found != nullptr) {
-      problems_.add(node.place, "a step does one thing, this one has both " + in_quotes(found->kind) + " and " +
-                                    in_quotes(shape.kind) + "; make two steps of it");
+      problems_.add(node.place, "a step does one thing, this one has both " + in_quotes(found->kind) +
+                                    " and " + in_quotes(shape.kind) + "; make two steps of it");
       return nullptr;
     }
     found = &shape;
@@ -58,8 +60,8 @@ const StepShape* ScenarioReader::shape_of(const Node& node) {
   for (const auto& member : node.members) {
     const bool general = member.key == "name" || member.key == "if" || member.key == found->kind;
     if (general || std::ranges::find(found->keys, member.key) != found->keys.end()) continue;
-    problems_.add(member.place,
-                  "the key " + in_quotes(member.key) + " does not belong to a step with " + in_quotes(found->kind));
+    problems_.add(member.place, "the key " + in_quotes(member.key) + " does not belong to a step with " +
+                                    in_quotes(found->kind));
     fine = false;
   }
   return fine ? found : nullptr;
@@ -122,7 +124,8 @@ Call ScenarioReader::read_call(const Node& node) {
                        values_.find(as->text) != nullptr;
     if (taken) problems_.add(as->place, "$" + as->text + " has a meaning already; choose another name");
     if (as->text.find('-') != std::string::npos)
-      problems_.add(as->place, "a name that steps refer to with '$' has no '-', found " + in_quotes(as->text));
+      problems_.add(as->place,
+                    "a name that steps refer to with '$' has no '-', found " + in_quotes(as->text));
     call.as = as->text;
     if (std::ranges::find(roots_, as->text) == roots_.end()) roots_.push_back(as->text);
   }
@@ -230,7 +233,12 @@ Repeat ScenarioReader::read_repeat(const Node& map) {
     return out;
   }
   out.times = static_cast<unsigned>(times->number);
+  const auto outside = repetitions_;
+  repetitions_ *= out.times;
+  if (repetitions_ > kRepetitionsMax)
+    problems_.add(times->place, "nested repeats carry out these steps more than 100000 times");
   out.steps = read_steps(*steps);
+  repetitions_ = outside;
   return out;
 }
 
@@ -248,7 +256,8 @@ Do ScenarioReader::read_do(const Node& node) {
   check_references(*with);
   for (const auto& [key, place, value] : with->members) {
     if (!value.is_scalar() || value.kind == Node::Kind::null) {
-      problems_.add(value.place, "the argument " + in_quotes(key) + " takes a value, found " + describe(value));
+      problems_.add(value.place,
+                    "the argument " + in_quotes(key) + " takes a value, found " + describe(value));
       continue;
     }
     out.arguments[key] = value.kind == Node::Kind::boolean ? (value.boolean ? "true" : "false") : value.text;
