@@ -1,18 +1,21 @@
 // The simulated agent of one instance: carries out the commands of manager/ports/agent.hpp on its SimServer,
-// one changing command after the other, reading ones at once. Epoch, role and the signature of the last
-// set-up are on its disk and survive reboots. Misbehaviour is data in AgentControls, set from outside.
-// Scheduler's thread only.
+// one changing command after the other, reading ones at once. Epoch and role are on its disk and survive
+// reboots. Misbehaviour is data in AgentControls, set from outside. Scheduler's thread only.
 //
 // What the port's header leaves open, decided here:
-// - SetUpPrimary and SetUpReplica start the server when it is down, and write server_id and semi-sync to its
-// file.
-// - read_only is 1 in the file: after every start of the server it is read-only until SetReadOnly{false}.
-//   SetUpPrimary does not change it; SetUpReplica sets it to 1.
-// - StopReplica, and SetUpPrimary on a replica, discard what the relay log holds unapplied (as RESET SLAVE
-// ALL does).
-// - User commands and dumps on a replica are not logged (sql_log_bin=0), so they make no errant transaction.
-// - Commands on a stopped server fail with wrong_state; on a hung one with database (2013) after
-// server_timeout.
+// - SetUpPrimary and SetUpReplica start a server that is down; server_id and semi-sync go to its file.
+// - read_only is 1 in the file: after every start the server is read-only until SetReadOnly{false}.
+//   SetUpPrimary does not change it; SetUpReplica sets it to 1. SetReadOnly{true} succeeds on a stopped
+//   server.
+// - SetUpReplica with clone goes on from the clone's GTID position; log_file and log_position count without
+// clone.
+//   Without clone, and replicating from that source already, it changes nothing.
+// - StopReplica, and SetUpPrimary on a replica, discard what the relay log holds unapplied, as RESET SLAVE
+// ALL does.
+// - User commands on a replica are not logged (sql_log_bin=0): no errant transaction. LoadDump is refused
+// there.
+// - Other commands on a stopped server fail with wrong_state; on one that hangs with database (2013) after
+//   server_timeout.
 #pragma once
 
 #include <deque>

@@ -75,6 +75,7 @@ Task<SimAgent::Outcome> SimAgent::carry_out(Job& job, AgentReply& reply) {
   if (const auto* set = std::get_if<SetReadOnly>(&command)) {
     const Outcome fenced = fence(set->epoch);
     if (!fenced) co_return fenced;
+    if (set->read_only && !server_.running()) co_return success();  // its file says so for the next start
   }
   if (std::holds_alternative<GetServerState>(command) && !server_.running()) co_return success();
   const Outcome ready = co_await need_server();
@@ -177,8 +178,10 @@ Task<SimAgent::Outcome> SimAgent::set_up_replica(Job& job, const SetUpReplica& c
   change.port = c.source_port;
   change.user = c.replication_user;
   change.password_hash = hash_password(c.replication_password.value);
-  change.log_file = c.log_file;
-  change.log_position = c.log_position;
+  if (!c.clone) {
+    change.log_file = c.log_file;
+    change.log_position = c.log_position;
+  }
   change.demote_to_slave = !c.clone;
   const Outcome changed = server_.change_master(change);
   if (!changed) co_return changed;
