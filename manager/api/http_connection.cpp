@@ -177,7 +177,8 @@ void HttpConnection::abort() {
 
 IoTask<> HttpConnection::serve() {
   while (!closing_) {
-    if (!co_await read_header()) break;
+    const bool readable = co_await read_header();
+    if (!readable) break;
     if (answer_from_header(parser_->head())) {
       co_await skip_body();
     } else if (query_call_) {
@@ -193,7 +194,8 @@ IoTask<> HttpConnection::serve() {
     }
     if (out_.size() >= core_->limits().pipeline_bytes_max && !flush_at_once()) co_await flush();
   }
-  const bool written = flush_at_once() || co_await flush();
+  bool written = flush_at_once();
+  if (!written) written = co_await flush();
   if (written && lingering_ && !ended_) co_await linger();
 }
 
@@ -201,7 +203,8 @@ IoTask<> HttpConnection::refuse() {
   idle_ = false;
   closing_ = lingering_ = true;
   answer_html(503, "Too many connections", "Retry-After: 1\r\n");
-  if (co_await flush()) co_await linger();
+  const bool written = co_await flush();
+  if (written) co_await linger();
 }
 
 // The client may still be sending: closing now would destroy the answer on its way. What comes is thrown
@@ -221,7 +224,8 @@ IoTask<> HttpConnection::linger() {
 IoTask<HttpConnection::Got> HttpConnection::fill(std::size_t wanted) {
   if (!out_.empty() && !flush_at_once()) {
     const SteadyTime kept = deadline_;
-    if (!co_await flush()) co_return Got::broken;
+    const bool written = co_await flush();
+    if (!written) co_return Got::broken;
     deadline_ = kept;
   }
   char* const place = in_.prepare(std::clamp(wanted, InputBuffer::kSmall, InputBuffer::kLarge));
@@ -309,7 +313,8 @@ IoTask<bool> HttpConnection::read_header() {
     if (idle_ && (core_->stopping() || ended_)) co_return false;
     if (idle_) in_.shrink();
     deadline_ = idle_ ? std::chrono::steady_clock::now() + limits.idle_timeout : until;
-    const Got got = ended_ ? Got::end : co_await fill(InputBuffer::kSmall);
+    Got got = Got::end;
+    if (!ended_) got = co_await fill(InputBuffer::kSmall);
     if (got != Got::data) {
       const bool was_idle = std::exchange(idle_, false);
       closing_ = true;
