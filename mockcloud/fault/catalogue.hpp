@@ -7,6 +7,7 @@
 #include <string_view>
 #include <vector>
 
+#include "manager/base/choices.hpp"
 #include "manager/base/distribution.hpp"
 #include "manager/base/result.hpp"
 #include "mockcloud/fault/points.hpp"

@@ -107,7 +107,7 @@ void append_points(std::string& text) {
 
 constexpr const char* kHead = R"(# Fault rules
 
-This page is generated from the fault catalogue (`mockcloud/fault/catalogue.cpp`); a test compares them, and
+This page is generated from the fault catalogue (`mockcloud/fault/catalogue_rows.cpp`); a test compares them, and
 `DROVER_UPDATE_DOCS=1` makes that test write it anew.
 
 ## When a rule fires

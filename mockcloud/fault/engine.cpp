@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <charconv>
+#include <nlohmann/json.hpp>
 
 #include "manager/base/check.hpp"
 
@@ -104,6 +105,12 @@ void Engine::add_rule(Rule rule, std::size_t unnamed, std::uint64_t twins) {
   }
   state.rule = std::move(rule);
   rules_.push_back(std::move(state));
+}
+
+void Engine::stop() {
+  has_rules_ = false;
+  windows_.clear();
+  watching_ = recorder_ != nullptr;
 }
 
 void Engine::set_recorder(Recorder recorder) {
@@ -318,6 +325,7 @@ void Engine::arm_next(std::size_t index) {
 }
 
 void Engine::timer_due(std::size_t index) {
+  if (!has_rules_) return;                                         // stopped
   if (rules_[index].rule.at && rules_[index].matched > 0) return;  // it was before a restart
   Observation observation;
   observation.number = ++observations_;

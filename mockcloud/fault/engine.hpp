@@ -8,6 +8,7 @@
 // first part and those of '&' are never reset, so "vm.running#1; operation.retry" fires once.
 #pragma once
 
+#include <cstdint>
 #include <functional>
 #include <nlohmann/json_fwd.hpp>
 #include <optional>
@@ -78,6 +79,9 @@ class Engine {
     observe("manager.crashed", "manager");
   }
   std::uint64_t incarnation() const { return incarnation_; }
+
+  // No rule fires any more, open windows end: the run has become quiet. Counts stay.
+  void stop();
 
   // Every observation is offered to it as well; null to stop.
   void set_recorder(Recorder recorder);

@@ -1,3 +1,5 @@
+#include <cstdint>
+#include <optional>
 #include <string>
 
 #include "mockcloud/fault/rule.hpp"

@@ -274,6 +274,22 @@ TEST_F(EngineTest, WindowOpenedByACallTakesThatCallToo) {
   EXPECT_FALSE(engine->at_call(Port::iaas, "getVMInfo", Phase::before, "node-1").any);
 }
 
+TEST_F(EngineTest, StoppedEngineFiresNothingMoreAndKeepsItsCounts) {
+  Rule again;
+  again.every = Distribution::constant(1s);
+  again.action = "vm.crash";
+  start({again, rule("vm.running", "vm.crash"), timed(1s, "brown_out", {{"for", "1h"}})});
+  run_for(1500ms);
+  engine->stop();
+  sink.performed.clear();
+  run_for(10s);
+  engine->observe("vm.running", "node-1");
+  EXPECT_THAT(sink.names(), IsEmpty());
+  EXPECT_FALSE(engine->at_call(Port::iaas, "listVMs", Phase::before, "s").any);
+  EXPECT_EQ(engine->counts().at(0).fired, 1U);
+  EXPECT_TRUE(domain.idle());
+}
+
 TEST_F(EngineTest, RecorderSeesEveryObservationEvenWithoutRules) {
   start({});
   std::vector<std::string> seen;

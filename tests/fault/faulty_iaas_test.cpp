@@ -246,6 +246,15 @@ TEST_F(FaultyIaasTest, BackwardsAnswersWhatWasBefore) {
   EXPECT_EQ(looked.last->value().state, InstanceState::running);
 }
 
+TEST_F(FaultyIaasTest, BackwardsRemembersTheLastAnswerThatDiffered) {
+  with({rule("iaas.getVMInfo.reply#3", "backwards")});
+  for (const char* address : {"10.0.0.1", "10.0.0.2", "10.0.0.2"}) {
+    inner.info = instance("i-1", InstanceState::running, address);
+    look();
+  }
+  EXPECT_EQ(looked.last->value().address, "10.0.0.1");
+}
+
 TEST_F(FaultyIaasTest, BackwardsFromTheFirstAnswerIsPending) {
   with({rule("iaas.getVMInfo.reply", "backwards")});
   inner.info = instance("i-1");
@@ -314,6 +323,21 @@ TEST_F(FaultyIaasTest, AnswersToACrashedManagerAreNotObserved) {
   EXPECT_EQ(engine->counts().at(1).matched, 0U);
 }
 
+TEST_F(FaultyIaasTest, AnswersToACrashedManagerAreDroppedWithoutRulesToo) {
+  struct Holding : FakeIaas {
+    void killInstance(const CallContext&, const std::string&, Handler<void> handler) override {
+      held = std::move(handler);
+    }
+    Handler<void> held;
+  } holding;
+  start({});
+  FaultyIaas port(holding, *engine);
+  port.killInstance(context(), "i-1", killed.handler());
+  engine->manager_crashed();
+  holding.held(success());
+  EXPECT_EQ(killed.answers, 0);
+}
+
 TEST_F(FaultyIaasTest, SinkActionAtACallLetsTheCallPass) {
   with({rule("iaas.getVMInfo.before", "vm.crash")});
   look();
@@ -348,7 +372,7 @@ Task<> kill_and_wait(FaultyIaas* iaas) {
     context.subject = "node-1";
     iaas->killInstance(context, "i-1", std::move(done));
   };
-  co_await await_reply<void>(1min, start);
+  [[maybe_unused]] const auto answer = co_await await_reply<void>(1min, start);
 }
 
 TEST_F(FaultyIaasTest, CallerThatWasKilledMeanwhileBreaksNothing) {

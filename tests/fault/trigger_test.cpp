@@ -155,6 +155,10 @@ TEST(TriggerState, LaterPartsOfThenCountFromTheirTurn) {
   EXPECT_EQ(completions("a; b#2", {"b", "a", "b", "b"}), "...1");
 }
 
+TEST(TriggerState, LaterPartsOfThenCountAnewInEachRound) {
+  EXPECT_EQ(completions("a; b#2", {"a", "b", "b", "a", "b", "b"}), "..1..1");
+}
+
 TEST(TriggerState, BothTakesAnyOrder) {
   EXPECT_EQ(completions("a & b", {"b", "b", "a"}), "..1");
   EXPECT_EQ(completions("a & b", {"a", "b"}), ".1");
