@@ -154,6 +154,16 @@ TEST(Address, RunsOutAsACapacityError) {
   EXPECT_EQ(stage.try_create(make_spec("node")).value().address, "192.168.7.100");
 }
 
+TEST(Address, ThatCameTooLateForItsInstanceIsFreeAgain) {
+  CloudConfig config = steady_config();
+  config.address_prefix = "192.168.7.";
+  config.address_delay = Distribution::constant(70s);
+  Stage stage(config);
+  ASSERT_TRUE(stage.kill(stage.create("node")).has_value());
+  stage.pass(70s);
+  for (int i = 0; i < 254; ++i) stage.create("node");
+}
+
 TEST(Listing, GivesInstancesWithTheTagInTheOrderOfCreation) {
   Stage stage;
   InstanceSpec other = make_spec("other");

@@ -135,6 +135,14 @@ TEST(Controls, PausingLeavesTheStateAndIsToldOnce) {
   EXPECT_TRUE(stage.cloud->instance(id)->paused);
 }
 
+TEST(Controls, APauseEndsWithThePower) {
+  Stage stage;
+  const std::string id = stage.create_running("node-1");
+  expect_ok(stage.cloud->pause_instance(id));
+  expect_ok(stage.cloud->crash_instance(id));
+  EXPECT_FALSE(stage.cloud->instance(id)->paused);
+}
+
 TEST(Controls, OnlyAPoweredInstanceCanBePaused) {
   Stage stage;
   EXPECT_TRUE(stage.cloud->pause_instance(stage.create("node-1")).has_error());

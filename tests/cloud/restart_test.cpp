@@ -111,6 +111,34 @@ TEST(Restart, AddressesInUseAreNotGivenAgain) {
   EXPECT_EQ(stage.try_create(make_spec("node-2")).value().address, "10.0.0.2");
 }
 
+TEST(Restart, AddressesGivenAndReservedStayTaken) {
+  const DatabaseFile file;
+  CloudConfig config = steady_config();
+  config.address_prefix = "192.168.7.";
+  {
+    Stage stage(config, file.path());
+    for (int i = 0; i < 254; ++i) stage.create("node");
+  }
+  {
+    Stage stage(config, file.path());
+    EXPECT_TRUE(stage.try_create(make_spec("node")).has_error()) << "one that was given is free";
+    ASSERT_TRUE(stage.cloud->delay_address("i-00000007", 1h).has_value());
+  }
+  Stage stage(config, file.path());
+  EXPECT_TRUE(stage.try_create(make_spec("node")).has_error()) << "the reserved one is free";
+}
+
+TEST(Restart, AUsedBootOutcomeIsNotUsedAgain) {
+  const DatabaseFile file;
+  {
+    Stage stage(steady_config(), file.path());
+    ASSERT_TRUE(stage.cloud->set_boot_outcome("node-1", {BootOutcome::Kind::never, 0s, "", 0s}).has_value());
+    stage.create("node-1");
+  }
+  Stage stage(steady_config(), file.path());
+  stage.create_running("node-1");
+}
+
 TEST(Restart, PendingFaultsAndCountsSurvive) {
   const DatabaseFile file;
   {
