@@ -180,9 +180,8 @@ void add_vm_actions(std::vector<ActionRow>& rows) {
           done("vm.wrong_image", t, kTolerable, kMocked, {},
                "the machine boots another image: no agent answers"),
           done("vm.zone_loss", t, kBeyond, kMocked,
-               {{"share", kNumber, "0.5", "the share of all machines that is lost, 0 to 1"},
-                duration_or_never("for", "never", "until they power on again")},
-               "many machines power off at once"),
+               {duration_or_never("for", "never", "until they power on again")},
+               "every machine of one zone powers off at once"),
           done("vm.detach_volume", t, kBeyond, kMocked, {}, "a data volume of the machine is detached"),
       });
 }

@@ -311,6 +311,11 @@ void Engine::perform(std::string_view name, std::string_view target) {
   sink_.perform({std::string(name), std::string(target), {}, {}});
 }
 
+void Engine::not_performed(const Action& action) {
+  for (auto& state : rules_)
+    if (state.name == action.rule && state.fired > 0) --state.fired;
+}
+
 void Engine::arm_timer(std::size_t index, TimePoint at) {
   scheduler_.call_at(domain_, at, [this, index] { timer_due(index); });
 }

@@ -97,6 +97,10 @@ class Engine {
   // unchanged.
   Result<void> import_counts(const nlohmann::json& counts);
 
+  // For the sink: what it was just asked to perform could not be done (there is no such VM). The rule counts
+  // as one firing less, so that a run in which it did nothing is VACUOUS.
+  void not_performed(const Action& action);
+
   // For decorators: performs a sink action that is part of a call's fault.
   void perform(std::string_view name, std::string_view target);
   Scheduler& scheduler() const { return scheduler_; }

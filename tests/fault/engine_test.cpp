@@ -274,6 +274,17 @@ TEST_F(EngineTest, WindowOpenedByACallTakesThatCallToo) {
   EXPECT_FALSE(engine->at_call(Port::iaas, "getVMInfo", Phase::before, "node-1").any);
 }
 
+TEST_F(EngineTest, WhatTheSinkCouldNotDoHasNotFired) {
+  start({rule("vm.running", "vm.crash")});
+  sink.on_perform = [this](const Action& action) {
+    if (action.target == "node-2") engine->not_performed(action);
+  };
+  engine->observe("vm.running", "node-1");
+  engine->observe("vm.running", "node-2");
+  EXPECT_EQ(engine->counts().at(0).matched, 2U);
+  EXPECT_EQ(engine->counts().at(0).fired, 1U);
+}
+
 TEST_F(EngineTest, StoppedEngineFiresNothingMoreAndKeepsItsCounts) {
   Rule again;
   again.every = Distribution::constant(1s);
