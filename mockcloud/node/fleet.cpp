@@ -47,7 +47,7 @@ Fleet::Node& Fleet::make(const InstanceInfo& info) {
   node.agent = std::make_unique<SimAgent>(scheduler_, choices_, trace_, agent_host, *node.server,
                                           config_.agent, config_.data_megabytes, node.id);
   by_id_[node.id] = &node;
-  by_server_[node.server.get()] = &node;
+  node.server->set_host_index(nodes_.size() - 1);
   return node;
 }
 
@@ -255,8 +255,8 @@ SimServer* Fleet::server_at(const std::string& address, std::uint16_t port) {
 }
 
 bool Fleet::connected(const SimServer& from, const SimServer& to) const {
-  const Node& a = *by_server_.at(&from);
-  const Node& b = *by_server_.at(&to);
+  const Node& a = node_of(from);
+  const Node& b = node_of(to);
   return a.powered && b.powered && !a.paused && !b.paused && links_.can_reach(a.name, b.name) &&
          links_.can_reach(b.name, a.name);
 }
@@ -265,7 +265,7 @@ Duration Fleet::delay(const SimServer& from, const SimServer& to) {
   return links_.delay(from.name(), to.name());
 }
 
-void Fleet::server_changed(SimServer& server) { refresh(*by_server_.at(&server)); }
+void Fleet::server_changed(SimServer& server) { refresh(node_of(server)); }
 
 void Fleet::agent_changed(const std::string& id) {
   if (Node* node = find(id)) refresh(*node);

@@ -187,6 +187,7 @@ class Fleet final : public Agent, public cloud::InstanceListener, private Server
     return node != nullptr;
   }
   Node* find(const std::string& id) const;
+  Node& node_of(const SimServer& server) const { return *nodes_[server.host_index()]; }
   Node* live(const std::string& id) const;  // known, not terminated
   Node* at(const std::string& address) const;
   Node& make(const InstanceInfo& info);
@@ -212,7 +213,6 @@ class Fleet final : public Agent, public cloud::InstanceListener, private Server
   std::vector<std::unique_ptr<Node>> nodes_;
   std::unordered_map<std::string, Node*> by_id_;
   std::unordered_map<std::string, std::vector<Node*>> by_address_;  // the latest holder last
-  std::unordered_map<const SimServer*, Node*> by_server_;           // looked up, never iterated
   std::map<std::uint64_t, Call> calls_;
   std::uint64_t last_call_ = 0;
   unsigned writable_primaries_ = 0;

@@ -3,8 +3,10 @@
 // peers only through ServerHost. Event-driven: an idle server and an idle replication cost no events; states
 // that only time changes (heartbeats, lag) are computed when asked for. Scheduler's thread only.
 //
-// Members are grouped as an administrator knows them: the process, variables, replication statements, client
-// statements, status; and at the end the controls that the fault engine uses.
+// Sources: server.cpp (process, variables, clients, semi-sync), server_replication.cpp (statements, the
+// primary's side), server_io.cpp (I/O thread), server_apply.cpp (SQL thread). Members are grouped as an
+// administrator knows them: the process, variables, replication statements, client statements, status; and at
+// the end the controls that the fault engine uses.
 #pragma once
 
 #include <cstdint>
@@ -102,6 +104,9 @@ class SimServer {
   SimServer& operator=(const SimServer&) = delete;
 
   const std::string& name() const { return name_; }
+  // A number of the host's own.
+  std::size_t host_index() const { return host_index_; }
+  void set_host_index(std::size_t index) { host_index_ = index; }
   const ServerConfig& config() const { return config_; }
   ServerConfig& config() { return config_; }
 
@@ -231,7 +236,7 @@ class SimServer {
   void close_replica_connections(bool tell_peers);
   void review_twins();
 
-  // server_replication.cpp: the I/O thread
+  // server_io.cpp
   void try_connect();
   void try_connect_after(Duration delay);
   void io_retry(int number, std::string_view text);
@@ -249,7 +254,7 @@ class SimServer {
   std::optional<std::string> find_gtid_start(const SimServer& primary);
   std::optional<std::string> find_file_start(const SimServer& primary);
 
-  // server_replication.cpp: the SQL thread
+  // server_apply.cpp: the SQL thread
   void schedule_apply();
   void apply_due();
   bool apply_front();
@@ -268,6 +273,7 @@ class SimServer {
   std::string name_;
   ServerConfig config_;
   std::uint32_t origin_;
+  std::size_t host_index_ = 0;
 
   bool running_ = false;
   bool hung_ = false;

@@ -1,6 +1,6 @@
 // Clients of the service: writers that increment their own counter at the master's address and read it back,
 // and the account of what they were promised. Closed loop: a writer has one statement under way. At most 3
-// events a write. Scheduler's thread only.
+// events a write. Destroy it before the fleet. Scheduler's thread only.
 #pragma once
 
 #include <functional>
