@@ -172,7 +172,7 @@ TEST(CanonicalForm, TakesOneSeed) {
 }
 TEST(CanonicalForm, CutJsonNeverCrashesTheParser) {
   const auto text = to_canonical_text(load(sample("every-key.yaml")).cases.back());
-  for (std::size_t at = 0; at < text.size(); at += 3)
+  for (std::size_t at = 0; at + 2 < text.size(); at += 3)
     EXPECT_FALSE(parse_scenario(text.substr(0, at), "x.json"));
 }
 TEST(CanonicalForm, WritesRatesExactly) {
