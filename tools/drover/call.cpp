@@ -2,7 +2,9 @@
 #include <CLI/CLI.hpp>
 #include <cctype>
 #include <iostream>
+#include <memory>
 #include <nlohmann/json.hpp>
+#include <optional>
 #include <string>
 #include <vector>
 
