@@ -5,17 +5,15 @@
 // What the port's header leaves open, decided here:
 // - SetUpPrimary and SetUpReplica start a server that is down; server_id and semi-sync go to its file.
 // - read_only is 1 in the file: after every start the server is read-only until SetReadOnly{false}.
-//   SetUpPrimary does not change it; SetUpReplica sets it to 1. SetReadOnly{true} succeeds on a stopped
-//   server.
-// - SetUpReplica with clone goes on from the clone's GTID position; log_file and log_position count without
-// clone.
-//   Without clone, and replicating from that source already, it changes nothing.
-// - StopReplica, and SetUpPrimary on a replica, discard what the relay log holds unapplied, as RESET SLAVE
-// ALL does.
-// - User commands on a replica are not logged (sql_log_bin=0): no errant transaction. LoadDump is refused
-// there.
-// - Other commands on a stopped server fail with wrong_state; on one that hangs with database (2013) after
-//   server_timeout.
+// - SetUpPrimary does not change read_only; SetUpReplica sets it.
+//   SetReadOnly{true} succeeds on a stopped server.
+// - SetUpReplica with clone goes on from the clone's GTID position: log_file and log_position are ignored.
+// - SetUpReplica without clone changes nothing where replication from that source runs already.
+// - StopReplica, and SetUpPrimary on a replica, discard an unapplied relay log, as RESET SLAVE ALL does.
+// - User commands on a replica are not logged (sql_log_bin=0): no errant transaction.
+// - LoadDump on a replica fails with wrong_state: load into its primary.
+// - A starting agent starts a server that was meant to run; it does not supervise it afterwards.
+// - Other commands on a stopped server: wrong_state; on a hung one: database (2013), after server_timeout.
 #pragma once
 
 #include <deque>

@@ -223,6 +223,7 @@ Task<SimAgent::Outcome> SimAgent::clone(Job& job, const SetUpReplica& c) {
         "The clone of " + from + " to " + server_.name() +
             " was interrupted: the source went away. The node holds no data; set it up again.",
         Effect::possible, Retry::later);
+  if (server_.running()) server_.stop();  // somebody else started it on the unfinished data
   server_.restore_from(*source);
   disk_.clone_unfinished = false;
   co_return co_await start_server(c.server_id);

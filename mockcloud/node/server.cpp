@@ -92,7 +92,6 @@ void SimServer::wipe() {
   configured_ = false;
   semi_sync_primary_ = semi_sync_replica_ = false;
   read_only_ = true;
-  read_only_stuck_ = disk_full_ = exhausted_ = false;
   io_errno_ = sql_errno_ = poison_ = 0;
   io_error_.clear();
   sql_error_.clear();

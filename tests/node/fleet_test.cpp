@@ -171,6 +171,15 @@ TEST(AgentFaults, ASourceThatDiesDuringACloneIsReported) {
   EXPECT_EQ(answer->error().effect, Effect::possible);
 }
 
+TEST(AgentFaults, AServerStartedByOthersDuringACloneIsReplaced) {
+  Cluster c;
+  c.bring_up(2);
+  c.fleet.crash_server(Cluster::id(2), 500ms);
+  Cluster::must(c.call(2, c.replica_command(2, 1)));
+  EXPECT_TRUE(c.fleet.same_data(Cluster::id(1), Cluster::id(2)));
+  EXPECT_EQ(c.replication(2).io, ThreadState::yes);
+}
+
 TEST(AgentFaults, AHungAgentAcceptsAndGoesOnWhenReleased) {
   Cluster c;
   c.bring_up(1);
