@@ -47,22 +47,28 @@ struct TraceEntry {
 
 class Trace {
  public:
+  Trace() = default;
+  Trace(const Trace&) = delete;
+  Trace& operator=(const Trace&) = delete;
+
   // From now on entries are stored, not only digested.
   void keep() { keep_ = true; }
   bool keeping() const { return keep_; }
   void set_time(TimePoint now) { now_ = now; }
+  // Entries are stamped with what `clock` says then; it must outlive the trace's use.
+  void follow(const TimePoint* clock) { clock_ = clock; }
 
   // Adds one entry at the present time. Parts are integers, booleans and texts; rendered with spaces between.
   template <class... Parts>
   void add(TraceKind kind, std::string_view subject, const Parts&... parts) {
-    std::uint64_t state = mix(digest_, static_cast<std::uint64_t>(now_.time_since_epoch().count()));
+    std::uint64_t state = mix(digest_, static_cast<std::uint64_t>(clock_->time_since_epoch().count()));
     state = mix(state, static_cast<std::uint64_t>(kind) + 1);
     state = hash_text(subject, state);
     ((state = mix_part(state, parts)), ...);
     digest_ = state;
     ++count_;
     if (keep_) {
-      TraceEntry entry{now_, kind, std::string(subject), {}};
+      TraceEntry entry{*clock_, kind, std::string(subject), {}};
       ((append_part(entry.detail, parts)), ...);
       entries_.push_back(std::move(entry));
     }
@@ -86,6 +92,7 @@ class Trace {
   std::uint64_t digest_ = 0;
   std::uint64_t count_ = 0;
   TimePoint now_{};
+  const TimePoint* clock_ = &now_;
   bool keep_ = false;
   std::vector<TraceEntry> entries_;
 };

@@ -68,6 +68,11 @@ Task<Result<void>> configure(Core& core, NodeId id) {
       start.server_id = node->server_id;
       command = start;
       auto started = co_await core.ask(id, command);
+      if (started.has_value()) {
+        // An agent's word is not enough: look once more.
+        command = look;
+        started = co_await core.ask(id, command);
+      }
       Node* changed = core.model.node(id);
       if (changed == nullptr || changed->state != NodeState::configuring) co_return gone(id);
       if (started.has_value() && started.value().state.running) {

@@ -39,7 +39,6 @@ struct Configuration {
   Duration kill_timeout{10min};      // until a destroyed VM is confirmed gone
   Duration catch_up_timeout{10min};  // until a new replica has caught up
   Duration not_found_grace{2min};    // how long a cloud may not know a VM that it has just created
-  Duration heartbeat_timeout{90s};   // an agent silent for longer is polled even if polling is off
   unsigned boot_attempts = 3;        // VMs asked for, for one node
   unsigned lost_after = 3;           // polls without an answer until a node is LOST
   unsigned parallelism = 64;         // calls at once of one operation or poll

@@ -7,6 +7,13 @@ namespace {
 
 constexpr std::size_t kLogKept = 1000;
 
+// "node." and "RUNNING" give the observation point "node.running".
+std::string point_of(const char* family, const char* state) {
+  std::string point = family;
+  for (const char* c = state; *c != 0; ++c) point += *c >= 'A' && *c <= 'Z' ? static_cast<char>(*c + 32) : *c;
+  return point;
+}
+
 }  // namespace
 
 using model::NodeEvent;
@@ -34,7 +41,7 @@ void Core::change(ServiceEvent event) {
   model.service.state = *to;
   trace.add(TraceKind::service_state, "service", model::to_text(from), "->", model::to_text(*to));
   journal.service_changed();
-  if (hooks.observe) hooks.observe(std::string("service.") + model::to_text(*to), "service");
+  if (hooks.observe) hooks.observe(point_of("service.", model::to_text(*to)), "service");
 }
 
 void Core::change(model::Node& node, NodeEvent event) {
@@ -49,7 +56,7 @@ void Core::change(model::Node& node, NodeEvent event) {
   const std::string name = model::node_name(node.id);
   trace.add(TraceKind::node_state, name, model::to_text(from), "->", model::to_text(*to));
   journal.node_changed(node.id);
-  if (hooks.observe) hooks.observe(std::string("node.") + model::to_text(*to), name);
+  if (hooks.observe) hooks.observe(point_of("node.", model::to_text(*to)), name);
 }
 
 void Core::change(model::Operation& operation, OperationEvent event) {
@@ -66,7 +73,7 @@ void Core::change(model::Operation& operation, OperationEvent event) {
   trace.add(TraceKind::operation, name, model::to_text(operation.request.kind), model::to_text(from), "->",
             model::to_text(*to));
   journal.operation_changed(operation.id);
-  static constexpr const char* kPoints[] = {"operation.accepted", "operation.started", "operation.compensating",
+  static constexpr const char* kPoints[] = {"operation.accepted", "operation.started", "operation.step",
                                             "operation.done",     "operation.failed",  "operation.cancelled"};
   observe(kPoints[static_cast<int>(*to)], name);
   settle_service_state();

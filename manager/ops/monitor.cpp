@@ -75,6 +75,15 @@ Task<void> MySQLServerManager::poll_agent(NodeId id) {
     fence.epoch = core_.model.service.epoch;
     const AgentCommand fencing = fence;
     (void)co_await core_.ask(id, fencing);
+  } else if (core_.model.service.primary == id && core_.model.service.maybe_writable == id && state.read_only &&
+             state.epoch <= core_.model.service.epoch && core_.model.active_operations() == 0) {
+    // Its server was restarted: a server starts read-only until its manager says otherwise.
+    core_.note(node_name(id), "the master was read-only: made writable again");
+    SetReadOnly open;
+    open.epoch = core_.model.service.epoch;
+    open.read_only = false;
+    const AgentCommand opening = open;
+    (void)co_await core_.ask(id, opening);
   }
 }
 

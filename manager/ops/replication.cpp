@@ -73,6 +73,14 @@ Task<Result<void>> make_primary(Core& core, NodeId id, std::uint64_t epoch) {
     AgentCommand named = command;
     auto reply = co_await core.ask(id, named);
     if (reply.has_error() && !is_worth_retrying(reply.error())) co_return std::move(reply).error();
+    if (reply.has_value()) {
+      SetReadOnly writable;
+      writable.epoch = epoch;
+      writable.read_only = false;
+      named = writable;
+      reply = co_await core.ask(id, named);
+      if (reply.has_error() && !is_worth_retrying(reply.error())) co_return std::move(reply).error();
+    }
     GetServerState look;
     named = look;
     auto seen = co_await core.ask(id, named);

@@ -115,6 +115,8 @@ class Scheduler : public asio::execution_context {
   ~Scheduler();
 
   TimePoint now() const { return now_; }
+  // Where now() is kept, for a Trace to follow.
+  const TimePoint* clock() const { return &now_; }
 
   // Queues `op` to run at the present time, after everything already queued. The op must not be queued already.
   void post(Domain& domain, Op* op) {
@@ -165,6 +167,17 @@ class Scheduler : public asio::execution_context {
   bool run_one(TimePoint limit = kNever);
   // Runs everything due until `limit`, at most `max_events`; the clock ends at `limit` unless stopped early.
   std::uint64_t run_until(TimePoint limit, std::uint64_t max_events = UINT64_MAX);
+  // Runs event by event until `limit`, calling `after()` behind each; ends early when it returns false.
+  template <class After>
+  void run_each(TimePoint limit, After&& after) {
+    run_with_recycling(
+        [](void* context, Scheduler& self, TimePoint until) {
+          auto& call = *static_cast<std::remove_reference_t<After>*>(context);
+          while (self.run_one(until))
+            if (!call()) return;
+        },
+        &after, limit);
+  }
   // Runs everything that is due at `now` in real time, without jumping past it; for the real-time pump.
   void advance_to(TimePoint now);
   // The time of the next event, kNever when nothing is queued.
@@ -211,6 +224,7 @@ class Scheduler : public asio::execution_context {
     Op* op;
   };
 
+  void run_with_recycling(void (*body)(void*, Scheduler&, TimePoint), void* context, TimePoint limit);
   void push_heap(TimePoint at, Op* op);
   // Forgets what the ready queue and the heap hold of a domain that is being killed.
   void forget(const Domain* domain);

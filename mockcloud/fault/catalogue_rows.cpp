@@ -199,7 +199,7 @@ void add_agent_actions(std::vector<ActionRow>& rows) {
           done("agent.hang", t, kTolerable, kEverywhere,
                {duration_or_never("for", "30s", "until it answers again")},
                "accepts connections, answers nothing"),
-          done("agent.lie", t, kBeyond, kMocked, {{"times", kNumber, "1", "how many commands"}},
+          done("agent.lie", t, kBeyond, kMocked, {{"commands", kNumber, "1", "how many commands"}},
                "says ok and did nothing"),
           done("agent.stale_result", t, kTolerable, kMocked, {},
                "answers the next command with the answer of the one before"),

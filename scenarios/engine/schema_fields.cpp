@@ -31,23 +31,22 @@ constexpr Field kCloud[] = {
     {"images", texts, "names of the images there are"},
     {"sizes", list, "names or descriptions of the sizes there are"},
     {"networks", texts, "names of the networks there are"},
-    {"ignore_tokens", boolean, "a provider without idempotent creation", "no"},
 };
 constexpr Field kAgents[] = {
     {"start", distribution, "from a running VM to an agent that answers", "lognormal(p50=5s, p99=20s)"},
-    {"heartbeat", duration, "gap between heartbeats", "10s"},
+    {"heartbeat", duration, "gap between heartbeats; 0s: none", "30s"},
     {"command_latency", distribution, "of every command, there and back", "lognormal(p50=20ms, p99=300ms)"},
     {"lag", distribution, "how far replicas lag behind their primary", "lognormal(p50=50ms, p99=2s)"},
-    {"data_mb", integer, "data on the primary, in MB: what a new replica has to copy", "256"},
-    {"strict", boolean, "agents refuse what a real server would refuse", "yes"},
+    {"data_mb", integer, "data on the primary, in MB: what a new replica has to copy", "50"},
+    {"strict", boolean, "gtid_strict_mode of the servers", "yes"},
 };
 constexpr Text kDurability[] = {"async", "semi_sync"};
 constexpr Text kStartup[] = {"auto", "manual"};
 constexpr Text kPartial[] = {"rollback", "keep"};
 constexpr Field kRetry[] = {
     {"first", duration, "wait before the first retry; it doubles from there", "1s"},
-    {"limit", duration, "longest wait between retries", "30s"},
-    {"attempts", integer, "tries in all", "5", {}, {}, 1, 1000},
+    {"limit", duration, "longest wait between retries", "60s"},
+    {"attempts", integer, "tries in all", "8", {}, {}, 1, 1000},
 };
 constexpr Field kManager[] = {
     {"poll_agents_timer", duration, "gap between looks at every agent", "10s"},
@@ -55,7 +54,6 @@ constexpr Field kManager[] = {
     {"boot_timeout", duration, "how long a VM may take until it runs", "10m"},
     {"agent_timeout", duration, "for one command to an agent", "10s"},
     {"iaas_timeout", duration, "for one call to the cloud", "10s"},
-    {"operation_timeout", duration, "for a whole operation", "30m"},
     {"durability", choice, "what an acknowledged write survives", "async", {}, kDurability},
     {"startup", choice, "whether the service starts with the manager", "auto", {}, kStartup},
     {"reconcile_interval", duration, "gap between comparisons of cloud and journal", "1m"},
@@ -66,7 +64,7 @@ constexpr Field kManager[] = {
      "rollback",
      {},
      kPartial},
-    {"parallelism", integer, "nodes worked on at the same time", "10", {}, {}, 1, 1000},
+    {"parallelism", integer, "calls of one operation at the same time", "64", {}, {}, 1, 1000},
     {"max_queued",
      integer,
      "operations waiting at most; further requests are refused",
@@ -75,7 +73,6 @@ constexpr Field kManager[] = {
      {},
      0,
      1'000'000},
-    {"heartbeat_timeout", duration, "silence after which an agent counts as gone", "30s"},
 };
 constexpr Field kTraffic[] = {
     {"writers", integer, "clients writing to the master and checking what they read", "0", {}, {}, 0, 10'000},

@@ -1,0 +1,266 @@
+#include "scenarios/engine/sim_world.hpp"
+
+#include "scenarios/engine/world_settings.hpp"
+
+namespace drover::scenario {
+
+// --- counting ports, below the faults: what really went out ---
+
+class SimWorld::CountingIaas final : public Iaas {
+ public:
+  CountingIaas(Iaas& inner, SimWorld& world) : inner_(inner), world_(world) {}
+  void newInstance(const CallContext& context, const InstanceSpec& spec, const std::string& token,
+                   Handler<InstanceInfo> handler) override {
+    world_.count_call(true);
+    inner_.newInstance(context, spec, token, std::move(handler));
+  }
+  void killInstance(const CallContext& context, const std::string& id, Handler<void> handler) override {
+    world_.count_call(true);
+    inner_.killInstance(context, id, std::move(handler));
+  }
+  void getVMInfo(const CallContext& context, const std::string& id, Handler<InstanceInfo> handler) override {
+    world_.count_call(true);
+    inner_.getVMInfo(context, id, std::move(handler));
+  }
+  void listVMs(const CallContext& context, const std::string& key, const std::string& value,
+               Handler<std::vector<InstanceInfo>> handler) override {
+    world_.count_call(true);
+    inner_.listVMs(context, key, value, std::move(handler));
+  }
+  void createVolume(const CallContext& context, const std::string& name, unsigned gigabytes, const std::string& token,
+                    Handler<VolumeInfo> handler) override {
+    world_.count_call(true);
+    inner_.createVolume(context, name, gigabytes, token, std::move(handler));
+  }
+  void attachVolume(const CallContext& context, const std::string& volume, const std::string& instance,
+                    Handler<void> handler) override {
+    world_.count_call(true);
+    inner_.attachVolume(context, volume, instance, std::move(handler));
+  }
+  void deleteVolume(const CallContext& context, const std::string& volume, Handler<void> handler) override {
+    world_.count_call(true);
+    inner_.deleteVolume(context, volume, std::move(handler));
+  }
+  void listVolumes(const CallContext& context, Handler<std::vector<VolumeInfo>> handler) override {
+    world_.count_call(true);
+    inner_.listVolumes(context, std::move(handler));
+  }
+
+ private:
+  Iaas& inner_;
+  SimWorld& world_;
+};
+
+class SimWorld::CountingAgent final : public Agent {
+ public:
+  CountingAgent(Agent& inner, SimWorld& world) : inner_(inner), world_(world) {}
+  void call(const CallContext& context, const Endpoint& endpoint, const AgentCommand& command,
+            Handler<AgentReply> handler) override {
+    world_.count_call(false);
+    inner_.call(context, endpoint, command, std::move(handler));
+  }
+
+ private:
+  Agent& inner_;
+  SimWorld& world_;
+};
+
+// --- making and starting ---
+
+SimWorld::SimWorld(const Scenario& scenario, std::uint64_t seed)
+    : scenario_(scenario),
+      configuration_(manager_config(scenario)),
+      domain_(scheduler_),
+      cloud_domain_(scheduler_),
+      choices_(seed) {
+  trace_.follow(scheduler_.clock());
+  cloud_ = std::make_unique<cloud::Cloud>(scheduler_, cloud_domain_, choices_, trace_, cloud_config(scenario));
+  auto fleet = fleet_config(scenario);
+  fleet.on_heartbeat = [this](const node::Heartbeat& beat) { heartbeat(beat); };
+  fleet.read_dump = [this](const std::string& path) -> Result<std::string> {
+    const auto found = uploads_.find(path);
+    if (found == uploads_.end()) return make_error(ErrorCode::not_found, "there is no upload " + path);
+    return found->second;
+  };
+  fleet_ = std::make_unique<node::Fleet>(scheduler_, choices_, trace_, std::move(fleet));
+  cloud_->set_listener(fleet_.get());
+  cloud_->set_observer([this](const cloud::Instance& vm, InstanceState from) { instance_changed(vm, from); });
+  store_ = SqliteStore::open(":memory:").value();
+  engine_ = std::make_unique<fault::Engine>(scheduler_, domain_, choices_, trace_, scenario.faults,
+                                            static_cast<fault::ActionSink&>(*this));
+  counting_iaas_ = std::make_unique<CountingIaas>(*cloud_, *this);
+  counting_agent_ = std::make_unique<CountingAgent>(*fleet_, *this);
+  iaas_ = std::make_unique<fault::FaultyIaas>(*counting_iaas_, *engine_);
+  agent_ = std::make_unique<fault::FaultyAgent>(*counting_agent_, *engine_);
+  faulty_store_ = std::make_unique<fault::FaultyStore>(*store_, *engine_);
+  secrets_.insert(configuration_.replication_password.value);
+  if (auto traffic = traffic_config(scenario)) {
+    traffic_ = std::make_unique<node::Traffic>(
+        scheduler_, choices_, trace_, *fleet_, [this] { return known_master_; }, *traffic);
+  }
+}
+
+SimWorld::~SimWorld() {
+  cloud_->set_observer(nullptr);
+  manager_.reset();
+  traffic_.reset();
+  domain_.kill();
+  cloud_domain_.kill();
+}
+
+void SimWorld::start() {
+  start_manager();
+  if (traffic_) traffic_->start();
+}
+
+void SimWorld::start_manager() {
+  if (manager_) return;
+  ++incarnations_;
+  ops::Hooks hooks;
+  hooks.observe = [this](std::string_view point, std::string_view subject) {
+    engine_->observe(point, subject);
+    if (watch_) watch_(point, subject);
+    if (point.starts_with("operation.") || point.starts_with("service.")) refresh_known_master();
+  };
+  hooks.violation = [this](const std::string& what) { report("S5", what, "S5 illegal transition"); };
+  manager_ = std::make_unique<Incarnation>(ops::Ports{scheduler_, *iaas_, *agent_, *faulty_store_, trace_},
+                                           configuration_, std::move(hooks));
+  if (auto started = manager_->manager.start(); started.has_error())
+    report("S8", "the manager cannot start from its journal: " + started.error().message, "S8 journal unreadable");
+}
+
+void SimWorld::crash_manager(std::optional<Duration> restart) {
+  if (!manager_ || crash_due_) return;
+  crash_due_ = true;
+  // Never from inside one of its own coroutines.
+  scheduler_.call_soon(domain_, [this, restart] {
+    crash_due_ = false;
+    trace_.add(TraceKind::crash, "manager", "crashed");
+    manager_.reset();
+    auto pending = std::exchange(pending_, {});
+    pending_since_.clear();
+    engine_->manager_crashed();
+    for (auto& [number, answer] : pending)
+      answer(make_error(ErrorCode::connection_lost, "the connection to the manager broke before it answered",
+                        Effect::possible));
+    if (restart) scheduler_.call_after(domain_, *restart, [this] { start_manager(); });
+  });
+}
+
+void SimWorld::instance_changed(const cloud::Instance& vm, InstanceState from) {
+  if (watch_ && is_gone(vm.state) && !is_gone(from)) watch_("vm.gone", vm.id);
+  if (engine_->watching()) engine_->observe(std::string("vm.") + to_text(vm.state), subject_of(vm));
+}
+
+void SimWorld::heartbeat(const node::Heartbeat& beat) {
+  if (!manager_) return;
+  api::Request request;
+  request.verb = api::Verb::post;
+  request.method = "register_node";
+  request.params["state"] = nlohmann::json{{"id", beat.id},
+                                           {"name", beat.name},
+                                           {"state", beat.state},
+                                           {"ip", beat.ip},
+                                           {"port", std::to_string(beat.port)},
+                                           {"mysqld_port", std::to_string(beat.mysqld_port)}};
+  ++counts_.api;
+  manager_->service.handle(std::move(request), [](api::Response) {});
+}
+
+void SimWorld::refresh_known_master() {
+  if (!manager_) return;
+  const auto& model = manager_->manager.model();
+  const auto* primary = model.node(model.service.primary);
+  if (primary == nullptr)
+    known_master_.reset();
+  else if (!primary->address.empty())
+    known_master_ = primary->address;
+}
+
+// --- clients ---
+
+void SimWorld::request(api::Request request, std::function<void(ClientAnswer)> answer) {
+  scheduler_.call_soon(domain_, [this, request = std::move(request), answer = std::move(answer)]() mutable {
+    if (!manager_ || crash_due_) {
+      answer(make_error(ErrorCode::unavailable, "connection refused: the manager does not run"));
+      return;
+    }
+    const std::uint64_t number = ++last_request_;
+    ++counts_.api;
+    pending_[number] = std::move(answer);
+    pending_since_[number] = Pending{scheduler_.now(), request.method};
+    manager_->service.handle(std::move(request), [this, number](api::Response response) {
+      const auto found = pending_.find(number);
+      if (found == pending_.end()) return;
+      auto reply = std::move(found->second);
+      pending_.erase(found);
+      pending_since_.erase(number);
+      scheduler_.call_soon(domain_, [reply = std::move(reply), response = std::move(response)]() mutable {
+        reply(std::move(response));
+      });
+    });
+  });
+}
+
+std::string SimWorld::add_upload(std::string content) {
+  std::string path = "upload-" + std::to_string(uploads_.size() + 1);
+  uploads_[path] = std::move(content);
+  return path;
+}
+
+void SimWorld::quiesce() {
+  if (quiet_) return;
+  quiet_ = true;
+  trace_.add(TraceKind::step, "quiesce");
+  engine_->stop();
+  auto healers = std::exchange(healers_, {});
+  for (auto& heal : healers) heal();
+  if (!manager_) start_manager();
+}
+
+void SimWorld::stop_traffic() {
+  if (traffic_) traffic_->stop();
+}
+
+// --- truth ---
+
+std::string SimWorld::subject_of(const cloud::Instance& vm) {
+  for (const auto& [key, value] : vm.spec.tags)
+    if (key == kNodeTag) return value.substr(0, value.find('.'));
+  return vm.spec.name;
+}
+
+const cloud::Instance* SimWorld::instance_of(const std::string& target) const {
+  if (const auto* exact = cloud_->instance(target); exact != nullptr) return exact;
+  std::string node = target;
+  if (!node.empty() && node.find_first_not_of("0123456789") == std::string::npos) node = "node-" + node;
+  const cloud::Instance* found = nullptr;
+  cloud_->for_each_instance([&](const cloud::Instance& vm) {
+    if (subject_of(vm) == node && (found == nullptr || vm.live() || !found->live())) found = &vm;
+  });
+  return found;
+}
+
+std::size_t SimWorld::leaked_instances() const {
+  std::size_t leaked = 0;
+  const auto* model = manager_ ? &manager_->manager.model() : nullptr;
+  cloud_->for_each_instance([&](const cloud::Instance& vm) {
+    if (!vm.live() || vm.state == InstanceState::shutting_down) return;
+    if (model == nullptr) return;
+    bool accounted = false;
+    for (const auto& [id, node] : model->nodes())
+      accounted = accounted || node.vm == vm.id || (node.vm.empty() && subject_of(vm) == model::node_name(id));
+    if (!accounted) ++leaked;
+  });
+  return leaked;
+}
+
+void SimWorld::report(std::string invariant, std::string message, std::string fingerprint) {
+  if (fingerprint.empty()) fingerprint = invariant;
+  for (const auto& known : violations_)
+    if (known.fingerprint == fingerprint) return;  // once is enough
+  trace_.add(TraceKind::check, invariant, message);
+  violations_.push_back({std::move(invariant), std::move(message), scheduler_.now(), std::move(fingerprint)});
+}
+
+}  // namespace drover::scenario

@@ -1,0 +1,175 @@
+// The simulated world of one run: virtual time, mock cloud, simulated nodes, journal, faults, clients, and the whole
+// manager with its API inside. Knows how to crash and restart the manager, and tells checkers the truth.
+// Single-threaded; one world per run, nothing shared between worlds.
+#pragma once
+
+#include <functional>
+#include <map>
+#include <memory>
+#include <optional>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "manager/adapters/sqlite_store.hpp"
+#include "manager/api/service.hpp"
+#include "mockcloud/cloud/cloud.hpp"
+#include "mockcloud/fault/engine.hpp"
+#include "mockcloud/fault/faulty_agent.hpp"
+#include "mockcloud/fault/faulty_iaas.hpp"
+#include "mockcloud/fault/faulty_store.hpp"
+#include "mockcloud/node/fleet.hpp"
+#include "mockcloud/node/traffic.hpp"
+#include "scenarios/engine/scenario.hpp"
+
+namespace drover::scenario {
+
+// Something that must never be, seen during a run.
+struct Violation {
+  std::string invariant;  // "S2", "L1", "step", "expect"
+  std::string message;
+  TimePoint at{};
+  std::string fingerprint;  // equal for the same kind of failure in other runs
+};
+
+// What a client of the API gets when there is no answer: refused, connection lost, time-out; else the answer.
+using ClientAnswer = Result<api::Response>;
+
+class SimWorld final : public fault::ActionSink {
+ public:
+  SimWorld(const Scenario& scenario, std::uint64_t seed);
+  ~SimWorld() override;
+  SimWorld(const SimWorld&) = delete;
+  SimWorld& operator=(const SimWorld&) = delete;
+
+  // Starts the manager and the clients; nothing has run before.
+  void start();
+
+  // One call of the API as a client makes it. Errors: unavailable (refused: nothing happened), connection_lost (the
+  // manager died before it answered: it may have happened). Never answers when the manager drops the call.
+  void request(api::Request request, std::function<void(ClientAnswer)> answer);
+
+  // Stops all faults for good: what was frozen goes on, what hung answers again.
+  void quiesce();
+  void stop_traffic();
+
+  Scheduler& scheduler() { return scheduler_; }
+  Domain& domain() { return domain_; }
+  Choices& choices() { return choices_; }
+  Trace& trace() { return trace_; }
+  cloud::Cloud& cloud() { return *cloud_; }
+  node::Fleet& fleet() { return *fleet_; }
+  node::Traffic* traffic() { return traffic_.get(); }
+  fault::Engine& faults() { return *engine_; }
+  SqliteStore& journal() { return *store_; }
+  const Scenario& scenario() const { return scenario_; }
+  const ops::Configuration& configuration() const { return configuration_; }
+
+  // The manager, or null while it is dead.
+  const ops::MySQLServerManager* manager() const { return manager_ ? &manager_->manager : nullptr; }
+  const api::Service* service() const { return manager_ ? &manager_->service : nullptr; }
+  unsigned incarnations() const { return incarnations_; }
+  // What the clients believe the master's address to be: what the manager's topology last said.
+  const std::optional<std::string>& known_master() const { return known_master_; }
+
+  // A fault made by a step or a rule. Errors: invalid for an unknown target.
+  Result<void> act(const fault::Action& action);
+  // The present instance of a node ("node-2", "2", an instance id), or null.
+  const cloud::Instance* instance_of(const std::string& target) const;
+  // "node-2" for an instance of ours, else its name.
+  static std::string subject_of(const cloud::Instance& vm);
+
+  // Live VMs of the service that no record of the manager accounts for. O(instances).
+  std::size_t leaked_instances() const;
+  std::size_t leaked_volumes() const { return cloud_->volumes(); }
+
+  // Whether a step has disturbed the world (`do:`), as a fault would.
+  bool disturbed() const { return disturbed_; }
+  void disturb() { disturbed_ = true; }
+
+  // Violations found by the world itself (the manager's own alarm). Checkers add theirs.
+  void report(std::string invariant, std::string message, std::string fingerprint = {});
+  const std::vector<Violation>& violations() const { return violations_; }
+  // Actions that this world cannot make, in the order of their first use.
+  const std::vector<std::string>& unsupported() const { return unsupported_; }
+
+  // Requests without an answer so far, oldest first.
+  struct Pending {
+    TimePoint since{};
+    std::string method;
+  };
+  const std::map<std::uint64_t, Pending>& pending_requests() const { return pending_since_; }
+  // Checkers: called at every observation point of the manager, and whenever a VM begins to go.
+  void set_watch(std::function<void(std::string_view point, std::string_view subject)> watch) { watch_ = std::move(watch); }
+  // Calls the manager made to the cloud and to agents, and commits.
+  struct Counts {
+    std::uint64_t iaas = 0, agent = 0, api = 0;
+  };
+  const Counts& counts() const { return counts_; }
+  void count_call(bool iaas) { ++(iaas ? counts_.iaas : counts_.agent); }
+
+  // Content of an upload made by a step; gives the path that LoadDump is told.
+  std::string add_upload(std::string content);
+  void add_secret(std::string secret) { secrets_.insert(std::move(secret)); }
+  const std::set<std::string>& secrets() const { return secrets_; }
+
+ private:
+  struct Incarnation {
+    Incarnation(const ops::Ports& ports, const ops::Configuration& config, ops::Hooks hooks)
+        : manager(ports, config, std::move(hooks)), service(manager, ports.scheduler, ports.trace) {}
+    ops::MySQLServerManager manager;
+    api::Service service;
+  };
+  class CountingIaas;
+  class CountingAgent;
+
+  void perform(const fault::Action& action) override;
+  std::string draw_target(const std::string& rule);
+  void start_manager();
+  void crash_manager(std::optional<Duration> restart);
+  void instance_changed(const cloud::Instance& vm, InstanceState from);
+  void heartbeat(const node::Heartbeat& beat);
+  void refresh_known_master();
+  Result<void> act_on_vm(const fault::Action& action, const cloud::Instance& vm);
+  Result<void> act_on_agent(const fault::Action& action, const std::string& id);
+  Result<void> act_on_database(const fault::Action& action, const std::string& id);
+  // Undoes something `after` a time, unless that is "never".
+  void later(Duration after, std::function<void()> undo);
+
+  Scenario scenario_;
+  ops::Configuration configuration_;
+  Scheduler scheduler_;
+  Domain domain_;        // the world's own timers
+  Domain cloud_domain_;
+  Choices choices_;
+  Trace trace_;
+  std::unique_ptr<cloud::Cloud> cloud_;
+  std::unique_ptr<node::Fleet> fleet_;
+  std::unique_ptr<SqliteStore> store_;
+  std::unique_ptr<fault::Engine> engine_;
+  std::unique_ptr<CountingIaas> counting_iaas_;
+  std::unique_ptr<CountingAgent> counting_agent_;
+  std::unique_ptr<fault::FaultyIaas> iaas_;
+  std::unique_ptr<fault::FaultyAgent> agent_;
+  std::unique_ptr<fault::FaultyStore> faulty_store_;
+  std::unique_ptr<Incarnation> manager_;
+  std::unique_ptr<node::Traffic> traffic_;
+
+  unsigned incarnations_ = 0;
+  bool quiet_ = false;
+  bool disturbed_ = false;
+  bool crash_due_ = false;
+  std::optional<std::string> known_master_;
+  std::map<std::uint64_t, std::function<void(ClientAnswer)>> pending_;
+  std::map<std::uint64_t, Pending> pending_since_;
+  std::function<void(std::string_view, std::string_view)> watch_;
+  std::uint64_t last_request_ = 0;
+  std::vector<std::function<void()>> healers_;  // what quiesce() has to end
+  std::map<std::string, std::string> uploads_;
+  std::set<std::string> secrets_;
+  std::vector<Violation> violations_;
+  std::vector<std::string> unsupported_;
+  Counts counts_;
+};
+
+}  // namespace drover::scenario

@@ -1,0 +1,60 @@
+// Carries out the steps of a scenario as coroutines in the world's own domain.
+#pragma once
+
+#include <string>
+
+#include "scenarios/engine/invariants.hpp"
+#include "scenarios/engine/sim_world.hpp"
+
+namespace drover::scenario {
+
+class Steps {
+ public:
+  Steps(SimWorld& world, Checkers& checkers) : world_(world), checkers_(checkers) {}
+
+  // All steps in order; ends early at the first that fails (reported to the world as invariant "step").
+  Task<void> run(const std::vector<Step>& steps);
+  bool failed() const { return failed_; }
+
+  // To be called after every event that changed something: wakes `eventually` steps whose condition holds now.
+  void after_change();
+
+ private:
+  struct Watcher {
+    const Checks* checks;
+    Handler<void> handler;
+  };
+
+  Task<void> run_one(const Step* step);
+  Task<void> call(const Step* step, const Call* call);
+  Task<void> finish_call(const Step* step, const Call* call, api::Request request);
+  Task<ClientAnswer> ask(api::Request request, Client client, bool patient);
+  Task<void> eventually(const Step* step, const Eventually* wanted);
+  Task<void> await_operation(const Step* step, const Await* wanted);
+  Task<void> parallel(const std::vector<Step>* steps);
+  Task<void> parallel_one(const Step* step, std::size_t* left, Signal* done);
+  Task<void> run_workload(const Step* step, const Workload* workload);
+  void act(const Step& step, const Do& action);
+  void judge(const Step& step, const Call& call, const ClientAnswer& answer);
+  // Why the checks do not hold now; "" when they do.
+  std::string trouble(const Checks& checks);
+  void fail(const Step& step, const std::string& message);
+  nlohmann::json captures() const;
+
+  SimWorld& world_;
+  Checkers& checkers_;
+  nlohmann::json captures_ = nlohmann::json::object();
+  std::vector<Watcher> watchers_;
+  bool failed_ = false;
+};
+
+// Whether `part` is contained in `whole`: every key of an object, every element of an array in its place.
+bool is_subset(const nlohmann::json& part, const nlohmann::json& whole);
+
+// The request of a call by its method's name: the verb from exposed_functions, uploads from texts.
+api::Request make_request(SimWorld& world, const std::string& method, nlohmann::json params);
+
+// The workloads that `workload:` may name.
+std::vector<std::string> workload_names();
+
+}  // namespace drover::scenario

@@ -1,0 +1,87 @@
+#include "scenarios/engine/world_settings.hpp"
+
+#include "manager/base/hash.hpp"
+
+namespace drover::scenario {
+namespace {
+
+void read_names(const Settings& from, std::string_view key, std::vector<std::string>& to) {
+  if (!from.has(key)) return;
+  to.clear();
+  for (const auto& value : from.json(key)) {
+    if (value.is_string()) to.push_back(value.get<std::string>());
+    if (value.is_object() && value.contains("name")) to.push_back(value.at("name").get<std::string>());
+  }
+}
+
+}  // namespace
+
+cloud::CloudConfig cloud_config(const Scenario& scenario) {
+  const Settings& from = scenario.cloud;
+  cloud::CloudConfig config;
+  config.boot = from.distribution("boot");
+  config.address_delay = from.distribution("address_delay");
+  config.list_lag = from.distribution("list_lag");
+  config.call_latency = from.distribution("call_latency");
+  config.stop = from.distribution("stop");
+  config.reboot = from.distribution("reboot");
+  config.terminate = from.distribution("terminate");
+  config.terminated_listed = from.duration("terminated_listed");
+  if (from.boolean("terminated_counts")) config.quota_keeps_terminated = config.terminated_listed;
+  if (from.has("quota.instances")) config.quota_instances = static_cast<unsigned>(from.integer("quota.instances"));
+  if (from.has("quota.volumes")) config.quota_volumes = static_cast<unsigned>(from.integer("quota.volumes"));
+  if (from.has("capacity")) config.capacity = static_cast<unsigned>(from.integer("capacity"));
+  if (from.has("throttle.rate")) config.throttle.rate_per_second = from.number("throttle.rate");
+  config.throttle.burst = static_cast<unsigned>(from.integer("throttle.burst"));
+  if (from.has("throttle.retry_after")) config.throttle.retry_after = from.duration("throttle.retry_after");
+  read_names(from, "images", config.images);
+  read_names(from, "sizes", config.sizes);
+  read_names(from, "networks", config.networks);
+  return config;
+}
+
+node::FleetConfig fleet_config(const Scenario& scenario) {
+  const Settings& from = scenario.agents;
+  node::FleetConfig config;
+  config.agent_start = from.distribution("start");
+  config.heartbeat_interval = from.duration("heartbeat");
+  config.agent.command = from.distribution("command_latency");
+  config.server.replication_lag = from.distribution("lag");
+  config.server.gtid_strict_mode = from.boolean("strict");
+  config.data_megabytes = static_cast<unsigned>(from.integer("data_mb"));
+  return config;
+}
+
+ops::Configuration manager_config(const Scenario& scenario) {
+  const Settings& from = scenario.manager;
+  ops::Configuration config;
+  config.poll_agents_timer = from.duration("poll_agents_timer");
+  config.poll_interval = from.duration("poll_interval");
+  config.boot_timeout = from.duration("boot_timeout");
+  config.agent_timeout = from.duration("agent_timeout");
+  config.iaas_timeout = from.duration("iaas_timeout");
+  config.semi_sync = from.text("durability") == "semi_sync";
+  config.automatic_startup = from.text("startup") == "auto";
+  config.reconcile_interval = from.duration("reconcile_interval");
+  config.retry.first = from.duration("retry.first");
+  config.retry.limit = from.duration("retry.limit");
+  config.retry.attempts = static_cast<unsigned>(from.integer("retry.attempts"));
+  config.partial = from.text("partial") == "keep" ? model::PartialPolicy::keep : model::PartialPolicy::rollback;
+  config.parallelism = static_cast<unsigned>(from.integer("parallelism"));
+  config.limits.max_queued = static_cast<std::size_t>(from.integer("max_queued"));
+  // A secret of this world alone; checkers look for it wherever it must not appear.
+  config.replication_password.value = "repl-secret-" + std::to_string(hash_text(scenario.name));
+  return config;
+}
+
+std::optional<node::TrafficConfig> traffic_config(const Scenario& scenario) {
+  const Settings& from = scenario.traffic;
+  node::TrafficConfig config;
+  config.writers = static_cast<unsigned>(from.integer("writers"));
+  if (config.writers == 0) return std::nullopt;
+  config.rate_per_second = from.number("rate");
+  config.kind = from.text("kind");
+  return config;
+}
+
+}  // namespace drover::scenario
