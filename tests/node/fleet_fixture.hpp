@@ -3,6 +3,7 @@
 
 #include <gtest/gtest.h>
 
+#include <memory>
 #include <optional>
 #include <string>
 #include <utility>
@@ -72,14 +73,16 @@ class Cluster {
 
   // The answer, or ErrorCode::timeout when none came within `patience`.
   Result<AgentReply> call(unsigned n, const AgentCommand& command, Duration patience = 60s) {
-    std::optional<Result<AgentReply>> answer;
-    ask(n, command, answer);
+    // Shared: an answer may still come after the patience has ended.
+    auto answer = std::make_shared<std::optional<Result<AgentReply>>>();
+    fleet.call(CallContext{}, endpoint(n), command,
+               [answer](Result<AgentReply> result) { answer->emplace(std::move(result)); });
     const TimePoint limit = scheduler.later(patience);
-    while (!answer && scheduler.next_event() <= limit) {
+    while (!*answer && scheduler.next_event() <= limit) {
       trace.set_time(scheduler.next_event());
       scheduler.run_one(limit);
     }
-    if (answer) return std::move(*answer);
+    if (*answer) return std::move(**answer);
     scheduler.run_until(limit);
     return make_error(ErrorCode::timeout, "no answer");
   }
