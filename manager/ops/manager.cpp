@@ -40,7 +40,10 @@ Result<void> MySQLServerManager::start() {
 void MySQLServerManager::resume() {
   const auto state = core_.model.service.state;
   if (state == ServiceState::S_INIT && core_.config.automatic_startup) core_.change(ServiceEvent::start);
-  if (core_.model.service.state == ServiceState::S_PROLOGUE) spawn(core_.domain, start_up());
+  if (core_.model.service.state == ServiceState::S_PROLOGUE) {
+    if (core_.model.service.next_operation == 1) core_.change(ServiceEvent::started);  // nothing was ever bought
+    spawn(core_.domain, start_up());
+  }
   for (const OperationId id : core_.model.active()) {
     const auto& operation = *core_.model.operation(id);
     if (operation.state == OperationState::compensating) {
@@ -159,8 +162,7 @@ Task<void> MySQLServerManager::start_up() {
     auto reconciled = co_await reconcile();
     if (reconciled.has_error()) core_.note("service", "started without a look at the cloud: " + reconciled.error().message);
   }
-  if (dstate() != ServiceState::S_PROLOGUE) co_return;
-  core_.change(ServiceEvent::started);
+  if (dstate() == ServiceState::S_PROLOGUE) core_.change(ServiceEvent::started);
   core_.settle_service_state();
   co_await core_.journal.durable();
   dispatch();

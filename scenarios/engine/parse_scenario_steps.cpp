@@ -120,8 +120,8 @@ Call ScenarioReader::read_call(const Node& node) {
   }
   if (const auto* background = node.find("background")) call.background = background->boolean;
   if (const auto* as = node.find("as")) {
-    const bool taken = std::ranges::find(kBuiltInRoots, as->text) != std::end(kBuiltInRoots) ||
-                       values_.find(as->text) != nullptr;
+    // "master" may be taken: the step's capture then hides the built-in meaning.
+    const bool taken = as->text == "nodes" || values_.find(as->text) != nullptr;
     if (taken) problems_.add(as->place, "$" + as->text + " has a meaning already; choose another name");
     if (as->text.find('-') != std::string::npos)
       problems_.add(as->place,

@@ -121,7 +121,7 @@ json Steps::captures() const {
     if (manager->model().service.primary != 0) master = model::id_text(manager->model().service.primary);
   }
   all["nodes"] = std::move(nodes);
-  all["master"] = std::move(master);
+  if (!captures_.contains("master")) all["master"] = std::move(master);
   return all;
 }
 

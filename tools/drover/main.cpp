@@ -10,7 +10,9 @@ int main(int argc, char** argv) {
   app.set_version_flag("--version", "drover " DROVER_VERSION);
   app.require_subcommand(1);
   int exit_code = drover::tools::kExitPassed;
+  drover::tools::add_run(app, exit_code);
   drover::tools::add_call(app, exit_code);
+  drover::tools::add_schema(app, exit_code);
   drover::tools::add_completion(app, exit_code);
   try {
     app.parse(argc, argv);

@@ -9,6 +9,8 @@ class App;
 
 namespace drover::tools {
 
+void add_run(CLI::App& app, int& exit_code);
+void add_schema(CLI::App& app, int& exit_code);
 void add_call(CLI::App& app, int& exit_code);
 void add_completion(CLI::App& app, int& exit_code);
 
