@@ -22,22 +22,24 @@ Error SqliteStore::error(const char* what) const {
 
 Result<std::unique_ptr<SqliteStore>> SqliteStore::open(const std::string& path) {
   sqlite3* database = nullptr;
-  const int code =
-      sqlite3_open_v2(path.c_str(), &database, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX, nullptr);
+  const int code = sqlite3_open_v2(path.c_str(), &database,
+                                   SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX, nullptr);
   std::unique_ptr<SqliteStore> store(new SqliteStore(database));
   if (code != SQLITE_OK) {
     auto failed = store->error("opened");
     failed.message += " (" + path + ")";
     return failed;
   }
-  if (auto prepared = store->prepare(path == ":memory:"); prepared.has_error()) return std::move(prepared).error();
+  if (auto prepared = store->prepare(path == ":memory:"); prepared.has_error())
+    return std::move(prepared).error();
   return store;
 }
 
 Result<void> SqliteStore::prepare(bool memory) {
   // An exclusive lock for the process's life: a second manager on the same journal must not start.
-  const char* settings = memory ? "PRAGMA synchronous=OFF;"
-                                : "PRAGMA locking_mode=EXCLUSIVE; PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL;";
+  const char* settings =
+      memory ? "PRAGMA synchronous=OFF;"
+             : "PRAGMA locking_mode=EXCLUSIVE; PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL;";
   if (sqlite3_exec(database_, settings, nullptr, nullptr, nullptr) != SQLITE_OK) return error("opened");
   int version = 0;
   const auto read_version = [](void* to, int, char** values, char**) {
@@ -54,18 +56,21 @@ Result<void> SqliteStore::prepare(bool memory) {
     schema += std::string("CREATE TABLE IF NOT EXISTS ") + to_text(table) +
               "(id INTEGER PRIMARY KEY, document TEXT NOT NULL);";
   schema += "PRAGMA user_version=" + std::to_string(kVersion) + ";COMMIT;";
-  if (sqlite3_exec(database_, schema.c_str(), nullptr, nullptr, nullptr) != SQLITE_OK) return error("prepared");
+  if (sqlite3_exec(database_, schema.c_str(), nullptr, nullptr, nullptr) != SQLITE_OK)
+    return error("prepared");
   const auto statement = [&](const std::string& sql, sqlite3_stmt** to) {
-    return sqlite3_prepare_v3(database_, sql.c_str(), -1, SQLITE_PREPARE_PERSISTENT, to, nullptr) == SQLITE_OK;
+    return sqlite3_prepare_v3(database_, sql.c_str(), -1, SQLITE_PREPARE_PERSISTENT, to, nullptr) ==
+           SQLITE_OK;
   };
   bool prepared = statement("BEGIN IMMEDIATE", &begin_) && statement("COMMIT", &commit_) &&
                   statement("ROLLBACK", &rollback_);
   for (const Table table : kTables) {
     const auto at = static_cast<std::size_t>(table);
-    prepared = prepared &&
-               statement(std::string("INSERT OR REPLACE INTO ") + to_text(table) + "(id, document) VALUES (?1, ?2)",
-                         &put_[at]) &&
-               statement(std::string("DELETE FROM ") + to_text(table) + " WHERE id = ?1", &erase_[at]);
+    prepared =
+        prepared &&
+        statement(std::string("INSERT OR REPLACE INTO ") + to_text(table) + "(id, document) VALUES (?1, ?2)",
+                  &put_[at]) &&
+        statement(std::string("DELETE FROM ") + to_text(table) + " WHERE id = ?1", &erase_[at]);
   }
   if (!prepared) return error("prepared");
   return success();
@@ -91,7 +96,8 @@ Result<void> SqliteStore::write(const std::vector<Change>& changes) {
     auto* statement = (change.erase ? erase_ : put_)[static_cast<std::size_t>(change.table)];
     sqlite3_bind_int64(statement, 1, change.id);
     if (!change.erase)
-      sqlite3_bind_text(statement, 2, change.document.data(), static_cast<int>(change.document.size()), SQLITE_STATIC);
+      sqlite3_bind_text(statement, 2, change.document.data(), static_cast<int>(change.document.size()),
+                        SQLITE_STATIC);
     if (!run(statement)) {
       auto failed = error("written");
       run(rollback_);
@@ -113,7 +119,8 @@ Result<std::vector<StoredDocument>> SqliteStore::load() {
   for (const Table table : kTables) {
     sqlite3_stmt* statement = nullptr;
     const std::string sql = std::string("SELECT id, document FROM ") + to_text(table) + " ORDER BY id";
-    if (sqlite3_prepare_v2(database_, sql.c_str(), -1, &statement, nullptr) != SQLITE_OK) return error("read");
+    if (sqlite3_prepare_v2(database_, sql.c_str(), -1, &statement, nullptr) != SQLITE_OK)
+      return error("read");
     int code = SQLITE_OK;
     while ((code = sqlite3_step(statement)) == SQLITE_ROW) {
       const auto* text = sqlite3_column_text(statement, 1);

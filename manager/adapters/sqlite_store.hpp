@@ -1,5 +1,5 @@
-// The Store in SQLite: a file (WAL, synchronous FULL) or memory. One table per kind of document, so that a journal can
-// be looked into with sqlite3: select json_extract(document, '$.state') from node.
+// The Store in SQLite: a file (WAL, synchronous FULL) or memory. One table per kind of document, so that a
+// journal can be looked into with sqlite3: select json_extract(document, '$.state') from node.
 // Single-threaded; a commit to a file blocks for the disk's flush (0.5–1 ms).
 #pragma once
 

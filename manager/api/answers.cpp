@@ -51,9 +51,12 @@ Response wrong_state(std::string why) {
 
 Response of(const Error& error, std::string_view argument) {
   switch (error.code) {
-    case ErrorCode::invalid: return invalid_argument(argument, error.message);
-    case ErrorCode::not_found: return invalid_reference(argument, error.message);
-    case ErrorCode::wrong_state: return wrong_state(error.message);
+    case ErrorCode::invalid:
+      return invalid_argument(argument, error.message);
+    case ErrorCode::not_found:
+      return invalid_reference(argument, error.message);
+    case ErrorCode::wrong_state:
+      return wrong_state(error.message);
     default:
       return failure(Code::E_UNKNOWN, "Unknown error. " + error.message,
                      json{{"detail", error.message}, {"cause", to_text(error.code)}});

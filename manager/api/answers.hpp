@@ -27,7 +27,8 @@ Response wrong_state(std::string why);
 // An Error of the operations, by its code.
 Response of(const Error& error, std::string_view argument);
 
-// A node or operation id as clients give it: a string, or an integer that is not a bool; "" for anything else.
+// A node or operation id as clients give it: a string, or an integer that is not a bool; "" for anything
+// else.
 std::string id_of(const nlohmann::json& value);
 
 }  // namespace drover::api

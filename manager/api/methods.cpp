@@ -20,10 +20,11 @@ const std::vector<Method>& exposed_functions() {
     };
     constexpr Parameter kKey{"key", false};
     constexpr Parameter kNode{"serviceNodeId", true};
-    expose(Verb::get, "list_nodes", {}, &Service::list_nodes, "all service nodes; those the cloud no longer has are dropped");
+    expose(Verb::get, "list_nodes", {}, &Service::list_nodes,
+           "all service nodes; those the cloud no longer has are dropped");
     expose(Verb::get, "get_node_info", {kNode}, &Service::get_node_info, "details of one node");
-    expose(Verb::post, "add_nodes", {{"count", false}, {"function", false}, kKey, {"partial", false}}, &Service::add_nodes,
-           "brings up new nodes in the background");
+    expose(Verb::post, "add_nodes", {{"count", false}, {"function", false}, kKey, {"partial", false}},
+           &Service::add_nodes, "brings up new nodes in the background");
     expose(Verb::post, "remove_nodes", {{"serviceNodeId", false}, {"count", false}, kKey, {"force", false}},
            &Service::remove_nodes, "takes nodes and their VMs away");
     expose(Verb::get, "get_service_info", {}, &Service::get_service_info, "the manager's state", true);
@@ -42,12 +43,14 @@ const std::vector<Method>& exposed_functions() {
            "requests/s, errors/s, successes/s and mean response time (ms) of the last minute");
     expose(Verb::get, "getLog", {}, &Service::get_log, "the manager's last log lines");
     expose(Verb::get, "get_users", {}, &Service::get_users, "the database users on every node");
-    expose(Verb::post, "configure_user", {kNode, {"username", true}, {"password", true}}, &Service::configure_user,
-           "creates a database user");
-    expose(Verb::post, "delete_user", {kNode, {"username", true}}, &Service::delete_user, "drops a database user");
+    expose(Verb::post, "configure_user", {kNode, {"username", true}, {"password", true}},
+           &Service::configure_user, "creates a database user");
+    expose(Verb::post, "delete_user", {kNode, {"username", true}}, &Service::delete_user,
+           "drops a database user");
     expose(Verb::upload, "send_mysqldump", {{"mysqldump", true}, kNode}, &Service::send_mysqldump,
            "loads an uploaded dump on a node");
-    expose(Verb::post, "register_node", {{"state", true}}, &Service::register_node, "an agent's heartbeat", true);
+    expose(Verb::post, "register_node", {{"state", true}}, &Service::register_node, "an agent's heartbeat",
+           true);
     expose(Verb::post, "create_replica", {{"master_id", true}, kKey}, &Service::create_replica,
            "adds a node and makes it a slave");
     expose(Verb::post, "set_password", {{"user", true}, {"password", true}}, &Service::set_password,
@@ -83,13 +86,14 @@ bool Service::read_common(const Request& request, OperationRequest& operation, R
 
 void Service::submit(OperationRequest operation, bool one_node, Respond respond) {
   const auto kind = operation.kind;
-  const char* argument = kind == OperationKind::add_nodes || (kind == OperationKind::remove_nodes && operation.node == 0)
-                             ? "count"
-                         : kind == OperationKind::remove_nodes   ? "serviceNodeId"
-                         : kind == OperationKind::create_replica ? "master_id"
-                                                                 : "id";
-  manager_.submit(std::move(operation), [this, kind, argument, one_node,
-                                         answer = std::move(respond)](Result<ops::Accepted> accepted) mutable {
+  const char* argument =
+      kind == OperationKind::add_nodes || (kind == OperationKind::remove_nodes && operation.node == 0)
+          ? "count"
+      : kind == OperationKind::remove_nodes   ? "serviceNodeId"
+      : kind == OperationKind::create_replica ? "master_id"
+                                              : "id";
+  manager_.submit(std::move(operation), [this, kind, argument, one_node, answer = std::move(respond)](
+                                            Result<ops::Accepted> accepted) mutable {
     if (accepted.has_error()) {
       answer(of(accepted.error(), argument));
       return;
@@ -103,19 +107,22 @@ void Service::submit(OperationRequest operation, bool one_node, Respond respond)
     }
     json result{{"state", model::to_text(manager_.dstate())},
                 {"operation", model::id_text(accepted.value().operation)}};
-    if (kind != OperationKind::shutdown) result["serviceNode"] = one_node && nodes.size() == 1 ? nodes[0] : nodes;
+    if (kind != OperationKind::shutdown)
+      result["serviceNode"] = one_node && nodes.size() == 1 ? nodes[0] : nodes;
     answer(ok(std::move(result)));
   });
 }
 
-void Service::node_operation(const Request& request, const char* parameter, OperationRequest operation, Respond respond) {
+void Service::node_operation(const Request& request, const char* parameter, OperationRequest operation,
+                             Respond respond) {
   if (!read_common(request, operation, respond)) return;
   // A repeated key is answered with its operation even if the node is gone meanwhile.
   const Node* node = member(request.params.at(parameter));
   if (node == nullptr) {
     const auto* known = operation.key.empty() ? nullptr : manager_.model().operation_of_key(operation.key);
     if (known == nullptr || model::id_text(known->request.node) != id_of(request.params.at(parameter))) {
-      respond(invalid_reference(parameter, "there is no service node \"" + id_of(request.params.at(parameter)) +
+      respond(invalid_reference(parameter, "there is no service node \"" +
+                                               id_of(request.params.at(parameter)) +
                                                "\": list_nodes tells which there are"));
       return;
     }
@@ -151,7 +158,8 @@ void Service::add_nodes(const Request& request, Respond respond) {
   operation.partial = manager_.config().partial;
   const auto count = request.params.find("count");
   const auto function = request.params.find("function");
-  if (count != request.params.end() && function != request.params.end()) return respond(unexpected_arguments({"function"}));
+  if (count != request.params.end() && function != request.params.end())
+    return respond(unexpected_arguments({"function"}));
   if (count == request.params.end() && function == request.params.end())
     return respond(missing_argument("\"serviceNodeId\" or \"count\""));
   operation.count = 1;
@@ -175,7 +183,8 @@ void Service::remove_nodes(const Request& request, Respond respond) {
   const auto count = request.params.find("count");
   const bool by_id = request.params.contains("serviceNodeId");
   if (by_id && count != request.params.end()) return respond(unexpected_arguments({"count"}));
-  if (!by_id && count == request.params.end()) return respond(missing_argument("\"serviceNodeId\" or \"count\""));
+  if (!by_id && count == request.params.end())
+    return respond(missing_argument("\"serviceNodeId\" or \"count\""));
   if (const auto force = request.params.find("force"); force != request.params.end()) {
     if (!force->is_boolean()) return respond(invalid_argument("force", "\"force\" is true or false"));
     operation.force = force->get<bool>();
@@ -195,7 +204,8 @@ void Service::set_up_replica_master(const Request& request, Respond respond) {
 void Service::set_up_replica_slave(const Request& request, Respond respond) {
   OperationRequest operation;
   operation.kind = OperationKind::set_up_replica_slave;
-  static constexpr const char* kSource[] = {"master_host", "master_log_file", "master_log_pos", "slave_server_id"};
+  static constexpr const char* kSource[] = {"master_host", "master_log_file", "master_log_pos",
+                                            "slave_server_id"};
   std::size_t given = 0;
   for (const char* name : kSource) given += request.params.contains(name) ? 1 : 0;
   if (given != 0) {
@@ -208,7 +218,8 @@ void Service::set_up_replica_slave(const Request& request, Respond respond) {
     source.master_host = host.get<std::string>();
     const auto& file = request.params.at("master_log_file");
     if (!file.is_string() || file.get_ref<const std::string&>().empty())
-      return respond(invalid_argument("master_log_file", "\"master_log_file\" must be the name of a binary log"));
+      return respond(
+          invalid_argument("master_log_file", "\"master_log_file\" must be the name of a binary log"));
     source.master_log_file = file.get<std::string>();
     const auto& position = request.params.at("master_log_pos");
     if (!position.is_number_unsigned()) return respond(expected_integer("master_log_pos"));
@@ -216,7 +227,8 @@ void Service::set_up_replica_slave(const Request& request, Respond respond) {
     const auto& server_id = request.params.at("slave_server_id");
     if (!server_id.is_number_unsigned()) return respond(expected_integer("slave_server_id"));
     if (server_id.get<std::uint64_t>() < 1 || server_id.get<std::uint64_t>() > 0x7fffffffU)
-      return respond(invalid_argument("slave_server_id", "\"slave_server_id\" must be between 1 and 2147483647"));
+      return respond(
+          invalid_argument("slave_server_id", "\"slave_server_id\" must be between 1 and 2147483647"));
     source.slave_server_id = server_id.get<std::uint32_t>();
   }
   node_operation(request, "id", std::move(operation), std::move(respond));

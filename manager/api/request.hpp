@@ -1,9 +1,10 @@
-// One call of the API, free of its transport: the HTTP server makes it from the wire, the scenario runner from a step.
+// One call of the API, free of its transport: the HTTP server makes it from the wire, the scenario runner
+// from a step.
 #pragma once
 
 #include <functional>
-#include <nlohmann/json_fwd.hpp>
 #include <nlohmann/json.hpp>
+#include <nlohmann/json_fwd.hpp>
 #include <string>
 #include <vector>
 
@@ -42,13 +43,13 @@ struct Response {
   nlohmann::json result = nlohmann::json::object();  // when not failed
   std::string error;                                 // the documented text, when failed
   Code code = Code::E_UNKNOWN;
-  nlohmann::json data = nlohmann::json::object();    // machine-readable details beside the error
+  nlohmann::json data = nlohmann::json::object();  // machine-readable details beside the error
 };
 
 using Respond = std::move_only_function<void(Response)>;
 
-// What the HTTP server and the scenario runner call. Answers every request exactly once, now or later, unless the
-// service behind it goes away first.
+// What the HTTP server and the scenario runner call. Answers every request exactly once, now or later, unless
+// the service behind it goes away first.
 using HandleRequest = std::function<void(Request, Respond)>;
 
 }  // namespace drover::api

@@ -33,7 +33,8 @@ Measurements::Rates Measurements::rates(TimePoint now) const {
     seconds += bucket.seconds;
   }
   const double span = std::min<double>(static_cast<double>(kWindow), static_cast<double>(second) + 1);
-  return Rates{requests / span, errors / span, (requests - errors) / span, requests > 0 ? seconds / requests * 1e3 : 0};
+  return Rates{requests / span, errors / span, (requests - errors) / span,
+               requests > 0 ? seconds / requests * 1e3 : 0};
 }
 
 // --- dispatch ---
@@ -49,14 +50,17 @@ void Service::handle(Request request, Respond respond) {
   }
   const TimePoint asked = scheduler_.now();
   trace_.add(TraceKind::request, request.method);
-  Respond answer = [this, asked, name = method->name, respond = std::move(respond)](Response response) mutable {
+  Respond answer = [this, asked, name = method->name,
+                    respond = std::move(respond)](Response response) mutable {
     trace_.add(TraceKind::response, name, response.failed ? response.error : std::string("ok"));
     measurements_.count(scheduler_.now(), scheduler_.now() - asked, response.failed, 0);
     respond(std::move(response));
   };
-  if (request.params.is_null() || (request.params.is_array() && request.params.empty())) request.params = json::object();
+  if (request.params.is_null() || (request.params.is_array() && request.params.empty()))
+    request.params = json::object();
   if (!request.params.is_object())
-    return answer(failure(Code::E_ARGS_INVALID, "Invalid argument: params DETAIL:\"params\" must be an object"));
+    return answer(
+        failure(Code::E_ARGS_INVALID, "Invalid argument: params DETAIL:\"params\" must be an object"));
   if (!method->takes_anything) {
     std::vector<std::string> unexpected;
     const auto is_known = [&](const std::string& name) {
@@ -96,7 +100,9 @@ json Service::node_details(const Node& node) const {
                {"state", model::to_text(node.state)},
                {"port", std::to_string(manager_.config().agent_port)},
                {"mysqld_port", std::to_string(node.mysqld_port)},
-               {"role", node.role == Role::primary ? "master" : node.role == Role::replica ? "slave" : "none"},
+               {"role", node.role == Role::primary   ? "master"
+                        : node.role == Role::replica ? "slave"
+                                                     : "none"},
                {"vm", node.vm},
                {"server_id", node.server_id}};
   if (node.role == Role::replica)
@@ -112,7 +118,8 @@ json Service::operation_details(const Operation& operation) const {
                {"state", model::to_text(operation.state)},
                {"nodes", std::move(nodes)},
                {"accepted_at_s", static_cast<double>(operation.accepted_at_ns) / 1e9}};
-  if (model::is_ended(operation.state)) details["ended_at_s"] = static_cast<double>(operation.ended_at_ns) / 1e9;
+  if (model::is_ended(operation.state))
+    details["ended_at_s"] = static_cast<double>(operation.ended_at_ns) / 1e9;
   if (!operation.error.empty()) details["error"] = operation.error;
   if (!operation.warning.empty()) details["warning"] = operation.warning;
   if (!operation.request.key.empty()) details["key"] = operation.request.key;
@@ -149,7 +156,8 @@ void Service::list_nodes(const Request&, Respond respond) {
 void Service::get_node_info(const Request& request, Respond respond) {
   const Node* node = member(request.params.at("serviceNodeId"));
   if (node == nullptr)
-    return respond(invalid_reference("serviceNodeId", "there is no such service node: list_nodes tells which there are"));
+    return respond(invalid_reference("serviceNodeId",
+                                     "there is no such service node: list_nodes tells which there are"));
   respond(ok(json{{"serviceNode", node_details(*node)}}));
 }
 
@@ -200,13 +208,15 @@ void Service::get_operation(const Request& request, Respond respond) {
   if (!id.empty() && id.size() < 18 && id.find_first_not_of("0123456789") == std::string::npos)
     found = manager_.model().operation(std::stoll(id));
   if (found == nullptr)
-    return respond(invalid_reference("id", "there is no operation \"" + id + "\": list_operations tells which there are"));
+    return respond(invalid_reference(
+        "id", "there is no operation \"" + id + "\": list_operations tells which there are"));
   respond(ok(json{{"operation", operation_details(*found)}}));
 }
 
 void Service::list_operations(const Request&, Respond respond) {
   json rows = json::array();
-  for (const auto& [id, operation] : manager_.model().operations()) rows.push_back(operation_details(operation));
+  for (const auto& [id, operation] : manager_.model().operations())
+    rows.push_back(operation_details(operation));
   respond(ok(json{{"operations", std::move(rows)}}));
 }
 
@@ -217,7 +227,8 @@ void Service::cancel_operation(const Request& request, Respond respond) {
   const auto cancelled = manager_.cancel(std::stoll(id));
   if (cancelled.has_error()) return respond(of(cancelled.error(), "id"));
   const Operation* operation = manager_.model().operation(std::stoll(id));
-  respond(ok(json{{"operation", operation_details(*operation)}, {"state", model::to_text(manager_.dstate())}}));
+  respond(
+      ok(json{{"operation", operation_details(*operation)}, {"state", model::to_text(manager_.dstate())}}));
 }
 
 void Service::register_node(const Request& request, Respond respond) {
@@ -249,7 +260,8 @@ std::string Service::metrics() const {
   family("drover_service_state", "gauge", "1 for the present state of the service.");
   for (int i = 0; i < model::kServiceStates; ++i) {
     const auto state = static_cast<model::ServiceState>(i);
-    sample(std::string("drover_service_state{state=\"") + model::to_text(state) + "\"}", model.service.state == state ? 1 : 0);
+    sample(std::string("drover_service_state{state=\"") + model::to_text(state) + "\"}",
+           model.service.state == state ? 1 : 0);
   }
   family("drover_nodes", "gauge", "Nodes by state.");
   for (int i = 0; i < model::kNodeStates; ++i) {

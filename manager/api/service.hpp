@@ -1,6 +1,6 @@
-// The documented API over a MySQLServerManager: exposed_functions (the table of methods by verb), the order of checks,
-// the documented texts and codes, and the shapes of results. Free of HTTP: the server (http_server.hpp) and the
-// scenario runner call handle(). The only place where master and slave are spelled.
+// The documented API over a MySQLServerManager: exposed_functions (the table of methods by verb), the order
+// of checks, the documented texts and codes, and the shapes of results. Free of HTTP: the server
+// (http_server.hpp) and the scenario runner call handle(). The only place where master and slave are spelled.
 #pragma once
 
 #include <array>
@@ -107,12 +107,14 @@ class Service {
   void get_service_history(const Request& request, Respond respond);
 
   // An operation on the member named by the parameter `parameter`; answers its details.
-  void node_operation(const Request& request, const char* parameter, model::OperationRequest operation, Respond respond);
+  void node_operation(const Request& request, const char* parameter, model::OperationRequest operation,
+                      Respond respond);
   void submit(model::OperationRequest operation, bool one_node, Respond respond);
   bool read_common(const Request& request, model::OperationRequest& operation, Respond& respond) const;
-  // The command to the addressed members ("all": those that do not replicate); answers {} or what failed where.
-  void tell_nodes(const std::string& method, std::vector<model::NodeId> nodes, AgentCommand command, Duration timeout,
-                  Respond respond);
+  // The command to the addressed members ("all": those that do not replicate); answers {} or what failed
+  // where.
+  void tell_nodes(const std::string& method, std::vector<model::NodeId> nodes, AgentCommand command,
+                  Duration timeout, Respond respond);
   // The members a serviceNodeId names; false when the error has been answered.
   bool addressed(const Request& request, std::vector<model::NodeId>& nodes, Respond& respond) const;
   const model::Node* member(const nlohmann::json& id) const;

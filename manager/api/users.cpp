@@ -1,5 +1,6 @@
-// The methods that reach through to database servers: users, passwords, dumps. Answered when every addressed agent has
-// answered or run out of time. Names and passwords are data: nothing here builds SQL, nothing here is logged.
+// The methods that reach through to database servers: users, passwords, dumps. Answered when every addressed
+// agent has answered or run out of time. Names and passwords are data: nothing here builds SQL, nothing here
+// is logged.
 #include "manager/api/answers.hpp"
 #include "manager/api/service.hpp"
 
@@ -20,7 +21,8 @@ const UploadedFile* file_of(const Request& request, const char* field) {
 }
 
 // A text parameter; answers and returns false when it is none.
-bool read_text(const Request& request, const char* name, bool may_be_empty, std::string& to, Respond& respond) {
+bool read_text(const Request& request, const char* name, bool may_be_empty, std::string& to,
+               Respond& respond) {
   const auto& value = request.params.at(name);
   if (!value.is_string() || (!may_be_empty && value.get_ref<const std::string&>().empty())) {
     respond(invalid_argument(name, std::string("\"") + name + "\" must be a text"));
@@ -49,7 +51,8 @@ bool Service::addressed(const Request& request, std::vector<NodeId>& nodes, Resp
   }
   const Node* node = member(id);
   if (node == nullptr) {
-    respond(invalid_reference("serviceNodeId", "there is no such service node: list_nodes tells which there are"));
+    respond(invalid_reference("serviceNodeId",
+                              "there is no such service node: list_nodes tells which there are"));
     return false;
   }
   if (node->role == Role::replica) {
@@ -60,8 +63,8 @@ bool Service::addressed(const Request& request, std::vector<NodeId>& nodes, Resp
   return true;
 }
 
-void Service::tell_nodes(const std::string& method, std::vector<NodeId> nodes, AgentCommand command, Duration timeout,
-                         Respond respond) {
+void Service::tell_nodes(const std::string& method, std::vector<NodeId> nodes, AgentCommand command,
+                         Duration timeout, Respond respond) {
   manager_.ask_nodes(
       std::move(nodes), std::move(command), timeout,
       [method, answer = std::move(respond)](Result<ops::MySQLServerManager::Answers> answers) mutable {
@@ -102,7 +105,8 @@ void Service::configure_user(const Request& request, Respond respond) {
   if (!read_username(request, "username", command.username, respond)) return;
   if (!read_text(request, "password", true, command.password.value, respond)) return;
   if (!addressed(request, nodes, respond)) return;
-  tell_nodes("configure_user", std::move(nodes), command, manager_.config().agent_timeout, std::move(respond));
+  tell_nodes("configure_user", std::move(nodes), command, manager_.config().agent_timeout,
+             std::move(respond));
 }
 
 void Service::delete_user(const Request& request, Respond respond) {
@@ -125,12 +129,14 @@ void Service::set_password(const Request& request, Respond respond) {
 
 void Service::send_mysqldump(const Request& request, Respond respond) {
   const UploadedFile* file = file_of(request, "mysqldump");
-  if (file == nullptr) return respond(invalid_argument("mysqldump", "\"mysqldump\" must be an uploaded file"));
+  if (file == nullptr)
+    return respond(invalid_argument("mysqldump", "\"mysqldump\" must be an uploaded file"));
   std::vector<NodeId> nodes;
   if (!addressed(request, nodes, respond)) return;
   LoadDump command;
   command.path = file->path;
-  tell_nodes("send_mysqldump", std::move(nodes), command, manager_.config().clone_timeout, std::move(respond));
+  tell_nodes("send_mysqldump", std::move(nodes), command, manager_.config().clone_timeout,
+             std::move(respond));
 }
 
 namespace {
@@ -151,9 +157,11 @@ const Node* principal(const model::Model& model) {
 
 void Service::load_dump(const Request& request, Respond respond) {
   const UploadedFile* file = file_of(request, "mysqldump_file");
-  if (file == nullptr) return respond(invalid_argument("mysqldump_file", "\"mysqldump_file\" must be an uploaded file"));
+  if (file == nullptr)
+    return respond(invalid_argument("mysqldump_file", "\"mysqldump_file\" must be an uploaded file"));
   const Node* node = principal(manager_.model());
-  if (node == nullptr) return respond(wrong_state("there is neither a master nor a single node to load the dump on"));
+  if (node == nullptr)
+    return respond(wrong_state("there is neither a master nor a single node to load the dump on"));
   LoadDump command;
   command.path = file->path;
   std::vector<NodeId> nodes{node->id};

@@ -1,6 +1,6 @@
-// The one source of random decisions. A decision is keyed by (seed, entity, site, occurrence): what other entities
-// and sites draw never moves it, so deleting one fault or one step leaves every other decision as it was.
-// Single-threaded; owned by the world, passed by reference.
+// The one source of random decisions. A decision is keyed by (seed, entity, site, occurrence): what other
+// entities and sites draw never moves it, so deleting one fault or one step leaves every other decision as it
+// was. Single-threaded; owned by the world, passed by reference.
 #pragma once
 
 #include <cstdint>

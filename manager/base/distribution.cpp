@@ -24,7 +24,8 @@ std::string_view trimmed(std::string_view text) {
 }
 
 Error bad(std::string_view text, std::string_view why) {
-  return make_error(ErrorCode::invalid, "bad distribution \"" + std::string(text) + "\": " + std::string(why));
+  return make_error(ErrorCode::invalid,
+                    "bad distribution \"" + std::string(text) + "\": " + std::string(why));
 }
 
 }  // namespace
@@ -39,7 +40,8 @@ double portable_exp(double x) {
     term = term * r / i;
     sum = sum + term;
   }
-  const auto power = std::bit_cast<double>(static_cast<std::uint64_t>(1023 + static_cast<std::int64_t>(k)) << 52U);
+  const auto power =
+      std::bit_cast<double>(static_cast<std::uint64_t>(1023 + static_cast<std::int64_t>(k)) << 52U);
   return sum * power;
 }
 
@@ -87,9 +89,12 @@ double normal_quantile(double p) {
 
 Duration Distribution::sample(double unit) const {
   switch (kind_) {
-    case Kind::constant: return a_;
-    case Kind::uniform: return a_ + clamped(static_cast<double>((b_ - a_).count()) * unit);
-    case Kind::exponential: return clamped(-portable_log(1 - unit) * static_cast<double>(a_.count()));
+    case Kind::constant:
+      return a_;
+    case Kind::uniform:
+      return a_ + clamped(static_cast<double>((b_ - a_).count()) * unit);
+    case Kind::exponential:
+      return clamped(-portable_log(1 - unit) * static_cast<double>(a_.count()));
     case Kind::lognormal: {
       const double mu = portable_log(static_cast<double>(a_.count()));
       const double sigma = (portable_log(static_cast<double>(b_.count())) - mu) / normal_quantile(0.99);
@@ -101,10 +106,14 @@ Duration Distribution::sample(double unit) const {
 
 std::string Distribution::to_text() const {
   switch (kind_) {
-    case Kind::constant: return "const(" + drover::to_text(a_) + ")";
-    case Kind::uniform: return "uniform(" + drover::to_text(a_) + ", " + drover::to_text(b_) + ")";
-    case Kind::exponential: return "exp(" + drover::to_text(a_) + ")";
-    case Kind::lognormal: return "lognormal(p50=" + drover::to_text(a_) + ", p99=" + drover::to_text(b_) + ")";
+    case Kind::constant:
+      return "const(" + drover::to_text(a_) + ")";
+    case Kind::uniform:
+      return "uniform(" + drover::to_text(a_) + ", " + drover::to_text(b_) + ")";
+    case Kind::exponential:
+      return "exp(" + drover::to_text(a_) + ")";
+    case Kind::lognormal:
+      return "lognormal(p50=" + drover::to_text(a_) + ", p99=" + drover::to_text(b_) + ")";
   }
   return {};
 }
@@ -114,7 +123,10 @@ Result<Distribution> Distribution::parse(std::string_view text) {
   const auto open = whole.find('(');
   if (open == std::string_view::npos) {
     const auto value = parse_duration(whole);
-    if (!value) return bad(whole, "expected a duration with its unit such as \"35s\", or const(..), uniform(..), exp(..), lognormal(..)");
+    if (!value)
+      return bad(whole,
+                 "expected a duration with its unit such as \"35s\", or const(..), uniform(..), exp(..), "
+                 "lognormal(..)");
     return constant(*value);
   }
   if (whole.back() != ')') return bad(whole, "the closing parenthesis is missing");
@@ -140,7 +152,8 @@ Result<Distribution> Distribution::parse(std::string_view text) {
     inside.remove_prefix(comma + 1);
   }
   if (name == "const" || name == "exp") {
-    if (arguments.size() != 1 || !arguments[0].key.empty()) return bad(whole, std::string(name) + " takes one duration");
+    if (arguments.size() != 1 || !arguments[0].key.empty())
+      return bad(whole, std::string(name) + " takes one duration");
     return name == "const" ? constant(arguments[0].value) : exponential(arguments[0].value);
   }
   if (name == "uniform") {

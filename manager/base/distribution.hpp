@@ -1,5 +1,5 @@
-// Latency distributions of our own: the standard library's differ between implementations, and libm's last bit
-// differs between versions. Text form: "35s" or "const(2s)", "uniform(0s,20s)", "exp(90s)",
+// Latency distributions of our own: the standard library's differ between implementations, and libm's last
+// bit differs between versions. Text form: "35s" or "const(2s)", "uniform(0s,20s)", "exp(90s)",
 // "lognormal(p50=40s, p99=5m)". Sampling is a pure function of one uniform number.
 #pragma once
 
@@ -22,7 +22,8 @@ class Distribution {
   static Distribution exponential(Duration mean) { return {Kind::exponential, mean, mean}; }
   static Distribution lognormal(Duration p50, Duration p99) { return {Kind::lognormal, p50, p99}; }
 
-  // Errors (ErrorCode::invalid) name what is wrong: unknown shape, missing unit, low above high, p50 above p99.
+  // Errors (ErrorCode::invalid) name what is wrong: unknown shape, missing unit, low above high, p50 above
+  // p99.
   static Result<Distribution> parse(std::string_view text);
 
   // `unit` in [0, 1). Results are never negative and never above 30 days.

@@ -1,6 +1,6 @@
-// What may legitimately fail returns Result<T>: a value, or an Error that says what happened, whether an effect
-// may exist in spite of it, and whether to try again. The one header that includes Boost.Outcome.
-// Use OUTCOME_CO_TRY-like macros from Boost only through DROVER_TRY below.
+// What may legitimately fail returns Result<T>: a value, or an Error that says what happened, whether an
+// effect may exist in spite of it, and whether to try again. The one header that includes Boost.Outcome. Use
+// OUTCOME_CO_TRY-like macros from Boost only through DROVER_TRY below.
 #pragma once
 
 #include <boost/outcome/basic_result.hpp>
@@ -15,22 +15,22 @@ namespace drover {
 
 enum class ErrorCode : unsigned char {
   unknown,
-  invalid,             // the request can never succeed as it stands
-  not_found,           // the thing does not exist (or not yet: listings lag)
-  already_exists,      // also: an idempotency token reused with other parameters
-  wrong_state,         // illegal in the present state
-  quota,               // the account's limit
-  capacity,            // the provider has no room now
-  throttled,           // too many calls; see retry_after
-  unauthenticated,     // credentials refused or expired
-  permission,          // credentials accepted, action refused
-  unavailable,         // 5xx, refused connection: the other side is not able now
-  timeout,             // no answer within the deadline
-  connection_lost,     // the connection broke before the answer
-  protocol,            // the answer could not be understood
-  storage,             // the journal could not be written
-  cancelled,           // passed on, never retried
-  database,            // the database server reported an error (its number is in the message)
+  invalid,          // the request can never succeed as it stands
+  not_found,        // the thing does not exist (or not yet: listings lag)
+  already_exists,   // also: an idempotency token reused with other parameters
+  wrong_state,      // illegal in the present state
+  quota,            // the account's limit
+  capacity,         // the provider has no room now
+  throttled,        // too many calls; see retry_after
+  unauthenticated,  // credentials refused or expired
+  permission,       // credentials accepted, action refused
+  unavailable,      // 5xx, refused connection: the other side is not able now
+  timeout,          // no answer within the deadline
+  connection_lost,  // the connection broke before the answer
+  protocol,         // the answer could not be understood
+  storage,          // the journal could not be written
+  cancelled,        // passed on, never retried
+  database,         // the database server reported an error (its number is in the message)
   internal,
 };
 const char* to_text(ErrorCode code);

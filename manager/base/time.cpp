@@ -57,8 +57,9 @@ std::optional<Duration> parse_duration(std::string_view text) {
     at = end;
     std::int64_t part = 0;
     if (__builtin_mul_overflow(whole, unit->nanoseconds, &part)) return std::nullopt;
-    const auto rest = static_cast<std::int64_t>(static_cast<Uint128>(fraction) * static_cast<Uint128>(unit->nanoseconds) /
-                                                static_cast<Uint128>(scale));
+    const auto rest =
+        static_cast<std::int64_t>(static_cast<Uint128>(fraction) * static_cast<Uint128>(unit->nanoseconds) /
+                                  static_cast<Uint128>(scale));
     if (__builtin_add_overflow(total, part, &total) || __builtin_add_overflow(total, rest, &total))
       return std::nullopt;
   }

@@ -1,5 +1,6 @@
-// Time as the manager and the simulation see it: nanoseconds on a steady axis that starts at 0 with the world.
-// std::chrono inside; text such as "35s" only at the JSON, YAML and SQL edges (parse_duration, to_text).
+// Time as the manager and the simulation see it: nanoseconds on a steady axis that starts at 0 with the
+// world. std::chrono inside; text such as "35s" only at the JSON, YAML and SQL edges (parse_duration,
+// to_text).
 #pragma once
 
 #include <chrono>
@@ -35,8 +36,6 @@ std::string to_text(Duration value);
 
 inline double to_seconds(Duration value) { return static_cast<double>(value.count()) / 1e9; }
 inline double to_seconds(TimePoint at) { return to_seconds(at.time_since_epoch()); }
-inline Duration from_seconds(double seconds) {
-  return Duration(static_cast<Duration::rep>(seconds * 1e9));
-}
+inline Duration from_seconds(double seconds) { return Duration(static_cast<Duration::rep>(seconds * 1e9)); }
 
 }  // namespace drover

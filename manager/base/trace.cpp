@@ -6,25 +6,44 @@ namespace drover {
 
 const char* to_text(TraceKind kind) {
   switch (kind) {
-    case TraceKind::step: return "step";
-    case TraceKind::request: return "request";
-    case TraceKind::response: return "response";
-    case TraceKind::service_state: return "service";
-    case TraceKind::node_state: return "node";
-    case TraceKind::operation: return "operation";
-    case TraceKind::journal: return "journal";
-    case TraceKind::iaas_call: return "iaas_call";
-    case TraceKind::iaas_reply: return "iaas_reply";
-    case TraceKind::agent_call: return "agent_call";
-    case TraceKind::agent_reply: return "agent_reply";
-    case TraceKind::instance: return "instance";
-    case TraceKind::agent: return "agent";
-    case TraceKind::database: return "database";
-    case TraceKind::client: return "client";
-    case TraceKind::fault: return "fault";
-    case TraceKind::crash: return "crash";
-    case TraceKind::check: return "check";
-    case TraceKind::note: return "note";
+    case TraceKind::step:
+      return "step";
+    case TraceKind::request:
+      return "request";
+    case TraceKind::response:
+      return "response";
+    case TraceKind::service_state:
+      return "service";
+    case TraceKind::node_state:
+      return "node";
+    case TraceKind::operation:
+      return "operation";
+    case TraceKind::journal:
+      return "journal";
+    case TraceKind::iaas_call:
+      return "iaas_call";
+    case TraceKind::iaas_reply:
+      return "iaas_reply";
+    case TraceKind::agent_call:
+      return "agent_call";
+    case TraceKind::agent_reply:
+      return "agent_reply";
+    case TraceKind::instance:
+      return "instance";
+    case TraceKind::agent:
+      return "agent";
+    case TraceKind::database:
+      return "database";
+    case TraceKind::client:
+      return "client";
+    case TraceKind::fault:
+      return "fault";
+    case TraceKind::crash:
+      return "crash";
+    case TraceKind::check:
+      return "check";
+    case TraceKind::note:
+      return "note";
   }
   return "?";
 }

@@ -1,6 +1,6 @@
-// The trace of a run: typed entries in the order they happened, and a digest over all of them. The digest always
-// runs; the entries themselves are kept only when asked for (a failing run is simply run again with keep()).
-// Nothing secret and no address of memory may be added. Single-threaded.
+// The trace of a run: typed entries in the order they happened, and a digest over all of them. The digest
+// always runs; the entries themselves are kept only when asked for (a failing run is simply run again with
+// keep()). Nothing secret and no address of memory may be added. Single-threaded.
 #pragma once
 
 #include <concepts>
@@ -16,24 +16,24 @@ namespace drover {
 
 // What an entry tells of; the name in text renderings is to_text(kind).
 enum class TraceKind : std::uint16_t {
-  step,            // the scenario's own steps
-  request,         // API request accepted by the manager
-  response,        // and its answer
-  service_state,   // service: from -> to
-  node_state,      // node: from -> to
-  operation,       // operation: event
-  journal,         // commit
-  iaas_call,       // manager -> cloud
+  step,           // the scenario's own steps
+  request,        // API request accepted by the manager
+  response,       // and its answer
+  service_state,  // service: from -> to
+  node_state,     // node: from -> to
+  operation,      // operation: event
+  journal,        // commit
+  iaas_call,      // manager -> cloud
   iaas_reply,
-  agent_call,      // manager -> agent
+  agent_call,  // manager -> agent
   agent_reply,
-  instance,        // the cloud's truth: lifecycle
-  agent,           // the simulated agent's truth
-  database,        // the simulated server's truth
-  client,          // traffic
-  fault,           // a fault fired
-  crash,           // manager crash or restart
-  check,           // an invariant or expectation was violated
+  instance,  // the cloud's truth: lifecycle
+  agent,     // the simulated agent's truth
+  database,  // the simulated server's truth
+  client,    // traffic
+  fault,     // a fault fired
+  crash,     // manager crash or restart
+  check,     // an invariant or expectation was violated
   note,
 };
 const char* to_text(TraceKind kind);
@@ -87,7 +87,9 @@ class Trace {
     if (!text.empty()) text += ' ';
     text += part;
   }
-  static void append_part(std::string& text, std::integral auto part) { append_part(text, std::to_string(part)); }
+  static void append_part(std::string& text, std::integral auto part) {
+    append_part(text, std::to_string(part));
+  }
 
   std::uint64_t digest_ = 0;
   std::uint64_t count_ = 0;

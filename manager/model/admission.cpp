@@ -40,11 +40,12 @@ Result<const Node*> usable_node(const Model& model, NodeId id) {
   return node;
 }
 
-Result<void> admit_add(const Model& model, const AdmissionLimits& limits, std::int64_t count, Admission& admission) {
+Result<void> admit_add(const Model& model, const AdmissionLimits& limits, std::int64_t count,
+                       Admission& admission) {
   if (count < 1) return invalid("\"count\" must be a positive integer");
   if (model.nodes().size() + static_cast<std::size_t>(count) > limits.max_nodes)
-    return invalid("\"count\" is too large: a service has at most " + std::to_string(limits.max_nodes) + " nodes and has " +
-                   std::to_string(model.nodes().size()));
+    return invalid("\"count\" is too large: a service has at most " + std::to_string(limits.max_nodes) +
+                   " nodes and has " + std::to_string(model.nodes().size()));
   for (std::int64_t i = 0; i < count; ++i) {
     Node node;
     node.id = model.service.next_node + i;
@@ -61,18 +62,20 @@ Result<void> admit_remove(const Model& model, const OperationRequest& request, A
   if (request.node != 0) {
     DROVER_TRY(const Node* node, usable_node(model, request.node));
     if (node->id == coming_primary(model) && !request.force)
-      return wrong_state(node_name(node->id) +
-                         " is the master: promote a replica first, or pass \"force\": true to remove it with its data");
+      return wrong_state(
+          node_name(node->id) +
+          " is the master: promote a replica first, or pass \"force\": true to remove it with its data");
     admission.claimed.push_back(node->id);
   } else {
     if (request.count < 1) return invalid("\"count\" must be a positive integer");
     auto candidates = removable_nodes(model);
     if (request.force)
-      if (const Node* primary = model.node(model.service.primary); primary != nullptr && is_listed(primary->state))
+      if (const Node* primary = model.node(model.service.primary);
+          primary != nullptr && is_listed(primary->state))
         candidates.push_back(primary->id);
     if (candidates.size() < static_cast<std::size_t>(request.count))
-      return invalid("\"count\" is " + std::to_string(request.count) + " but only " + std::to_string(candidates.size()) +
-                     " node(s) can be removed; the master is kept");
+      return invalid("\"count\" is " + std::to_string(request.count) + " but only " +
+                     std::to_string(candidates.size()) + " node(s) can be removed; the master is kept");
     candidates.resize(static_cast<std::size_t>(request.count));
     admission.claimed = std::move(candidates);
   }
@@ -92,7 +95,8 @@ Result<void> admit_master(const Model& model, const OperationRequest& request, A
 Result<void> admit_slave(const Model& model, const OperationRequest& request, Admission& admission) {
   DROVER_TRY(const Node* node, usable_node(model, request.node));
   const NodeId primary = coming_primary(model);
-  if (primary == node->id) return wrong_state(node_name(node->id) + " is the master: it cannot replicate from itself");
+  if (primary == node->id)
+    return wrong_state(node_name(node->id) + " is the master: it cannot replicate from itself");
   if (primary == 0 && request.source.master_host.empty())
     return wrong_state("there is no master yet: call set_up_replica_master first");
   const auto server_id = request.source.slave_server_id;
@@ -102,8 +106,8 @@ Result<void> admit_slave(const Model& model, const OperationRequest& request, Ad
   return success();
 }
 
-Result<void> admit_create_replica(const Model& model, const OperationRequest& request, const AdmissionLimits& limits,
-                                  Admission& admission) {
+Result<void> admit_create_replica(const Model& model, const OperationRequest& request,
+                                  const AdmissionLimits& limits, Admission& admission) {
   DROVER_TRY(const Node* node, usable_node(model, request.node));
   if (coming_primary(model) != node->id) return wrong_state(node_name(node->id) + " is not the master");
   return admit_add(model, limits, 1, admission);
@@ -111,7 +115,8 @@ Result<void> admit_create_replica(const Model& model, const OperationRequest& re
 
 Result<void> admit_promote(const Model& model, const OperationRequest& request, Admission& admission) {
   DROVER_TRY(const Node* node, usable_node(model, request.node));
-  if (node->state == NodeState::lost) return wrong_state(node_name(node->id) + " is LOST: its agent does not answer");
+  if (node->state == NodeState::lost)
+    return wrong_state(node_name(node->id) + " is LOST: its agent does not answer");
   if (node->id == model.service.primary) return wrong_state(node_name(node->id) + " is the master already");
   if (node->role != Role::replica) return wrong_state(node_name(node->id) + " is no replica");
   admission.operation.nodes = {node->id};
@@ -140,11 +145,13 @@ bool is_cancellable(OperationKind kind) {
   switch (kind) {
     case OperationKind::add_nodes:
     case OperationKind::create_replica:
-    case OperationKind::set_up_replica_slave: return true;
+    case OperationKind::set_up_replica_slave:
+      return true;
     case OperationKind::remove_nodes:
     case OperationKind::set_up_replica_master:
     case OperationKind::promote:
-    case OperationKind::shutdown: return false;
+    case OperationKind::shutdown:
+      return false;
   }
   return false;
 }
@@ -167,7 +174,8 @@ Result<Admission> admit(const Model& model, const OperationRequest& request, con
     if (const Operation* known = model.operation_of_key(request.key); known != nullptr) {
       const auto& former = known->request;
       if (former.kind != request.kind || former.count != request.count || former.node != request.node)
-        return invalid("\"key\" was used before, for " + std::string(to_text(former.kind)) + " with other parameters");
+        return invalid("\"key\" was used before, for " + std::string(to_text(former.kind)) +
+                       " with other parameters");
       admission.repeated = known;
       return admission;
     }
@@ -182,14 +190,27 @@ Result<Admission> admit(const Model& model, const OperationRequest& request, con
   admission.operation.request = request;
   Result<void> checked = success();
   switch (request.kind) {
-    case OperationKind::add_nodes: checked = admit_add(model, limits, request.count, admission); break;
-    case OperationKind::remove_nodes: checked = admit_remove(model, request, admission); break;
-    case OperationKind::set_up_replica_master: checked = admit_master(model, request, admission); break;
-    case OperationKind::set_up_replica_slave: checked = admit_slave(model, request, admission); break;
-    case OperationKind::create_replica: checked = admit_create_replica(model, request, limits, admission); break;
-    case OperationKind::promote: checked = admit_promote(model, request, admission); break;
+    case OperationKind::add_nodes:
+      checked = admit_add(model, limits, request.count, admission);
+      break;
+    case OperationKind::remove_nodes:
+      checked = admit_remove(model, request, admission);
+      break;
+    case OperationKind::set_up_replica_master:
+      checked = admit_master(model, request, admission);
+      break;
+    case OperationKind::set_up_replica_slave:
+      checked = admit_slave(model, request, admission);
+      break;
+    case OperationKind::create_replica:
+      checked = admit_create_replica(model, request, limits, admission);
+      break;
+    case OperationKind::promote:
+      checked = admit_promote(model, request, admission);
+      break;
     case OperationKind::shutdown:
-      if (pending(model, OperationKind::shutdown) != nullptr) checked = wrong_state("shutdown is under way already");
+      if (pending(model, OperationKind::shutdown) != nullptr)
+        checked = wrong_state("shutdown is under way already");
       break;
   }
   if (checked.has_error()) return std::move(checked).error();

@@ -1,5 +1,5 @@
-// Whether a request for an operation may be accepted, and what it changes at once: pure decisions over the Model.
-// The dispatcher (ops/manager.cpp) journals the outcome before anyone is told.
+// Whether a request for an operation may be accepted, and what it changes at once: pure decisions over the
+// Model. The dispatcher (ops/manager.cpp) journals the outcome before anyone is told.
 #pragma once
 
 #include <span>
@@ -26,8 +26,8 @@ struct Admission {
 std::span<const ServiceState> accepting_states(OperationKind kind);
 bool is_accepted_in(OperationKind kind, ServiceState state);
 
-// Operations that change replication or membership of existing nodes wait for each other; add_nodes runs beside
-// everything but shutdown.
+// Operations that change replication or membership of existing nodes wait for each other; add_nodes runs
+// beside everything but shutdown.
 bool may_run_beside(OperationKind running, OperationKind next);
 // Operations that cancel_operation can stop while they run; queued ones can always be cancelled.
 bool is_cancellable(OperationKind kind);
@@ -36,7 +36,8 @@ bool is_cancellable(OperationKind kind);
 // Changes nothing.
 Result<Admission> admit(const Model& model, const OperationRequest& request, const AdmissionLimits& limits);
 
-// The nodes remove_nodes{count} takes: never the primary; those without a role first, then replicas, newest first.
+// The nodes remove_nodes{count} takes: never the primary; those without a role first, then replicas, newest
+// first.
 std::vector<NodeId> removable_nodes(const Model& model);
 
 }  // namespace drover::model

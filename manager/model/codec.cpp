@@ -23,25 +23,24 @@ template <class Record, class Read>
 Result<Record> decode(const char* what, const std::string& document, Read read) {
   const json parsed = json::parse(document, nullptr, false);
   if (!parsed.is_object())
-    return make_error(ErrorCode::storage, std::string("the journal holds a ") + what + " that is no JSON object");
+    return make_error(ErrorCode::storage,
+                      std::string("the journal holds a ") + what + " that is no JSON object");
   try {
     Record record;
     read(parsed, record);
     return record;
   } catch (const json::exception& e) {
-    return make_error(ErrorCode::storage, std::string("the journal holds a broken ") + what + ": " + e.what());
+    return make_error(ErrorCode::storage,
+                      std::string("the journal holds a broken ") + what + ": " + e.what());
   }
 }
 
 }  // namespace
 
 std::string encode(const Service& service) {
-  return json{{"state", to_text(service.state)},
-              {"epoch", service.epoch},
-              {"next_node", service.next_node},
-              {"next_operation", service.next_operation},
-              {"next_server_id", service.next_server_id},
-              {"primary", service.primary},
+  return json{{"state", to_text(service.state)},          {"epoch", service.epoch},
+              {"next_node", service.next_node},           {"next_operation", service.next_operation},
+              {"next_server_id", service.next_server_id}, {"primary", service.primary},
               {"maybe_writable", service.maybe_writable}}
       .dump();
 }

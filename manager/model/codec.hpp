@@ -1,5 +1,5 @@
-// Records to and from the JSON documents of the journal. Unknown keys are ignored on reading (a newer version wrote
-// them), missing ones take their default.
+// Records to and from the JSON documents of the journal. Unknown keys are ignored on reading (a newer version
+// wrote them), missing ones take their default.
 #pragma once
 
 #include <string>

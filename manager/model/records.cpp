@@ -8,13 +8,20 @@ namespace drover::model {
 
 const char* to_text(OperationKind kind) {
   switch (kind) {
-    case OperationKind::add_nodes: return "add_nodes";
-    case OperationKind::remove_nodes: return "remove_nodes";
-    case OperationKind::set_up_replica_master: return "set_up_replica_master";
-    case OperationKind::set_up_replica_slave: return "set_up_replica_slave";
-    case OperationKind::create_replica: return "create_replica";
-    case OperationKind::promote: return "promote";
-    case OperationKind::shutdown: return "shutdown";
+    case OperationKind::add_nodes:
+      return "add_nodes";
+    case OperationKind::remove_nodes:
+      return "remove_nodes";
+    case OperationKind::set_up_replica_master:
+      return "set_up_replica_master";
+    case OperationKind::set_up_replica_slave:
+      return "set_up_replica_slave";
+    case OperationKind::create_replica:
+      return "create_replica";
+    case OperationKind::promote:
+      return "promote";
+    case OperationKind::shutdown:
+      return "shutdown";
   }
   return "?";
 }
@@ -104,7 +111,8 @@ std::vector<OperationId> Model::prune_ended(std::size_t kept) {
 }
 
 bool Model::server_id_in_use(std::uint32_t server_id) const {
-  return std::any_of(nodes_.begin(), nodes_.end(), [&](const auto& entry) { return entry.second.server_id == server_id; });
+  return std::any_of(nodes_.begin(), nodes_.end(),
+                     [&](const auto& entry) { return entry.second.server_id == server_id; });
 }
 
 }  // namespace drover::model

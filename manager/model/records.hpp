@@ -1,5 +1,5 @@
-// The manager's records: service, nodes, operations, and the model that holds them. Pure: no I/O, no waiting. What is
-// journaled is marked so; the rest is found again by looking.
+// The manager's records: service, nodes, operations, and the model that holds them. Pure: no I/O, no waiting.
+// What is journaled is marked so; the rest is found again by looking.
 #pragma once
 
 #include <cstdint>
@@ -43,11 +43,11 @@ struct ReplicaSource {
 
 struct OperationRequest {
   OperationKind kind{};
-  std::string key;             // the client's idempotency key, or ""
-  std::int64_t count = 0;      // add_nodes, remove_nodes by count
-  NodeId node = 0;             // the node it is about; create_replica: the master
+  std::string key;         // the client's idempotency key, or ""
+  std::int64_t count = 0;  // add_nodes, remove_nodes by count
+  NodeId node = 0;         // the node it is about; create_replica: the master
   PartialPolicy partial = PartialPolicy::rollback;
-  bool force = false;          // remove_nodes: also the master
+  bool force = false;  // remove_nodes: also the master
   ReplicaSource source;
 };
 
@@ -56,10 +56,10 @@ struct Node {  // journaled but for the last group
   NodeState state = NodeState::creating;
   Role role = Role::none;
   std::uint32_t server_id = 0;
-  std::uint16_t attempt = 1;       // VMs asked for so far
+  std::uint16_t attempt = 1;  // VMs asked for so far
   std::uint16_t mysqld_port = 3306;
-  OperationId operation = 0;       // that brings it up or takes it down
-  std::string vm;                  // the instance's id, "" before it is known
+  OperationId operation = 0;  // that brings it up or takes it down
+  std::string vm;             // the instance's id, "" before it is known
   std::string address;
 
   // Seen lately, not journaled.
@@ -76,12 +76,12 @@ struct Operation {  // journaled
   OperationId id = 0;
   OperationRequest request;
   OperationState state = OperationState::queued;
-  std::vector<NodeId> nodes;   // that it creates or changes
-  std::uint64_t epoch = 0;     // topology epoch it works under; 0: none taken yet
-  NodeId former = 0;           // promote: the primary before
+  std::vector<NodeId> nodes;  // that it creates or changes
+  std::uint64_t epoch = 0;    // topology epoch it works under; 0: none taken yet
+  NodeId former = 0;          // promote: the primary before
   std::string error;
-  bool cancelling = false;     // compensating because of a cancellation
-  std::string warning;         // done, but not all of it
+  bool cancelling = false;  // compensating because of a cancellation
+  std::string warning;      // done, but not all of it
   std::int64_t accepted_at_ns = 0;
   std::int64_t ended_at_ns = 0;
 };
@@ -92,8 +92,8 @@ struct Service {  // journaled
   NodeId next_node = 1;
   OperationId next_operation = 1;
   std::uint32_t next_server_id = 1;
-  NodeId primary = 0;           // confirmed primary, 0: none
-  NodeId maybe_writable = 0;    // told to become writable, not known to be fenced again
+  NodeId primary = 0;         // confirmed primary, 0: none
+  NodeId maybe_writable = 0;  // told to become writable, not known to be fenced again
 };
 
 inline std::string id_text(std::int64_t id) { return std::to_string(id); }

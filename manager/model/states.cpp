@@ -82,7 +82,9 @@ std::span<const Transition<ServiceState, ServiceEvent>> service_transitions() { 
 std::span<const Transition<NodeState, NodeEvent>> node_transitions() { return kNode; }
 std::span<const Transition<OperationState, OperationEvent>> operation_transitions() { return kOperation; }
 
-std::optional<ServiceState> next_state(ServiceState from, ServiceEvent event) { return look_up(kService, from, event); }
+std::optional<ServiceState> next_state(ServiceState from, ServiceEvent event) {
+  return look_up(kService, from, event);
+}
 std::optional<NodeState> next_state(NodeState from, NodeEvent event) { return look_up(kNode, from, event); }
 std::optional<OperationState> next_state(OperationState from, OperationEvent event) {
   return look_up(kOperation, from, event);
@@ -90,39 +92,60 @@ std::optional<OperationState> next_state(OperationState from, OperationEvent eve
 
 const char* to_text(ServiceState state) {
   switch (state) {
-    case S::S_INIT: return "INIT";
-    case S::S_PROLOGUE: return "STARTING";
-    case S::S_RUNNING: return "RUNNING";
-    case S::S_ADAPTING: return "ADAPTING";
-    case S::S_EPILOGUE: return "EPILOGUE";
-    case S::S_STOPPED: return "STOPPED";
-    case S::S_ERROR: return "ERROR";
+    case S::S_INIT:
+      return "INIT";
+    case S::S_PROLOGUE:
+      return "STARTING";
+    case S::S_RUNNING:
+      return "RUNNING";
+    case S::S_ADAPTING:
+      return "ADAPTING";
+    case S::S_EPILOGUE:
+      return "EPILOGUE";
+    case S::S_STOPPED:
+      return "STOPPED";
+    case S::S_ERROR:
+      return "ERROR";
   }
   return "?";
 }
 
 const char* to_text(NodeState state) {
   switch (state) {
-    case N::creating: return "CREATING";
-    case N::booting: return "BOOTING";
-    case N::configuring: return "CONFIGURING";
-    case N::running: return "RUNNING";
-    case N::lost: return "LOST";
-    case N::removing: return "REMOVING";
-    case N::removed: return "REMOVED";
-    case N::failed: return "FAILED";
+    case N::creating:
+      return "CREATING";
+    case N::booting:
+      return "BOOTING";
+    case N::configuring:
+      return "CONFIGURING";
+    case N::running:
+      return "RUNNING";
+    case N::lost:
+      return "LOST";
+    case N::removing:
+      return "REMOVING";
+    case N::removed:
+      return "REMOVED";
+    case N::failed:
+      return "FAILED";
   }
   return "?";
 }
 
 const char* to_text(OperationState state) {
   switch (state) {
-    case O::queued: return "QUEUED";
-    case O::running: return "RUNNING";
-    case O::compensating: return "COMPENSATING";
-    case O::done: return "DONE";
-    case O::failed: return "FAILED";
-    case O::cancelled: return "CANCELLED";
+    case O::queued:
+      return "QUEUED";
+    case O::running:
+      return "RUNNING";
+    case O::compensating:
+      return "COMPENSATING";
+    case O::done:
+      return "DONE";
+    case O::failed:
+      return "FAILED";
+    case O::cancelled:
+      return "CANCELLED";
   }
   return "?";
 }
@@ -130,7 +153,9 @@ const char* to_text(OperationState state) {
 std::optional<ServiceState> parse_service_state(std::string_view text) {
   return parse<ServiceState>(text, kServiceStates);
 }
-std::optional<NodeState> parse_node_state(std::string_view text) { return parse<NodeState>(text, kNodeStates); }
+std::optional<NodeState> parse_node_state(std::string_view text) {
+  return parse<NodeState>(text, kNodeStates);
+}
 std::optional<OperationState> parse_operation_state(std::string_view text) {
   return parse<OperationState>(text, kOperationStates);
 }

@@ -1,5 +1,5 @@
-// The states of service, node and operation, and the one declared table of legal transitions for each. A person can
-// read the tables, a test enumerates them, and every change of state goes through next_state().
+// The states of service, node and operation, and the one declared table of legal transitions for each. A
+// person can read the tables, a test enumerates them, and every change of state goes through next_state().
 #pragma once
 
 #include <optional>
@@ -10,7 +10,15 @@ namespace drover::model {
 
 // The documented states (S_INIT … S_ERROR) with the documented strings: INIT, STARTING, RUNNING, ADAPTING,
 // EPILOGUE, STOPPED, ERROR.
-enum class ServiceState : unsigned char { S_INIT, S_PROLOGUE, S_RUNNING, S_ADAPTING, S_EPILOGUE, S_STOPPED, S_ERROR };
+enum class ServiceState : unsigned char {
+  S_INIT,
+  S_PROLOGUE,
+  S_RUNNING,
+  S_ADAPTING,
+  S_EPILOGUE,
+  S_STOPPED,
+  S_ERROR
+};
 inline constexpr int kServiceStates = 7;
 
 enum class ServiceEvent : unsigned char {
@@ -32,7 +40,7 @@ enum class NodeState : unsigned char {
   lost,         // was running; its agent has not answered several times
   removing,     // accepted for removal; its VM is being destroyed
   removed,
-  failed,       // brought up in vain; waits for its operation to roll it back
+  failed,  // brought up in vain; waits for its operation to roll it back
 };
 inline constexpr int kNodeStates = 8;
 
@@ -40,10 +48,10 @@ enum class NodeEvent : unsigned char {
   vm_created,
   vm_running,
   ready,
-  replace,   // this VM came to nothing: a new one is asked for
+  replace,  // this VM came to nothing: a new one is asked for
   give_up,
-  miss,      // agent lost
-  found,     // agent answers again
+  miss,   // agent lost
+  found,  // agent answers again
   remove,
   keep,      // a removal was cancelled before anything was done
   vanished,  // the cloud no longer has its VM
@@ -79,7 +87,8 @@ std::optional<NodeState> parse_node_state(std::string_view text);
 std::optional<OperationState> parse_operation_state(std::string_view text);
 
 inline bool is_ended(OperationState state) {
-  return state == OperationState::done || state == OperationState::failed || state == OperationState::cancelled;
+  return state == OperationState::done || state == OperationState::failed ||
+         state == OperationState::cancelled;
 }
 // Members of the service, as list_nodes tells them.
 inline bool is_listed(NodeState state) { return state == NodeState::running || state == NodeState::lost; }

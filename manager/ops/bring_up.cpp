@@ -3,17 +3,17 @@
 namespace drover::ops {
 
 using model::Node;
+using model::node_name;
 using model::NodeEvent;
 using model::NodeId;
 using model::NodeState;
-using model::node_name;
 
 namespace {
 
 Error gone(NodeId id) { return make_error(ErrorCode::cancelled, node_name(id) + " is no longer wanted"); }
 
-// Looks for the VM of the node's present attempt by its tag: after a call whose effect is unknown. The id, "" when the
-// cloud shows none (it may lag), or an error when the cloud could not be asked.
+// Looks for the VM of the node's present attempt by its tag: after a call whose effect is unknown. The id, ""
+// when the cloud shows none (it may lag), or an error when the cloud could not be asked.
 Task<Result<std::string>> find_vm(Core& core, NodeId id) {
   const Node* node = core.model.node(id);
   if (node == nullptr) co_return gone(id);
@@ -44,12 +44,16 @@ Task<void> record_vm(Core& core, NodeId id, std::string vm) {
 // Why a VM that is not running any more, or came up wrong, must be replaced; "" when it is all right so far.
 std::string trouble_of(const InstanceInfo& info) {
   switch (info.state) {
-    case InstanceState::error: return info.id + " ended in ERROR: " + (info.fault.empty() ? "no reason given" : info.fault);
+    case InstanceState::error:
+      return info.id + " ended in ERROR: " + (info.fault.empty() ? "no reason given" : info.fault);
     case InstanceState::stopped:
-    case InstanceState::stopping: return info.id + " stopped";
+    case InstanceState::stopping:
+      return info.id + " stopped";
     case InstanceState::shutting_down:
-    case InstanceState::terminated: return info.id + " was terminated";
-    default: return {};
+    case InstanceState::terminated:
+      return info.id + " was terminated";
+    default:
+      return {};
   }
 }
 
@@ -151,7 +155,8 @@ Task<Result<void>> create_vm(Core& core, NodeId id) {
     const InstanceSpec spec = spec_of(core, *node);
     const std::string token = core.token(*node);
     const std::string subject = node_name(id);
-    auto created = co_await await_reply<InstanceInfo>(core.config.iaas_timeout, [&](Handler<InstanceInfo> handler) {
+    auto created = co_await await_reply<InstanceInfo>(core.config.iaas_timeout, [&](Handler<InstanceInfo>
+                                                                                        handler) {
       core.iaas.newInstance(CallContext{subject, core.config.iaas_timeout}, spec, token, std::move(handler));
     });
     node = core.model.node(id);
@@ -206,9 +211,9 @@ Task<Result<void>> wait_for_nodes(Core& core, std::vector<NodeId> nodes, Duratio
     }
     if (waiting == 0) co_return success();
     if (core.now() >= deadline) {
-      co_return make_error(ErrorCode::timeout,
-                           "the VM of " + node_name(nodes.front()) + " was not running with an address within " +
-                               to_text(core.config.boot_timeout));
+      co_return make_error(ErrorCode::timeout, "the VM of " + node_name(nodes.front()) +
+                                                   " was not running with an address within " +
+                                                   to_text(core.config.boot_timeout));
     }
     co_await sleep_for(std::max(poll_interval, pause));
     pause = Duration{0};
@@ -231,10 +236,14 @@ Task<Result<void>> createServiceNodeThread(Core& core, NodeId id) {
         step = co_await wait_for_nodes(core, std::move(alone), core.config.poll_interval);
         break;
       }
-      case NodeState::configuring: step = co_await configure(core, id); break;
+      case NodeState::configuring:
+        step = co_await configure(core, id);
+        break;
       case NodeState::running:
-      case NodeState::lost: co_return success();
-      default: co_return gone(id);
+      case NodeState::lost:
+        co_return success();
+      default:
+        co_return gone(id);
     }
     if (step.has_value()) continue;
     if (step.error().code == ErrorCode::cancelled) co_return step;

@@ -1,4 +1,5 @@
-// What a manager is configured with, in the manager's own terms; read from files and scenario settings elsewhere.
+// What a manager is configured with, in the manager's own terms; read from files and scenario settings
+// elsewhere.
 #pragma once
 
 #include <functional>
@@ -12,10 +13,11 @@ namespace drover::ops {
 
 struct RetryPolicy {
   Duration first{1s};
-  Duration limit{60s};   // the longest pause between two attempts
+  Duration limit{60s};    // the longest pause between two attempts
   unsigned attempts = 8;  // calls in all, the first included
 
-  // The pause after attempt number `attempt` (1, 2, …), doubled each time; never shorter than what the other side asked.
+  // The pause after attempt number `attempt` (1, 2, …), doubled each time; never shorter than what the other
+  // side asked.
   Duration pause_after(unsigned attempt, Duration asked) const {
     Duration pause = first;
     for (unsigned i = 1; i < attempt && pause < limit; ++i) pause *= 2;
@@ -26,7 +28,8 @@ struct RetryPolicy {
 // The documented `config`, which holds the Configuration once the manager is initialised.
 struct Configuration {
   std::string service_id = "drover";
-  InstanceSpec instance{"", "debian-12-drover", "small", "default", "", {}};  // image, size, network of every VM
+  InstanceSpec instance{"", "debian-12-drover", "small", "default", "",
+                        {}};         // image, size, network of every VM
   Duration poll_interval{10s};       // wait_for_nodes and the wait for agents
   Duration poll_agents_timer{10s};   // how often running nodes are looked at
   Duration reconcile_interval{60s};  // how often the cloud is searched for what is not ours any more
@@ -49,7 +52,7 @@ struct Configuration {
   model::AdmissionLimits limits;
   std::uint16_t agent_port = 60000;
   std::string replication_user = "drover_replication";
-  Secret replication_password;       // never journaled, logged or traced
+  Secret replication_password;  // never journaled, logged or traced
 };
 
 // What the surroundings of a manager may listen to. All may be empty.

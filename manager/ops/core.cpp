@@ -34,8 +34,8 @@ void Core::change(ServiceEvent event) {
   const auto from = model.service.state;
   const auto to = model::next_state(from, event);
   if (!to) {
-    illegal(std::string("S5: illegal event ") + std::to_string(static_cast<int>(event)) + " for the service in " +
-            model::to_text(from));
+    illegal(std::string("S5: illegal event ") + std::to_string(static_cast<int>(event)) +
+            " for the service in " + model::to_text(from));
     return;
   }
   model.service.state = *to;
@@ -81,8 +81,10 @@ void Core::change(model::Operation& operation, OperationEvent event) {
 }
 
 void Core::settle_service_state() {
-  if (model.service.state == ServiceState::S_RUNNING && model.active_operations() > 0) change(ServiceEvent::adapt);
-  if (model.service.state == ServiceState::S_ADAPTING && model.active_operations() == 0) change(ServiceEvent::adapted);
+  if (model.service.state == ServiceState::S_RUNNING && model.active_operations() > 0)
+    change(ServiceEvent::adapt);
+  if (model.service.state == ServiceState::S_ADAPTING && model.active_operations() == 0)
+    change(ServiceEvent::adapted);
 }
 
 void Core::forget(model::Node& node, NodeEvent event) {
@@ -116,8 +118,10 @@ bool is_worth_retrying(const Error& error) {
     case ErrorCode::wrong_state:
     case ErrorCode::quota:
     case ErrorCode::permission:
-    case ErrorCode::cancelled: return false;
-    default: return true;
+    case ErrorCode::cancelled:
+      return false;
+    default:
+      return true;
   }
 }
 
@@ -135,8 +139,8 @@ Task<Result<AgentReply>> Core::ask(const model::NodeId id, AgentCommand command,
     node = model.node(id);
     if (node != nullptr && !node->vm.empty() && reply.value().state.instance_id != node->vm)
       co_return make_error(ErrorCode::unavailable,
-                           "the agent at " + to.address + " is that of " + reply.value().state.instance_id + ", not of " +
-                               subject + " (" + node->vm + ")",
+                           "the agent at " + to.address + " is that of " + reply.value().state.instance_id +
+                               ", not of " + subject + " (" + node->vm + ")",
                            Effect::none, Retry::later);
   }
   co_return reply;
@@ -149,13 +153,15 @@ Task<Result<AgentReply>> Core::ask(const model::NodeId id, AgentCommand command)
 Task<Result<AgentReply>> Core::ask_persistently(const model::NodeId id, AgentCommand command) {
   for (unsigned attempt = 1;; ++attempt) {
     Result<AgentReply> reply = co_await ask(id, command);
-    if (reply.has_value() || !is_worth_retrying(reply.error()) || attempt >= config.retry.attempts) co_return reply;
+    if (reply.has_value() || !is_worth_retrying(reply.error()) || attempt >= config.retry.attempts)
+      co_return reply;
     observe("operation.retry", model::node_name(id));
     co_await sleep_for(config.retry.pause_after(attempt, reply.error().retry_after));
   }
 }
 
-Task<Result<std::vector<InstanceInfo>>> Core::list_vms(std::string subject, std::string key, std::string value) {
+Task<Result<std::vector<InstanceInfo>>> Core::list_vms(std::string subject, std::string key,
+                                                       std::string value) {
   using Infos = std::vector<InstanceInfo>;
   Result<Infos> listed = co_await await_reply<Infos>(config.iaas_timeout, [&](Handler<Infos> handler) {
     iaas.listVMs(CallContext{subject, config.iaas_timeout}, key, value, std::move(handler));
@@ -164,9 +170,10 @@ Task<Result<std::vector<InstanceInfo>>> Core::list_vms(std::string subject, std:
 }
 
 Task<Result<InstanceInfo>> Core::get_vm_info(std::string subject, std::string vm) {
-  Result<InstanceInfo> info = co_await await_reply<InstanceInfo>(config.iaas_timeout, [&](Handler<InstanceInfo> handler) {
-    iaas.getVMInfo(CallContext{subject, config.iaas_timeout}, vm, std::move(handler));
-  });
+  Result<InstanceInfo> info =
+      co_await await_reply<InstanceInfo>(config.iaas_timeout, [&](Handler<InstanceInfo> handler) {
+        iaas.getVMInfo(CallContext{subject, config.iaas_timeout}, vm, std::move(handler));
+      });
   co_return info;
 }
 

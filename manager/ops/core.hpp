@@ -1,5 +1,5 @@
-// What every operation works with: the ports, the model, the journal, and the few ways to change state. One per
-// manager; all of it on the scheduler's thread, in the manager's domain or in an operation's.
+// What every operation works with: the ports, the model, the journal, and the few ways to change state. One
+// per manager; all of it on the scheduler's thread, in the manager's domain or in an operation's.
 #pragma once
 
 #include <deque>
@@ -73,7 +73,8 @@ class Core {
   std::string token(const model::Node& node) const { return config.service_id + ":" + node_tag(node); }
   Endpoint endpoint(const model::Node& node) const { return Endpoint{node.address, config.agent_port}; }
 
-  // Port calls with the configured deadlines. `subject` names the node or operation for traces and fault rules.
+  // Port calls with the configured deadlines. `subject` names the node or operation for traces and fault
+  // rules.
   Task<Result<AgentReply>> ask(const model::NodeId node, AgentCommand command, Duration timeout);
   Task<Result<AgentReply>> ask(const model::NodeId node, AgentCommand command);
   // The same, again and again until success, a final error or the configured number of attempts.

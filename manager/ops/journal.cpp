@@ -54,12 +54,13 @@ std::vector<Change> Journal::take_changes() {
   if (service_) changes.push_back({Table::service, 1, false, model::encode(model_.service)});
   for (const auto id : nodes_) {
     const auto* node = model_.node(id);
-    changes.push_back({Table::node, id, node == nullptr, node == nullptr ? std::string() : model::encode(*node)});
+    changes.push_back(
+        {Table::node, id, node == nullptr, node == nullptr ? std::string() : model::encode(*node)});
   }
   for (const auto id : operations_) {
     const auto* operation = model_.operation(id);
-    changes.push_back(
-        {Table::operation, id, operation == nullptr, operation == nullptr ? std::string() : model::encode(*operation)});
+    changes.push_back({Table::operation, id, operation == nullptr,
+                       operation == nullptr ? std::string() : model::encode(*operation)});
   }
   for (const auto number : history_changes_) {
     const auto found = history_.find(number);

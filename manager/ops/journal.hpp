@@ -1,5 +1,5 @@
-// The operation journal: what must survive, committed before every external effect. Changes made while a commit is
-// under way are gathered into the next one, so a thousand nodes coming up at once cost few commits.
+// The operation journal: what must survive, committed before every external effect. Changes made while a
+// commit is under way are gathered into the next one, so a thousand nodes coming up at once cost few commits.
 #pragma once
 
 #include <cstdint>
@@ -23,7 +23,7 @@ class Journal {
   Result<void> load(model::Model& model);
 
   void service_changed() { mark(), service_ = true; }
-  void node_changed(model::NodeId id) { mark(), nodes_.insert(id); }              // also when erased
+  void node_changed(model::NodeId id) { mark(), nodes_.insert(id); }  // also when erased
   void operation_changed(model::OperationId id) { mark(), operations_.insert(id); }
   // Adds one line to the audit trail; written with the next commit. Returns its number.
   std::int64_t add_history(std::string document);
@@ -46,9 +46,9 @@ class Journal {
   Store& store_;
   const model::Model& model_;
   const Configuration& config_;
-  std::uint64_t changed_ = 0;   // number of the newest change
-  std::uint64_t written_ = 0;   // durable through this change
-  std::uint64_t tried_ = 0;     // commits that ended, well or not, cover this change
+  std::uint64_t changed_ = 0;  // number of the newest change
+  std::uint64_t written_ = 0;  // durable through this change
+  std::uint64_t tried_ = 0;    // commits that ended, well or not, cover this change
   std::uint64_t commits_ = 0;
   bool writing_ = false;
   bool service_ = false;

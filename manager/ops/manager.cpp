@@ -21,7 +21,8 @@ MySQLServerManager::MySQLServerManager(const Ports& ports, Configuration config,
     : core_(ports, std::move(config), std::move(hooks)) {}
 
 MySQLServerManager::~MySQLServerManager() {
-  // A waiting operation holds references into core_: end all of them first, the operations' domains before ours.
+  // A waiting operation holds references into core_: end all of them first, the operations' domains before
+  // ours.
   for (auto& [id, running] : running_) running->domain.kill();
   core_.domain.kill();
 }
@@ -41,7 +42,8 @@ void MySQLServerManager::resume() {
   const auto state = core_.model.service.state;
   if (state == ServiceState::S_INIT && core_.config.automatic_startup) core_.change(ServiceEvent::start);
   if (core_.model.service.state == ServiceState::S_PROLOGUE) {
-    if (core_.model.service.next_operation == 1) core_.change(ServiceEvent::started);  // nothing was ever bought
+    if (core_.model.service.next_operation == 1)
+      core_.change(ServiceEvent::started);  // nothing was ever bought
     spawn(core_.domain, start_up());
   }
   for (const OperationId id : core_.model.active()) {
@@ -102,7 +104,8 @@ Task<void> MySQLServerManager::accept(model::OperationRequest request, Handler<A
   core_.note(name, accepted_text);
   const Result<void> written = co_await core_.journal.flush();
   if (written.has_error() && request.kind != OperationKind::shutdown) {
-    // Not accepted after all: as if it had never been asked for. The next commit erases what may have been written.
+    // Not accepted after all: as if it had never been asked for. The next commit erases what may have been
+    // written.
     for (const NodeId claimed : core_.model.operation(id)->request.kind == OperationKind::remove_nodes
                                     ? nodes
                                     : std::vector<NodeId>())
@@ -156,11 +159,12 @@ Result<void> MySQLServerManager::startup() {
 
 Task<void> MySQLServerManager::start_up() {
   co_await core_.journal.durable();
-  // What an earlier life left in the cloud is taken back before anything new is bought; a cloud that cannot be asked
-  // now does not keep the service from starting: the reconciler asks again.
+  // What an earlier life left in the cloud is taken back before anything new is bought; a cloud that cannot
+  // be asked now does not keep the service from starting: the reconciler asks again.
   if (core_.model.service.next_operation > 1) {
     auto reconciled = co_await reconcile();
-    if (reconciled.has_error()) core_.note("service", "started without a look at the cloud: " + reconciled.error().message);
+    if (reconciled.has_error())
+      core_.note("service", "started without a look at the cloud: " + reconciled.error().message);
   }
   if (dstate() == ServiceState::S_PROLOGUE) core_.change(ServiceEvent::started);
   core_.settle_service_state();
@@ -180,7 +184,8 @@ void MySQLServerManager::dispatch() {
     bool free = true;
     for (const OperationId other : core_.model.active()) {
       if (other >= id) break;
-      if (!model::may_run_beside(core_.model.operation(other)->request.kind, operation->request.kind)) free = false;
+      if (!model::may_run_beside(core_.model.operation(other)->request.kind, operation->request.kind))
+        free = false;
     }
     if (free) ready.push_back(id);
   }
@@ -206,17 +211,29 @@ Task<void> MySQLServerManager::run(OperationId id) {
   const auto kind = core_.model.operation(id)->request.kind;
   Result<void> outcome = success();
   switch (kind) {
-    case OperationKind::add_nodes: outcome = co_await run_add_nodes(id); break;
-    case OperationKind::remove_nodes: outcome = co_await run_remove_nodes(id); break;
-    case OperationKind::create_replica: outcome = co_await run_create_replica(id); break;
-    case OperationKind::set_up_replica_master: outcome = co_await set_up_replica_master(core_, id); break;
+    case OperationKind::add_nodes:
+      outcome = co_await run_add_nodes(id);
+      break;
+    case OperationKind::remove_nodes:
+      outcome = co_await run_remove_nodes(id);
+      break;
+    case OperationKind::create_replica:
+      outcome = co_await run_create_replica(id);
+      break;
+    case OperationKind::set_up_replica_master:
+      outcome = co_await set_up_replica_master(core_, id);
+      break;
     case OperationKind::set_up_replica_slave: {
       const NodeId target = core_.model.operation(id)->request.node;
       outcome = co_await set_up_replica_slave(core_, id, target);
       break;
     }
-    case OperationKind::promote: outcome = co_await promote(core_, id); break;
-    case OperationKind::shutdown: outcome = co_await run_shutdown(id); break;
+    case OperationKind::promote:
+      outcome = co_await promote(core_, id);
+      break;
+    case OperationKind::shutdown:
+      outcome = co_await run_shutdown(id);
+      break;
   }
   if (outcome.has_error() && (kind == OperationKind::add_nodes || kind == OperationKind::create_replica ||
                               kind == OperationKind::set_up_replica_slave)) {
@@ -233,7 +250,8 @@ void MySQLServerManager::finish(OperationId id, const Result<void>& outcome) {
   Operation* operation = core_.model.operation(id);
   if (outcome.has_error()) operation->error = outcome.error().message;
   core_.change(*operation, outcome.has_value() ? OperationEvent::succeed : OperationEvent::fail);
-  std::string text = std::string(model::to_text(operation->request.kind)) + " " + model::to_text(operation->state);
+  std::string text =
+      std::string(model::to_text(operation->request.kind)) + " " + model::to_text(operation->state);
   if (!operation->error.empty()) text += ": " + operation->error;
   if (!operation->warning.empty()) text += " (" + operation->warning + ")";
   core_.note(model::operation_name(id), std::move(text));
@@ -266,11 +284,13 @@ Task<void> MySQLServerManager::compensate(OperationId id) {
     }
     co_await core_.journal.durable();
     auto removed = co_await remove_all(nodes);
-    if (removed.has_error()) core_.model.operation(id)->error += "; taking it back: " + removed.error().message;
+    if (removed.has_error())
+      core_.model.operation(id)->error += "; taking it back: " + removed.error().message;
   }
   Operation* operation = core_.model.operation(id);
   core_.change(*operation, operation->cancelling ? OperationEvent::cancel : OperationEvent::fail);
-  std::string text = std::string(model::to_text(kind)) + " " + model::to_text(operation->state) + ": " + operation->error;
+  std::string text =
+      std::string(model::to_text(kind)) + " " + model::to_text(operation->state) + ": " + operation->error;
   core_.note(model::operation_name(id), std::move(text));
   core_.scheduler.call_soon(core_.domain, [this] { dispatch(); });
   co_await core_.journal.durable();
@@ -281,14 +301,15 @@ Result<void> MySQLServerManager::cancel(OperationId id) {
   if (operation == nullptr)
     return make_error(ErrorCode::not_found, "there is no operation " + model::id_text(id));
   if (model::is_ended(operation->state))
-    return make_error(ErrorCode::wrong_state, "operation " + model::id_text(id) + " has ended: " +
-                                                  model::to_text(operation->state));
+    return make_error(ErrorCode::wrong_state,
+                      "operation " + model::id_text(id) + " has ended: " + model::to_text(operation->state));
   if (operation->state == OperationState::compensating) return success();
   const auto kind = operation->request.kind;
   const bool queued = operation->state == OperationState::queued;
   if (!queued && !model::is_cancellable(kind))
     return make_error(ErrorCode::wrong_state,
-                      std::string("a running ") + model::to_text(kind) + " cannot be cancelled: it would leave the service half-way");
+                      std::string("a running ") + model::to_text(kind) +
+                          " cannot be cancelled: it would leave the service half-way");
   operation->error = "cancelled on request";
   if (!queued) {
     compensate_soon(id, true);
@@ -299,7 +320,8 @@ Result<void> MySQLServerManager::cancel(OperationId id) {
   for (const NodeId node_id : nodes) {
     auto* node = core_.model.node(node_id);
     if (node == nullptr) continue;
-    if (kind == OperationKind::remove_nodes && node->state == NodeState::removing) core_.change(*node, NodeEvent::keep);
+    if (kind == OperationKind::remove_nodes && node->state == NodeState::removing)
+      core_.change(*node, NodeEvent::keep);
     if (kind == OperationKind::add_nodes || kind == OperationKind::create_replica) {
       core_.change(*node, NodeEvent::remove);
       core_.forget(*node, NodeEvent::removed);
@@ -339,7 +361,8 @@ Task<Result<void>> MySQLServerManager::run_add_nodes(OperationId id) {
         if (created.has_error()) {
           auto* failed = self->core_.model.node(node_id);
           Operation* op = self->core_.model.operation(operation);
-          if (failed != nullptr && model::is_coming_up(failed->state)) self->core_.change(*failed, NodeEvent::give_up);
+          if (failed != nullptr && model::is_coming_up(failed->state))
+            self->core_.change(*failed, NodeEvent::give_up);
           if (op->error.empty()) op->error = created.error().message;
           self->core_.journal.operation_changed(operation);
           self->settled_.notify_all();
@@ -379,8 +402,8 @@ Task<Result<void>> MySQLServerManager::run_add_nodes(OperationId id) {
   }
   if (failed.empty()) co_return success();
   Operation* operation = core_.model.operation(id);
-  operation->warning = "kept " + std::to_string(nodes.size() - failed.size()) + " of " + std::to_string(nodes.size()) +
-                       " nodes: " + operation->error;
+  operation->warning = "kept " + std::to_string(nodes.size() - failed.size()) + " of " +
+                       std::to_string(nodes.size()) + " nodes: " + operation->error;
   operation->error.clear();
   core_.journal.operation_changed(id);
   co_await core_.journal.durable();
@@ -467,7 +490,8 @@ Task<void> MySQLServerManager::list(Handler<std::vector<NodeId>> handler) {
   handler(std::move(listed));
 }
 
-// A listing may lag or be torn: a member is removed only when the cloud says so itself and its agent is silent too.
+// A listing may lag or be torn: a member is removed only when the cloud says so itself and its agent is
+// silent too.
 Task<void> MySQLServerManager::confirm_vanished(std::vector<NodeId> missing) {
   constexpr std::size_t kAtOnce = 16;
   if (missing.size() > kAtOnce) missing.resize(kAtOnce);
@@ -500,7 +524,8 @@ Result<void> MySQLServerManager::register_node(const Heartbeat& heartbeat) {
   auto* node = core_.model.node_of_vm(heartbeat.instance_id);
   if (node == nullptr) node = core_.model.find(heartbeat.instance_id);
   if (node == nullptr)
-    return make_error(ErrorCode::not_found, "no node of this service runs on instance \"" + heartbeat.instance_id + "\"");
+    return make_error(ErrorCode::not_found,
+                      "no node of this service runs on instance \"" + heartbeat.instance_id + "\"");
   node->last_seen = core_.now();
   node->server_running = heartbeat.server_running;
   return success();
@@ -514,7 +539,8 @@ void MySQLServerManager::ask_nodes(std::vector<NodeId> nodes, AgentCommand comma
 Task<void> MySQLServerManager::ask_all(std::vector<NodeId> nodes, AgentCommand command, Duration timeout,
                                        Handler<Answers> handler) {
   auto answers = std::make_shared<std::map<NodeId, Result<AgentReply>>>();
-  std::function<Task<void>(std::int64_t)> body = [this, answers, command, timeout](std::int64_t id) -> Task<void> {
+  std::function<Task<void>(std::int64_t)> body = [this, answers, command,
+                                                  timeout](std::int64_t id) -> Task<void> {
     struct Body {
       static Task<void> run(Core& core, NodeId node, AgentCommand asked, Duration limit,
                             std::shared_ptr<std::map<NodeId, Result<AgentReply>>> to) {

@@ -1,8 +1,9 @@
-// MySQLServerManager: the manager of one service. Accepts operations, journals them, runs them as coroutines, resumes
-// or compensates them after a restart, and keeps an eye on nodes and cloud. Knows no JSON and no HTTP (api/ does).
+// MySQLServerManager: the manager of one service. Accepts operations, journals them, runs them as coroutines,
+// resumes or compensates them after a restart, and keeps an eye on nodes and cloud. Knows no JSON and no HTTP
+// (api/ does).
 //
-// Operations run each in a Domain of their own. Cancelling one destroys its coroutines wherever they wait, exactly as
-// a crash would, and then compensates from the journal: one way back, tested by every crash.
+// Operations run each in a Domain of their own. Cancelling one destroys its coroutines wherever they wait,
+// exactly as a crash would, and then compensates from the journal: one way back, tested by every crash.
 // Single-threaded, on its scheduler. Destroying a Manager is a crash: nothing is tidied up.
 #pragma once
 
@@ -42,7 +43,8 @@ class MySQLServerManager {
   MySQLServerManager(const MySQLServerManager&) = delete;
   MySQLServerManager& operator=(const MySQLServerManager&) = delete;
 
-  // Reads the journal and goes on where it says. Errors: ErrorCode::storage; the manager must not be used then.
+  // Reads the journal and goes on where it says. Errors: ErrorCode::storage; the manager must not be used
+  // then.
   Result<void> start();
 
   // dstate: the documented state of the service.
@@ -51,8 +53,8 @@ class MySQLServerManager {
   const Configuration& config() const { return core_.config; }
   const Core& core() const { return core_; }
 
-  // Asks for an operation. The handler gets the answer once the operation is journaled. Errors as model::admit, or
-  // ErrorCode::storage when the journal cannot be written (nothing is accepted then).
+  // Asks for an operation. The handler gets the answer once the operation is journaled. Errors as
+  // model::admit, or ErrorCode::storage when the journal cannot be written (nothing is accepted then).
   void submit(model::OperationRequest request, Handler<Accepted> handler);
   // Stops an operation and takes back what it did. Errors: not_found, wrong_state.
   Result<void> cancel(model::OperationId id);
@@ -66,7 +68,8 @@ class MySQLServerManager {
 
   // The same command to each of these members, all at once; the results in their order.
   using Answers = std::vector<std::pair<model::NodeId, Result<AgentReply>>>;
-  void ask_nodes(std::vector<model::NodeId> nodes, AgentCommand command, Duration timeout, Handler<Answers> handler);
+  void ask_nodes(std::vector<model::NodeId> nodes, AgentCommand command, Duration timeout,
+                 Handler<Answers> handler);
   // Members in order of their ids.
   std::vector<model::NodeId> listed_nodes() const;
 
@@ -79,7 +82,8 @@ class MySQLServerManager {
   void resume();
   void dispatch();
   void begin(model::Operation& operation);
-  // Ends what a running operation does and starts taking it back (posted: never from inside its own coroutines).
+  // Ends what a running operation does and starts taking it back (posted: never from inside its own
+  // coroutines).
   void compensate_soon(model::OperationId id, bool cancelling);
   void begin_shutdown(model::Operation& operation);
   void retire(model::OperationId id);

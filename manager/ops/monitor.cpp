@@ -1,5 +1,5 @@
-// The manager's watch: agents are polled in parallel with time-outs, the cloud is searched for VMs of ours that no
-// record knows, and what is seen broken is repaired when no operation is at it.
+// The manager's watch: agents are polled in parallel with time-outs, the cloud is searched for VMs of ours
+// that no record knows, and what is seen broken is repaired when no operation is at it.
 #include "manager/ops/bring_up.hpp"
 #include "manager/ops/manager.hpp"
 #include "manager/ops/replication.hpp"
@@ -7,10 +7,10 @@
 
 namespace drover::ops {
 
+using model::node_name;
 using model::NodeEvent;
 using model::NodeId;
 using model::NodeState;
-using model::node_name;
 
 namespace {
 
@@ -75,8 +75,9 @@ Task<void> MySQLServerManager::poll_agent(NodeId id) {
     fence.epoch = core_.model.service.epoch;
     const AgentCommand fencing = fence;
     (void)co_await core_.ask(id, fencing);
-  } else if (core_.model.service.primary == id && core_.model.service.maybe_writable == id && state.read_only &&
-             state.epoch <= core_.model.service.epoch && core_.model.active_operations() == 0) {
+  } else if (core_.model.service.primary == id && core_.model.service.maybe_writable == id &&
+             state.read_only && state.epoch <= core_.model.service.epoch &&
+             core_.model.active_operations() == 0) {
     // Its server was restarted: a server starts read-only until its manager says otherwise.
     core_.note(node_name(id), "the master was read-only: made writable again");
     SetReadOnly open;
@@ -97,7 +98,8 @@ Task<void> MySQLServerManager::poll_agents() {
     for (const NodeId id : nodes) {
       const auto* node = core_.model.node(id);
       if (node == nullptr || node->state != NodeState::running) continue;
-      const bool broken_replica = node->replication_bad >= kBadPollsBeforeRepair && core_.model.primary() != nullptr &&
+      const bool broken_replica = node->replication_bad >= kBadPollsBeforeRepair &&
+                                  core_.model.primary() != nullptr &&
                                   core_.model.primary()->state == NodeState::running;
       if (!broken_replica || repair_attempts_[id] >= kRepairsPerNode) continue;
       ++repair_attempts_[id];
@@ -111,7 +113,8 @@ Task<void> MySQLServerManager::repair(NodeId id) {
   auto repaired = co_await repair_replica(core_, id);
   if (auto* node = core_.model.node(id); node != nullptr) {
     node->replication_bad = 0;
-    core_.note(node_name(id), repaired.has_value() ? "replication repaired" : "repair failed: " + repaired.error().message);
+    core_.note(node_name(id),
+               repaired.has_value() ? "replication repaired" : "repair failed: " + repaired.error().message);
   }
   --repairs_;
 }
@@ -125,8 +128,8 @@ Task<void> MySQLServerManager::reconcile_loop() {
   }
 }
 
-// Destroys VMs that carry our tag and that no record accounts for: answers that never came, late effects, replaced
-// VMs whose end was not confirmed. A VM of a node still in CREATING is left to that node's own look.
+// Destroys VMs that carry our tag and that no record accounts for: answers that never came, late effects,
+// replaced VMs whose end was not confirmed. A VM of a node still in CREATING is left to that node's own look.
 Task<Result<void>> MySQLServerManager::reconcile() {
   auto listed = co_await core_.list_vms("reconcile", kServiceTag, core_.config.service_id);
   if (listed.has_error()) co_return std::move(listed).error();
@@ -137,8 +140,9 @@ Task<Result<void>> MySQLServerManager::reconcile() {
     if (core_.model.node_of_vm(info.id) != nullptr) continue;
     const std::string tag = info.tag(kNodeTag);
     const auto end = tag.find('.');
-    const auto* node = tag.rfind("node-", 0) == 0 && end != std::string::npos ? core_.model.find(tag.substr(5, end - 5))
-                                                                              : nullptr;
+    const auto* node = tag.rfind("node-", 0) == 0 && end != std::string::npos
+                           ? core_.model.find(tag.substr(5, end - 5))
+                           : nullptr;
     if (node != nullptr && node->vm.empty() && Core::node_tag(*node) == tag) continue;
     const auto known = orphans_.find(info.id);
     const TimePoint since = known == orphans_.end() ? core_.now() : known->second;

@@ -5,10 +5,10 @@
 namespace drover::ops {
 
 using model::Node;
+using model::node_name;
 using model::NodeId;
 using model::Operation;
 using model::OperationId;
-using model::node_name;
 
 namespace {
 
@@ -45,7 +45,8 @@ Task<Result<void>> fence(Core& core, NodeId id, std::uint64_t epoch) {
   command.read_only = true;
   const AgentCommand named = command;
   auto reply = co_await core.ask_persistently(id, named);
-  if (reply.has_value() && (reply.value().state.read_only || !reply.value().state.running)) co_return success();
+  if (reply.has_value() && (reply.value().state.read_only || !reply.value().state.running))
+    co_return success();
   node = core.model.node(id);
   if (node == nullptr) co_return success();
   std::string vm = node->vm;
@@ -92,7 +93,8 @@ Task<Result<void>> make_primary(Core& core, NodeId id, std::uint64_t epoch) {
     else if (seen.has_error())
       last = seen.error();
     else
-      last = make_error(ErrorCode::unavailable, "the agent of " + node_name(id) + " said ok, but its server is no master");
+      last = make_error(ErrorCode::unavailable,
+                        "the agent of " + node_name(id) + " said ok, but its server is no master");
     core.observe("operation.retry", node_name(id));
     co_await sleep_for(core.config.retry.pause_after(attempt, last.retry_after));
   }
@@ -109,7 +111,8 @@ void record_primary(Core& core, NodeId id) {
   core.journal.service_changed();
 }
 
-SetUpReplica replica_command(const Core& core, const Node& node, const Node& source, std::uint64_t epoch, bool clone) {
+SetUpReplica replica_command(const Core& core, const Node& node, const Node& source, std::uint64_t epoch,
+                             bool clone) {
   SetUpReplica command;
   command.epoch = epoch;
   command.server_id = node.server_id;
@@ -156,10 +159,12 @@ Task<Result<void>> make_replica(Core& core, NodeId id, SetUpReplica command) {
     if (seen.has_value()) {
       const auto& state = seen.value().state;
       if (replicates(state, source) && state.replication.seconds_behind == 0) co_return success();
-      if (state.replication.sql_errno != 0 || state.replication.io_errno == 1236 || state.replication.io_errno == 1045) {
+      if (state.replication.sql_errno != 0 || state.replication.io_errno == 1236 ||
+          state.replication.io_errno == 1045) {
         last = state.replication.last_error;
         if (++failures >= 3) {
-          co_return make_error(ErrorCode::database, "replication of " + node_name(id) + " does not run: " + last);
+          co_return make_error(ErrorCode::database,
+                               "replication of " + node_name(id) + " does not run: " + last);
         }
         told = false;
       } else if (state.role != Role::replica || !state.running) {
@@ -194,7 +199,8 @@ Task<Result<void>> set_up_replica_master(Core& core, OperationId id) {
   if (made.has_error()) {
     // It may have become writable without our knowing: take that back as far as it can be.
     auto fenced = co_await fence(core, target, epoch);
-    if (fenced.has_value() && core.model.service.maybe_writable == target && core.model.service.primary != target) {
+    if (fenced.has_value() && core.model.service.maybe_writable == target &&
+        core.model.service.primary != target) {
       core.model.service.maybe_writable = 0;
       core.journal.service_changed();
       co_await core.journal.durable();
@@ -223,7 +229,8 @@ Task<Result<void>> set_up_replica_slave(Core& core, OperationId id, NodeId targe
     command = replica_command(core, *node, *primary, core.model.service.epoch, true);
   } else {
     node->server_id = requested.slave_server_id;
-    core.model.service.next_server_id = std::max(core.model.service.next_server_id, requested.slave_server_id + 1);
+    core.model.service.next_server_id =
+        std::max(core.model.service.next_server_id, requested.slave_server_id + 1);
     core.journal.node_changed(target);
     core.journal.service_changed();
     Node source;
@@ -232,7 +239,8 @@ Task<Result<void>> set_up_replica_slave(Core& core, OperationId id, NodeId targe
     command.log_file = requested.master_log_file;
     command.log_position = requested.master_log_pos;
   }
-  node->role = Role::replica;  // from here on its data is the source's: it can never be the primary's twin again
+  node->role =
+      Role::replica;  // from here on its data is the source's: it can never be the primary's twin again
   core.journal.node_changed(target);
   co_await core.journal.durable();
   auto made = co_await make_replica(core, target, command);
@@ -285,7 +293,8 @@ Task<Result<void>> hand_over(Core& core, NodeId target, NodeId former, std::uint
 Task<void> hand_back(Core& core, NodeId former, std::uint64_t epoch) {
   if (core.model.node(former) == nullptr) co_return;
   auto back = co_await make_primary(core, former, epoch);
-  if (back.has_error()) core.note(node_name(former), "could not be made writable again: " + back.error().message);
+  if (back.has_error())
+    core.note(node_name(former), "could not be made writable again: " + back.error().message);
 }
 
 }  // namespace
@@ -314,7 +323,8 @@ Task<Result<void>> promote(Core& core, OperationId id) {
     stop.epoch = epoch;
     const AgentCommand stopping = stop;
     auto stopped = co_await core.ask_persistently(target, stopping);
-    if (stopped.has_error()) core.note(node_name(target), "could not stop replicating: " + stopped.error().message);
+    if (stopped.has_error())
+      core.note(node_name(target), "could not stop replicating: " + stopped.error().message);
     auto made = co_await make_primary(core, target, epoch);
     if (made.has_error()) co_return made;
     if (Node* old = core.model.node(former); old != nullptr) {
@@ -327,7 +337,8 @@ Task<Result<void>> promote(Core& core, OperationId id) {
   }
   std::vector<NodeId> others;
   for (const auto& [other, node] : core.model.nodes())
-    if (other != target && node.role == Role::replica && model::is_listed(node.state)) others.push_back(other);
+    if (other != target && node.role == Role::replica && model::is_listed(node.state))
+      others.push_back(other);
   std::string trouble;
   for (const NodeId other : others) {
     const Node* node = core.model.node(other);
@@ -347,7 +358,8 @@ Task<Result<void>> promote(Core& core, OperationId id) {
 Task<Result<void>> repair_replica(Core& core, NodeId id) {
   const Node* node = core.model.node(id);
   const Node* primary = core.model.primary();
-  if (node == nullptr || primary == nullptr || node->role != Role::replica || primary->id == id) co_return success();
+  if (node == nullptr || primary == nullptr || node->role != Role::replica || primary->id == id)
+    co_return success();
   core.note(node_name(id), "replication is broken: copying the data from the master again");
   const SetUpReplica command = replica_command(core, *node, *primary, core.model.service.epoch, true);
   auto made = co_await make_replica(core, id, command);

@@ -4,19 +4,26 @@ namespace drover {
 
 const char* to_text(Role role) {
   switch (role) {
-    case Role::none: return "none";
-    case Role::primary: return "primary";
-    case Role::replica: return "replica";
+    case Role::none:
+      return "none";
+    case Role::primary:
+      return "primary";
+    case Role::replica:
+      return "replica";
   }
   return "?";
 }
 
 const char* to_text(ThreadState state) {
   switch (state) {
-    case ThreadState::no: return "No";
-    case ThreadState::preparing: return "Preparing";
-    case ThreadState::connecting: return "Connecting";
-    case ThreadState::yes: return "Yes";
+    case ThreadState::no:
+      return "No";
+    case ThreadState::preparing:
+      return "Preparing";
+    case ThreadState::connecting:
+      return "Connecting";
+    case ThreadState::yes:
+      return "Yes";
   }
   return "?";
 }

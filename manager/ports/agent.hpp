@@ -50,13 +50,13 @@ struct SetUpPrimary {
 struct SetUpReplica {
   std::uint64_t epoch = 0;
   std::uint32_t server_id = 0;
-  Endpoint source;              // the agent endpoint of the source; the server's port is source_port
+  Endpoint source;  // the agent endpoint of the source; the server's port is source_port
   std::uint16_t source_port = 3306;
-  bool clone = true;            // take the source's data first (a fresh node), or keep the own data (a former member)
+  bool clone = true;  // take the source's data first (a fresh node), or keep the own data (a former member)
   bool semi_sync = false;
   std::string replication_user;
   Secret replication_password;
-  std::string log_file;         // the documented five-parameter form: file and position; "" means GTID
+  std::string log_file;  // the documented five-parameter form: file and position; "" means GTID
   std::uint64_t log_position = 0;
 };
 struct StopReplica {  // stops replication and forgets the source; the relay log must have been drained
@@ -88,11 +88,12 @@ struct LoadDump {
   std::string path;  // of the dump on the manager's side
 };
 
-using AgentCommand =
-    std::variant<GetServerState, StartServer, StopServer, RestartServer, SetUpPrimary, SetUpReplica, StopReplica,
-                 SetReadOnly, WaitForGtid, GetUsers, ConfigureUser, DeleteUser, SetPassword, TakeDump, LoadDump>;
+using AgentCommand = std::variant<GetServerState, StartServer, StopServer, RestartServer, SetUpPrimary,
+                                  SetUpReplica, StopReplica, SetReadOnly, WaitForGtid, GetUsers,
+                                  ConfigureUser, DeleteUser, SetPassword, TakeDump, LoadDump>;
 
-// The documented name of a command: "get_server_state", "set_up_replica_slave", …; used in traces and fault rules.
+// The documented name of a command: "get_server_state", "set_up_replica_slave", …; used in traces and fault
+// rules.
 const char* agent_method(const AgentCommand& command);
 
 enum class ThreadState : unsigned char { no, preparing, connecting, yes };

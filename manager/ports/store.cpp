@@ -4,10 +4,14 @@ namespace drover {
 
 const char* to_text(Table table) {
   switch (table) {
-    case Table::service: return "service";
-    case Table::node: return "node";
-    case Table::operation: return "operation";
-    case Table::history: return "history";
+    case Table::service:
+      return "service";
+    case Table::node:
+      return "node";
+    case Table::operation:
+      return "operation";
+    case Table::history:
+      return "history";
   }
   return "?";
 }

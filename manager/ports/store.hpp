@@ -1,9 +1,9 @@
 // The Store port: what must survive a crash of the manager, committed before every external effect.
 // Documents by (table, id). Adapters: SQLite (file or memory).
 //
-// Contract (tests/contract/store_contract.hpp): a commit is atomic and durable when its handler gets success; after
-// an error it may or may not have happened (Effect says which); commits happen in the order they were made; load()
-// gives the documents of every successful commit, ordered by table and id.
+// Contract (tests/contract/store_contract.hpp): a commit is atomic and durable when its handler gets success;
+// after an error it may or may not have happened (Effect says which); commits happen in the order they were
+// made; load() gives the documents of every successful commit, ordered by table and id.
 #pragma once
 
 #include <string>

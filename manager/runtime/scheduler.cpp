@@ -170,7 +170,8 @@ std::uint64_t Scheduler::run_until(TimePoint limit, std::uint64_t max_events) {
   return count;
 }
 
-void Scheduler::run_with_recycling(void (*body)(void*, Scheduler&, TimePoint), void* context, TimePoint limit) {
+void Scheduler::run_with_recycling(void (*body)(void*, Scheduler&, TimePoint), void* context,
+                                   TimePoint limit) {
   FrameRecycling recycling(frame_cache());
   body(context, *this, limit);
 }

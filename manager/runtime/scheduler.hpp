@@ -1,10 +1,11 @@
-// The one scheduler: an Asio execution context that runs coroutines and callbacks ordered by (time, sequence).
-// In the simulation its clock jumps to the next event (mockcloud/sim); in production a steady timer pumps it
-// (manager/adapters/real_time.hpp). The manager is compiled once and cannot tell the difference.
+// The one scheduler: an Asio execution context that runs coroutines and callbacks ordered by (time,
+// sequence). In the simulation its clock jumps to the next event (mockcloud/sim); in production a steady
+// timer pumps it (manager/adapters/real_time.hpp). The manager is compiled once and cannot tell the
+// difference.
 //
-// Everything pending belongs to a Domain (one incarnation of the manager, one operation, the cloud). Killing a
-// domain destroys its suspended coroutines and drops its pending callbacks without running them: this is how a
-// crash of the manager and the cancellation of an operation are made.
+// Everything pending belongs to a Domain (one incarnation of the manager, one operation, the cloud). Killing
+// a domain destroys its suspended coroutines and drops its pending callbacks without running them: this is
+// how a crash of the manager and the cancellation of an operation are made.
 //
 // Single-threaded: every member is called on the thread that runs the scheduler.
 #pragma once
@@ -54,8 +55,8 @@ class Domain {
   ~Domain() { kill(); }
 
   Scheduler& scheduler() const { return scheduler_; }
-  // Destroys everything pending; nothing of this domain runs afterwards. Never call it from a coroutine of the
-  // domain itself: post the kill from another domain.
+  // Destroys everything pending; nothing of this domain runs afterwards. Never call it from a coroutine of
+  // the domain itself: post the kill from another domain.
   void kill();
   bool killed() const { return killed_; }
   bool idle() const { return head_ == nullptr; }
@@ -118,7 +119,8 @@ class Scheduler : public asio::execution_context {
   // Where now() is kept, for a Trace to follow.
   const TimePoint* clock() const { return &now_; }
 
-  // Queues `op` to run at the present time, after everything already queued. The op must not be queued already.
+  // Queues `op` to run at the present time, after everything already queued. The op must not be queued
+  // already.
   void post(Domain& domain, Op* op) {
     domain.link(op);
     push_ready(op);
@@ -261,7 +263,9 @@ class Scheduler : public asio::execution_context {
   void* free_[kBlockMax / kBlockStep] = {};
 };
 
-inline asio::execution_context& Executor::query(asio::execution::context_t) const noexcept { return *scheduler_; }
+inline asio::execution_context& Executor::query(asio::execution::context_t) const noexcept {
+  return *scheduler_;
+}
 
 template <class F>
 void Executor::execute(F&& function) const {

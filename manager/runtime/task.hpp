@@ -1,7 +1,8 @@
-// Coroutines of the manager: Task<T>, and the three ways they wait: sleep_for / sleep_until, await_reply (a port
-// call with a deadline), and Signal. All other waiting is built from these, so killing a Domain ends every wait.
-// Traps of g++ 12 (docs in ARCHITECTURE.md): no class-type ?:, braced aggregate or capturing lambda inside an
-// expression that holds co_await; no reference parameters in spawned tasks unless the owner outlives the domain.
+// Coroutines of the manager: Task<T>, and the three ways they wait: sleep_for / sleep_until, await_reply (a
+// port call with a deadline), and Signal. All other waiting is built from these, so killing a Domain ends
+// every wait. Traps of g++ 12 (docs in ARCHITECTURE.md): no class-type ?:, braced aggregate or capturing
+// lambda inside an expression that holds co_await; no reference parameters in spawned tasks unless the owner
+// outlives the domain.
 #pragma once
 
 #include <boost/asio/associated_executor.hpp>
@@ -57,8 +58,8 @@ struct InitiateSleep {
   }
 };
 
-// The state of one awaited reply. Two ops: `deadline` in the timer heap, `delivery` for the reply; and the reply
-// handler given to the port. The last of the three frees the state.
+// The state of one awaited reply. Two ops: `deadline` in the timer heap, `delivery` for the reply; and the
+// reply handler given to the port. The last of the three frees the state.
 template <class T, class H>
 class ReplyState {
  public:
@@ -177,8 +178,8 @@ struct InitiateReply {
 
 // co_await sleep_for(10s). A killed domain destroys the sleeper.
 inline auto sleep_for(Duration delay) {
-  return asio::async_initiate<const asio::deferred_t&, void()>(detail::InitiateSleep{}, asio::deferred, kNever,
-                                                               delay);
+  return asio::async_initiate<const asio::deferred_t&, void()>(detail::InitiateSleep{}, asio::deferred,
+                                                               kNever, delay);
 }
 inline auto sleep_until(TimePoint at) {
   return asio::async_initiate<const asio::deferred_t&, void()>(detail::InitiateSleep{}, asio::deferred, at,
@@ -190,11 +191,12 @@ inline auto sleep_until(TimePoint at) {
 // The coroutine always resumes from the scheduler's loop, never from inside the port.
 template <class T, class Start>
 auto await_reply(Duration timeout, Start start) {
-  return asio::async_initiate<const asio::deferred_t&, void(Result<T>)>(detail::InitiateReply<T>{}, asio::deferred,
-                                                                        timeout, std::move(start));
+  return asio::async_initiate<const asio::deferred_t&, void(Result<T>)>(
+      detail::InitiateReply<T>{}, asio::deferred, timeout, std::move(start));
 }
 
-// Starts a task in a domain; it ends by itself or with the domain. An exception that leaves it is a broken invariant.
+// Starts a task in a domain; it ends by itself or with the domain. An exception that leaves it is a broken
+// invariant.
 inline void spawn(Domain& domain, Task<void> task) {
   if (domain.killed()) return;
   asio::co_spawn(Executor(domain), std::move(task), [](const std::exception_ptr& error) {
@@ -212,7 +214,8 @@ class Signal {
  public:
   // co_await signal.wait(timeout): success, or ErrorCode::timeout.
   auto wait(Duration timeout) {
-    return await_reply<void>(timeout, [this](Handler<void> handler) { waiters_.push_back(std::move(handler)); });
+    return await_reply<void>(timeout,
+                             [this](Handler<void> handler) { waiters_.push_back(std::move(handler)); });
   }
   void notify_all() {
     auto waiters = std::exchange(waiters_, {});

@@ -1,5 +1,5 @@
-// What the cloud tells the machines inside it: the seam between the cloud's lifecycle (mockcloud/cloud) and the
-// agents and servers that run on its instances (mockcloud/node).
+// What the cloud tells the machines inside it: the seam between the cloud's lifecycle (mockcloud/cloud) and
+// the agents and servers that run on its instances (mockcloud/node).
 #pragma once
 
 #include <string>

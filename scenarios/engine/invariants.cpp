@@ -10,8 +10,8 @@ using model::ServiceState;
 
 namespace {
 
-constexpr Duration kAnswerBound = 15min;       // L7: a dump may take that long; everything else is far below
-constexpr Duration kReadOnlyGrace = 2min;      // S9: how long a replica may be writable until it is noticed
+constexpr Duration kAnswerBound = 15min;   // L7: a dump may take that long; everything else is far below
+constexpr Duration kReadOnlyGrace = 2min;  // S9: how long a replica may be writable until it is noticed
 constexpr std::uint64_t kEventsPerInstant = 2'000'000;  // L6
 constexpr std::uint64_t kCallsPerNodeAndMinute = 60;    // S10
 
@@ -57,7 +57,8 @@ void Checkers::at_point(std::string_view point, std::string_view subject) {
   if (point == "service.stopped") check_stopped();
   if (point == "operation.done") check_operation_done(std::string(subject));
   if (point == "node.lost" && fired() == 0 && !world_.disturbed())
-    world_.report("L5", std::string(subject) + " was lost although nothing was done to it", "L5 lost without a fault");
+    world_.report("L5", std::string(subject) + " was lost although nothing was done to it",
+                  "L5 lost without a fault");
 }
 
 void Checkers::after_event() {
@@ -65,13 +66,14 @@ void Checkers::after_event() {
     instant_ = world_.scheduler().now();
     events_at_instant_ = 0;
   } else if (++events_at_instant_ == kEventsPerInstant) {
-    world_.report("L6", "time stands still: " + std::to_string(kEventsPerInstant) + " events at the same moment", "L6");
+    world_.report(
+        "L6", "time stands still: " + std::to_string(kEventsPerInstant) + " events at the same moment", "L6");
   }
   const auto& pending = world_.pending_requests();
   if (!pending.empty() && instant_ - pending.begin()->second.since > kAnswerBound)
-    world_.report("L7",
-                  pending.begin()->second.method + " was not answered within " + drover::to_text(kAnswerBound),
-                  "L7 " + pending.begin()->second.method);
+    world_.report(
+        "L7", pending.begin()->second.method + " was not answered within " + drover::to_text(kAnswerBound),
+        "L7 " + pending.begin()->second.method);
 }
 
 void Checkers::after_change() {
@@ -83,9 +85,11 @@ void Checkers::after_change() {
 // S2, and that epochs only grow (S8).
 void Checkers::check_masters() {
   if (world_.fleet().writable_primaries() > 1)
-    world_.report("S2", std::to_string(world_.fleet().writable_primaries()) + " masters take writes from clients",
+    world_.report("S2",
+                  std::to_string(world_.fleet().writable_primaries()) + " masters take writes from clients",
                   "S2 two masters");
-  if (const auto* manager = world_.manager(); manager != nullptr) epoch_ = std::max(epoch_, manager->model().service.epoch);
+  if (const auto* manager = world_.manager(); manager != nullptr)
+    epoch_ = std::max(epoch_, manager->model().service.epoch);
 }
 
 // S1 for the VMs that changed.
@@ -102,7 +106,8 @@ void Checkers::check_instances() {
       bool recorded = false;
       for (const auto& [node_id, node] : manager->model().nodes()) recorded = recorded || node.vm == id;
       if (!recorded && fired() == 0)
-        world_.report("S1", "VM " + id + " carries no tag of the service and no record knows it", "S1 untagged");
+        world_.report("S1", "VM " + id + " carries no tag of the service and no record knows it",
+                      "S1 untagged");
     }
     // A second VM for one node while the first lives: only a cloud that was made to misbehave may cause it.
     const std::string subject = SimWorld::subject_of(*vm);
@@ -112,7 +117,8 @@ void Checkers::check_instances() {
       if (other.number + 64 < vm->number) return;
       if (other.live() && !is_gone(other.state) && SimWorld::subject_of(other) == subject) ++living;
     });
-    if (living > 1) world_.report("S1", subject + " has " + std::to_string(living) + " VMs at once", "S1 surplus VM");
+    if (living > 1)
+      world_.report("S1", subject + " has " + std::to_string(living) + " VMs at once", "S1 surplus VM");
   }
 }
 
@@ -128,8 +134,9 @@ void Checkers::check_nodes() {
     else
       writable_replicas_.emplace(id, world_.scheduler().now());
     if (truth && manager != nullptr && truth->epoch > manager->model().service.epoch)
-      world_.report("S8", "the manager is at epoch " + std::to_string(manager->model().service.epoch) + ", but " +
-                              truth->name + " was told " + std::to_string(truth->epoch),
+      world_.report("S8",
+                    "the manager is at epoch " + std::to_string(manager->model().service.epoch) + ", but " +
+                        truth->name + " was told " + std::to_string(truth->epoch),
                     "S8 epoch went back");
     if (truth && truth->role == Role::replica) {
       const std::string cycle = fleet.replication_cycle();
@@ -138,14 +145,16 @@ void Checkers::check_nodes() {
   }
   for (const auto& [id, since] : writable_replicas_) {
     if (world_.scheduler().now() - since <= kReadOnlyGrace) continue;
-    world_.report("S9", "the replica on " + id + " takes writes for more than " + drover::to_text(kReadOnlyGrace),
+    world_.report("S9",
+                  "the replica on " + id + " takes writes for more than " + drover::to_text(kReadOnlyGrace),
                   "S9 writable replica");
   }
   if (manager == nullptr || changed.empty()) return;
   std::set<std::uint32_t> seen;
   for (const auto& [node_id, node] : manager->model().nodes()) {
     if (node.server_id == 0 || seen.insert(node.server_id).second) continue;
-    world_.report("S9", "two nodes were given server_id " + std::to_string(node.server_id), "S9 server_id twice");
+    world_.report("S9", "two nodes were given server_id " + std::to_string(node.server_id),
+                  "S9 server_id twice");
   }
 }
 
@@ -208,8 +217,10 @@ void Checkers::check_operation_done(const std::string& subject) {
   const auto truth = node == nullptr ? std::nullopt : world_.fleet().truth(node->vm);
   const bool excused = fired() > 0 || world_.disturbed();
   if (!truth || truth->role != Role::primary || (truth->read_only && !excused)) {
-    world_.report("S12", subject + " is DONE, but node " + model::id_text(operation->request.node) + " is no writable master",
-                  "S12 master");
+    world_.report(
+        "S12",
+        subject + " is DONE, but node " + model::id_text(operation->request.node) + " is no writable master",
+        "S12 master");
     return;
   }
   if (kind != OperationKind::promote || excused) return;
@@ -218,7 +229,8 @@ void Checkers::check_operation_done(const std::string& subject) {
     const auto other = world_.fleet().truth(id);
     if (!other || !other->responsive || other->role != Role::replica) continue;
     if (other->transactions > truth->transactions)
-      world_.report("S4", other->name + " has transactions that the promoted " + truth->name + " lacks", "S4");
+      world_.report("S4", other->name + " has transactions that the promoted " + truth->name + " lacks",
+                    "S4");
   }
 }
 
@@ -227,8 +239,9 @@ void Checkers::acknowledged(model::OperationId operation, const std::string& key
   if (key.empty()) return;
   const auto [known, inserted] = keys_.emplace(key, operation);
   if (!inserted && known->second != operation)
-    world_.report("S7", "key \"" + key + "\" was answered with operation " + model::id_text(known->second) + " and then with " +
-                            model::id_text(operation),
+    world_.report("S7",
+                  "key \"" + key + "\" was answered with operation " + model::id_text(known->second) +
+                      " and then with " + model::id_text(operation),
                   "S7 two operations of one key");
 }
 
@@ -243,8 +256,9 @@ void Checkers::check_restart() {
                   "S8 operation forgotten");
   }
   if (manager->model().service.epoch < epoch_)
-    world_.report("S8", "the epoch went back from " + std::to_string(epoch_) + " to " +
-                            std::to_string(manager->model().service.epoch),
+    world_.report("S8",
+                  "the epoch went back from " + std::to_string(epoch_) + " to " +
+                      std::to_string(manager->model().service.epoch),
                   "S8 epoch went back");
 }
 
@@ -272,15 +286,19 @@ void Checkers::check_bounds() {
   const auto attempts = world_.configuration().boot_attempts;
   const auto faults = fired();
   if (world_.cloud().total_created() > nodes_ever * attempts + faults)
-    world_.report("S10", std::to_string(world_.cloud().total_created()) + " VMs were created for " +
-                             std::to_string(nodes_ever) + " nodes",
+    world_.report("S10",
+                  std::to_string(world_.cloud().total_created()) + " VMs were created for " +
+                      std::to_string(nodes_ever) + " nodes",
                   "S10 VMs");
   const double minutes = to_seconds(world_.scheduler().now()) / 60 + 1;
   const auto polls = 60.0 / std::max(1.0, to_seconds(world_.configuration().poll_agents_timer)) +
                      60.0 / std::max(1.0, to_seconds(world_.configuration().poll_interval));
-  const double bound = minutes * (static_cast<double>(nodes_ever) + 2) * (static_cast<double>(kCallsPerNodeAndMinute) + 4 * polls);
+  const double bound = minutes * (static_cast<double>(nodes_ever) + 2) *
+                       (static_cast<double>(kCallsPerNodeAndMinute) + 4 * polls);
   if (static_cast<double>(world_.counts().iaas) > bound)
-    world_.report("S10", std::to_string(world_.counts().iaas) + " calls to the cloud in " + std::to_string(minutes) + " minutes",
+    world_.report("S10",
+                  std::to_string(world_.counts().iaas) + " calls to the cloud in " + std::to_string(minutes) +
+                      " minutes",
                   "S10 calls");
 }
 
@@ -317,8 +335,10 @@ void Checkers::check_replicas() {
     const std::string name = model::node_name(id);
     if (!truth || !truth->replication.configured || truth->replication.io != ThreadState::yes ||
         !truth->replication.sql_running) {
-      world_.report("L4", name + " does not replicate: " + (truth ? truth->replication.last_error : "its server is gone"),
-                    "L4 not replicating");
+      world_.report(
+          "L4",
+          name + " does not replicate: " + (truth ? truth->replication.last_error : "its server is gone"),
+          "L4 not replicating");
       continue;
     }
     if (!world_.fleet().same_data(primary->vm, node.vm))
@@ -338,12 +358,14 @@ void Checkers::at_end(bool judged) {
   }
   for (const auto id : manager->model().active()) {
     const auto* operation = manager->model().operation(id);
-    world_.report("L1", model::operation_name(id) + " (" + model::to_text(operation->request.kind) + ") is still " +
-                            model::to_text(operation->state),
+    world_.report("L1",
+                  model::operation_name(id) + " (" + model::to_text(operation->request.kind) + ") is still " +
+                      model::to_text(operation->state),
                   std::string("L1 ") + model::to_text(operation->request.kind));
   }
   const auto state = manager->dstate();
-  if (state == ServiceState::S_PROLOGUE || state == ServiceState::S_ADAPTING || state == ServiceState::S_EPILOGUE)
+  if (state == ServiceState::S_PROLOGUE || state == ServiceState::S_ADAPTING ||
+      state == ServiceState::S_EPILOGUE)
     world_.report("L2", std::string("the service is still ") + model::to_text(state), "L2 service state");
   for (const auto& [id, node] : manager->model().nodes())
     if (!model::is_listed(node.state))
@@ -351,7 +373,8 @@ void Checkers::at_end(bool judged) {
   if (const auto leaked = world_.leaked_instances(); leaked > 0)
     world_.report("L3", std::to_string(leaked) + " VM(s) live that nobody accounts for", "L3 leaked VM");
   if (const auto leaked = world_.leaked_volumes(); leaked > 0)
-    world_.report("L3", std::to_string(leaked) + " volume(s) are left that nobody accounts for", "L3 leaked volume");
+    world_.report("L3", std::to_string(leaked) + " volume(s) are left that nobody accounts for",
+                  "L3 leaked volume");
   check_replicas();
 }
 
@@ -361,7 +384,8 @@ std::uint64_t Checkers::check_writes() {
   auto* server = world_.fleet().server(world_.fleet().id_at(*world_.known_master()));
   if (server == nullptr) return 0;
   if (const auto phantoms = traffic->phantoms(*server); phantoms > 0)
-    world_.report("S3", std::to_string(phantoms) + " write(s) on the master that no client made", "S3 phantom");
+    world_.report("S3", std::to_string(phantoms) + " write(s) on the master that no client made",
+                  "S3 phantom");
   const auto lost = traffic->lost(*server);
   if (lost == 0) return 0;
   if (promised_ || world_.configuration().semi_sync) {

@@ -1,5 +1,6 @@
-// The checkers of every run: safety S1–S12 after each event that could break it, liveness L1–L7 at the end (L7 always).
-// They look at the truth (cloud, servers) and at what the manager says, and stand apart from both.
+// The checkers of every run: safety S1–S12 after each event that could break it, liveness L1–L7 at the end
+// (L7 always). They look at the truth (cloud, servers) and at what the manager says, and stand apart from
+// both.
 #pragma once
 
 #include <cstdint>
@@ -27,7 +28,8 @@ class Checkers {
   // After every event, cheap: livelock and unanswered calls.
   void after_event();
 
-  // A client was told of an accepted operation: from now on it must survive (S8), and be the only one of its key (S7).
+  // A client was told of an accepted operation: from now on it must survive (S8), and be the only one of its
+  // key (S7).
   void acknowledged(model::OperationId operation, const std::string& key);
 
   // Whether nothing is under way any more and what is wanted is there: what settling waits for.

@@ -22,8 +22,8 @@ bool is_scenario_file(const fs::path& path) {
 }
 
 Error at_place(const std::string& file, const Place& place, const std::string& message) {
-  return make_error(ErrorCode::invalid, file + ":" + std::to_string(place.line) + ":" + std::to_string(place.column) +
-                                            ": " + message);
+  return make_error(ErrorCode::invalid, file + ":" + std::to_string(place.line) + ":" +
+                                            std::to_string(place.column) + ": " + message);
 }
 
 Result<void> bind_checks(Checks& checks, const std::vector<std::string>& names, const std::string& file,
@@ -34,7 +34,8 @@ Result<void> bind_checks(Checks& checks, const std::vector<std::string>& names, 
   return success();
 }
 
-Result<void> bind_steps(std::vector<Step>& steps, const std::vector<std::string>& names, const std::string& file) {
+Result<void> bind_steps(std::vector<Step>& steps, const std::vector<std::string>& names,
+                        const std::string& file) {
   for (Step& step : steps) {
     Result<void> bound = success();
     if (auto* eventually = std::get_if<Eventually>(&step.action))
@@ -88,9 +89,10 @@ Result<std::vector<std::string>> find_scenarios(const std::vector<std::string>& 
     if (!fs::is_directory(path, error))
       return make_error(ErrorCode::not_found, path + ": there is no such file or folder");
     std::vector<std::string> inside;
-    for (auto at = fs::recursive_directory_iterator(path, error); !error && at != fs::recursive_directory_iterator();
-         at.increment(error))
-      if (at->is_regular_file() && is_scenario_file(at->path())) inside.push_back(at->path().lexically_normal().string());
+    for (auto at = fs::recursive_directory_iterator(path, error);
+         !error && at != fs::recursive_directory_iterator(); at.increment(error))
+      if (at->is_regular_file() && is_scenario_file(at->path()))
+        inside.push_back(at->path().lexically_normal().string());
     if (error) return make_error(ErrorCode::not_found, path + ": " + error.message());
     std::sort(inside.begin(), inside.end());
     for (auto& file : inside)

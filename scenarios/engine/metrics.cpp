@@ -48,8 +48,9 @@ double lag_max(SimWorld& world) {
   for (const auto& id : world.fleet().ids()) {
     const auto truth = world.fleet().truth(id);
     if (truth && truth->replication.configured)
-      worst = std::max(worst, truth->replication.seconds_behind < 0 ? 1e9
-                                                                    : static_cast<double>(truth->replication.seconds_behind));
+      worst = std::max(worst, truth->replication.seconds_behind < 0
+                                  ? 1e9
+                                  : static_cast<double>(truth->replication.seconds_behind));
   }
   return worst;
 }
@@ -65,7 +66,7 @@ double healthy_replicas(SimWorld& world) {
   return healthy;
 }
 
-template <std::uint64_t node::TrafficStats::* Member>
+template <std::uint64_t node::TrafficStats::*Member>
 Value traffic_count(SimWorld& world) {
   return world.traffic() == nullptr ? 0.0 : number(world.traffic()->stats().*Member);
 }
@@ -80,9 +81,13 @@ constexpr Metric kMetrics[] = {
     {"records", "nodes in the manager's records, in whatever state",
      [](SimWorld& w) -> Value { return over_model(w, [](const auto& m) { return m.nodes().size(); }); }},
     {"running_nodes", "members whose agent answers",
-     [](SimWorld& w) -> Value { return over_model(w, [](const auto& m) { return m.count(model::NodeState::running); }); }},
+     [](SimWorld& w) -> Value {
+       return over_model(w, [](const auto& m) { return m.count(model::NodeState::running); });
+     }},
     {"lost_nodes", "members whose agent does not answer",
-     [](SimWorld& w) -> Value { return over_model(w, [](const auto& m) { return m.count(model::NodeState::lost); }); }},
+     [](SimWorld& w) -> Value {
+       return over_model(w, [](const auto& m) { return m.count(model::NodeState::lost); });
+     }},
     {"master", "id of the master as the manager tells it; '' when there is none",
      [](SimWorld& w) -> Value {
        if (w.manager() == nullptr || w.manager()->model().service.primary == 0) return std::string();
@@ -101,7 +106,9 @@ constexpr Metric kMetrics[] = {
     {"operations", "operations under way",
      [](SimWorld& w) -> Value { return over_model(w, [](const auto& m) { return m.active_operations(); }); }},
     {"operations_accepted", "operations accepted ever",
-     [](SimWorld& w) -> Value { return over_model(w, [](const auto& m) { return m.service.next_operation - 1; }); }},
+     [](SimWorld& w) -> Value {
+       return over_model(w, [](const auto& m) { return m.service.next_operation - 1; });
+     }},
     {"operations_done", "operations that ended well",
      [](SimWorld& w) -> Value { return operations_in(w, OperationState::done); }},
     {"operations_failed", "operations that failed",
@@ -110,7 +117,8 @@ constexpr Metric kMetrics[] = {
      [](SimWorld& w) -> Value { return operations_in(w, OperationState::cancelled); }},
     {"instances", "VMs that live in the cloud, whoever's",
      [](SimWorld& w) -> Value { return number(w.cloud().live()); }},
-    {"instances_created", "VMs ever created", [](SimWorld& w) -> Value { return number(w.cloud().total_created()); }},
+    {"instances_created", "VMs ever created",
+     [](SimWorld& w) -> Value { return number(w.cloud().total_created()); }},
     {"instances_terminated", "VMs that are gone",
      [](SimWorld& w) -> Value { return number(w.cloud().total_terminated()); }},
     {"instances_high_water", "most VMs alive at once",
@@ -119,11 +127,14 @@ constexpr Metric kMetrics[] = {
      [](SimWorld& w) -> Value { return number(w.leaked_instances()); }},
     {"leaked_volumes", "volumes that nobody accounts for",
      [](SimWorld& w) -> Value { return number(w.leaked_volumes()); }},
-    {"zombies", "VMs reported gone that still run", [](SimWorld& w) -> Value { return number(w.cloud().zombies()); }},
+    {"zombies", "VMs reported gone that still run",
+     [](SimWorld& w) -> Value { return number(w.cloud().zombies()); }},
     {"manager_starts", "how often the manager was started",
      [](SimWorld& w) -> Value { return number(w.incarnations()); }},
-    {"iaas_calls", "calls that reached the cloud", [](SimWorld& w) -> Value { return number(w.counts().iaas); }},
-    {"agent_calls", "calls that reached an agent's host", [](SimWorld& w) -> Value { return number(w.counts().agent); }},
+    {"iaas_calls", "calls that reached the cloud",
+     [](SimWorld& w) -> Value { return number(w.counts().iaas); }},
+    {"agent_calls", "calls that reached an agent's host",
+     [](SimWorld& w) -> Value { return number(w.counts().agent); }},
     {"acknowledged_writes", "writes that clients were promised",
      [](SimWorld& w) -> Value { return traffic_count<&node::TrafficStats::acknowledged>(w); }},
     {"failed_writes", "writes that were clearly refused",
@@ -142,7 +153,8 @@ constexpr Metric kMetrics[] = {
      }},
     {"lag_max", "largest lag of a replica in seconds, 1e9 for one that does not replicate",
      [](SimWorld& w) -> Value { return lag_max(w); }},
-    {"time_s", "virtual time in seconds", [](SimWorld& w) -> Value { return to_seconds(w.scheduler().now()); }},
+    {"time_s", "virtual time in seconds",
+     [](SimWorld& w) -> Value { return to_seconds(w.scheduler().now()); }},
 };
 
 }  // namespace
@@ -176,7 +188,8 @@ Value read_slot(SimWorld& world, unsigned slot) {
   unsigned named = static_cast<unsigned>(std::size(kMetrics));
   for (const auto& count : world.faults().counts()) {
     const auto& rules = world.scenario().faults;
-    const auto is_named = std::any_of(rules.begin(), rules.end(), [&](const auto& rule) { return rule.id == count.name; });
+    const auto is_named =
+        std::any_of(rules.begin(), rules.end(), [&](const auto& rule) { return rule.id == count.name; });
     if (!is_named) continue;
     if (named++ == slot) return count.fired > 0;
   }

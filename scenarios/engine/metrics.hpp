@@ -22,7 +22,8 @@ const Metric* find_metric(std::string_view name);
 // The names of the table, for parsing; a name's index is its slot.
 const std::vector<std::string>& metric_names();
 
-// What an expression of this scenario may name: the metrics, then "<fault id>.fired" for every fault with an id.
+// What an expression of this scenario may name: the metrics, then "<fault id>.fired" for every fault with an
+// id.
 std::vector<std::string> known_names(const Scenario& scenario);
 // The value of slot `slot` of known_names().
 Value read_slot(SimWorld& world, unsigned slot);

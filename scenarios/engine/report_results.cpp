@@ -20,10 +20,18 @@ std::string escaped(const std::string& text) {
   std::string out;
   for (const char c : text) {
     switch (c) {
-      case '&': out += "&amp;"; break;
-      case '<': out += "&lt;"; break;
-      case '>': out += "&gt;"; break;
-      case '"': out += "&quot;"; break;
+      case '&':
+        out += "&amp;";
+        break;
+      case '<':
+        out += "&lt;";
+        break;
+      case '>':
+        out += "&gt;";
+        break;
+      case '"':
+        out += "&quot;";
+        break;
       default:
         if (static_cast<unsigned char>(c) >= 0x20 || c == '\n' || c == '\t') out += c;
     }
@@ -52,13 +60,27 @@ Summary summarize(const std::vector<RunResult>& runs, double wall_s) {
     summary.simulated_s += to_seconds(run.simulated);
     summary.events += run.events;
     switch (run.verdict) {
-      case Verdict::pass: ++summary.passed; break;
-      case Verdict::expected_loss: ++summary.passed, ++summary.expected_losses; break;
-      case Verdict::fail: ++summary.failed; break;
-      case Verdict::vacuous: ++summary.vacuous; break;
-      case Verdict::unknown: ++summary.unknown; break;
-      case Verdict::skipped: ++summary.skipped; break;
-      case Verdict::nondeterministic: ++summary.nondeterministic; break;
+      case Verdict::pass:
+        ++summary.passed;
+        break;
+      case Verdict::expected_loss:
+        ++summary.passed, ++summary.expected_losses;
+        break;
+      case Verdict::fail:
+        ++summary.failed;
+        break;
+      case Verdict::vacuous:
+        ++summary.vacuous;
+        break;
+      case Verdict::unknown:
+        ++summary.unknown;
+        break;
+      case Verdict::skipped:
+        ++summary.skipped;
+        break;
+      case Verdict::nondeterministic:
+        ++summary.nondeterministic;
+        break;
     }
   }
   return summary;
@@ -69,12 +91,16 @@ nlohmann::ordered_json results_json(const std::vector<RunResult>& runs, const Su
   json all;
   all["drover"] = DROVER_VERSION;
   all["command"] = "run";
-  all["summary"] = json{{"runs", summary.runs},       {"passed", summary.passed},
-                        {"failed", summary.failed},   {"skipped", summary.skipped},
-                        {"vacuous", summary.vacuous}, {"unknown", summary.unknown},
+  all["summary"] = json{{"runs", summary.runs},
+                        {"passed", summary.passed},
+                        {"failed", summary.failed},
+                        {"skipped", summary.skipped},
+                        {"vacuous", summary.vacuous},
+                        {"unknown", summary.unknown},
                         {"expected_losses", summary.expected_losses},
                         {"nondeterministic", summary.nondeterministic},
-                        {"wall_s", summary.wall_s},   {"simulated_s", summary.simulated_s},
+                        {"wall_s", summary.wall_s},
+                        {"simulated_s", summary.simulated_s},
                         {"events", summary.events}};
   all["runs"] = json::array();
   for (const auto& run : runs) {
@@ -110,14 +136,15 @@ nlohmann::ordered_json results_json(const std::vector<RunResult>& runs, const Su
 
 std::string junit_xml(const std::vector<RunResult>& runs, const Summary& summary) {
   const auto bad = summary.failed + summary.vacuous + summary.unknown + summary.nondeterministic;
-  std::string xml = "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<testsuites tests=\"" + std::to_string(summary.runs) +
-                    "\" failures=\"" + std::to_string(bad) + "\" skipped=\"" + std::to_string(summary.skipped) +
-                    "\" time=\"" + fixed(summary.wall_s, 3) + "\">\n<testsuite name=\"drover run\" tests=\"" +
+  std::string xml = "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<testsuites tests=\"" +
                     std::to_string(summary.runs) + "\" failures=\"" + std::to_string(bad) + "\" skipped=\"" +
+                    std::to_string(summary.skipped) + "\" time=\"" + fixed(summary.wall_s, 3) +
+                    "\">\n<testsuite name=\"drover run\" tests=\"" + std::to_string(summary.runs) +
+                    "\" failures=\"" + std::to_string(bad) + "\" skipped=\"" +
                     std::to_string(summary.skipped) + "\" time=\"" + fixed(summary.wall_s, 3) + "\">\n";
   for (const auto& run : runs) {
-    xml += "<testcase classname=\"" + escaped(run.scenario) + "\" name=\"" + escaped(run_name(run)) + "\" file=\"" +
-           escaped(run.file) + "\" time=\"" + fixed(run.wall_s, 3) + "\"";
+    xml += "<testcase classname=\"" + escaped(run.scenario) + "\" name=\"" + escaped(run_name(run)) +
+           "\" file=\"" + escaped(run.file) + "\" time=\"" + fixed(run.wall_s, 3) + "\"";
     if (run.verdict == Verdict::pass || run.verdict == Verdict::expected_loss) {
       xml += "/>\n";
       continue;
@@ -137,7 +164,8 @@ std::string failure_text(const RunResult& run) {
   std::string text = std::string(to_text(run.verdict)) + "  " + run_name(run) + "\n";
   if (!run.reason.empty()) text += "      " + run.reason + "\n";
   for (const auto& failure : run.failures)
-    text += "      " + failure.invariant + " at " + fixed(to_seconds(failure.at), 3) + " s: " + failure.message + "\n";
+    text += "      " + failure.invariant + " at " + fixed(to_seconds(failure.at), 3) +
+            " s: " + failure.message + "\n";
   if (!run.timeline.empty()) {
     // What led to the first failure, not what came after it.
     std::size_t end = run.timeline.size();

@@ -1,4 +1,5 @@
-// Results of runs as JSON (stable, see INTERFACE in docs/command-line.md), as JUnit XML and as lines for people.
+// Results of runs as JSON (stable, see INTERFACE in docs/command-line.md), as JUnit XML and as lines for
+// people.
 #pragma once
 
 #include <nlohmann/json.hpp>

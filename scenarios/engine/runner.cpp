@@ -6,7 +6,7 @@
 namespace drover::scenario {
 namespace {
 
-constexpr Duration kSettleBound = 90min;   // L-invariants: how long everything may take after the last fault
+constexpr Duration kSettleBound = 90min;  // L-invariants: how long everything may take after the last fault
 constexpr Duration kSettleLook = 5s;
 constexpr Duration kSettleHold = 90s;      // and stay so
 constexpr Duration kCatchUpBound = 10min;  // replicas, once the clients have stopped
@@ -19,7 +19,11 @@ bool fires_by_chance(const fault::Rule& rule) {
 class Run {
  public:
   Run(const Scenario& scenario, std::uint64_t seed, const RunOptions& options)
-      : scenario_(scenario), options_(options), world_(scenario, seed), checkers_(world_), steps_(world_, checkers_) {}
+      : scenario_(scenario),
+        options_(options),
+        world_(scenario, seed),
+        checkers_(world_),
+        steps_(world_, checkers_) {}
 
   RunResult execute(std::uint64_t seed);
 
@@ -151,7 +155,8 @@ RunResult Run::execute(std::uint64_t seed) {
     }
     return !ended_;
   });
-  if (!ended_ && gave_up_.empty()) gave_up_ = "gave up after " + drover::to_text(options_.max_time) + " of virtual time";
+  if (!ended_ && gave_up_.empty())
+    gave_up_ = "gave up after " + drover::to_text(options_.max_time) + " of virtual time";
   return result(seed);
 }
 
@@ -190,7 +195,8 @@ RunResult Run::result(std::uint64_t seed) {
     run.reason = "never fired: " + silent;
   } else if (lost_ > 0) {
     run.verdict = Verdict::expected_loss;
-    run.reason = std::to_string(lost_) + " acknowledged write(s) lost that the durability mode does not promise";
+    run.reason =
+        std::to_string(lost_) + " acknowledged write(s) lost that the durability mode does not promise";
   } else {
     run.verdict = Verdict::pass;
   }
@@ -208,13 +214,20 @@ RunResult Run::result(std::uint64_t seed) {
 
 const char* to_text(Verdict verdict) {
   switch (verdict) {
-    case Verdict::pass: return "PASS";
-    case Verdict::fail: return "FAIL";
-    case Verdict::expected_loss: return "EXPECTED-LOSS";
-    case Verdict::vacuous: return "VACUOUS";
-    case Verdict::unknown: return "UNKNOWN";
-    case Verdict::skipped: return "SKIPPED";
-    case Verdict::nondeterministic: return "NONDETERMINISTIC";
+    case Verdict::pass:
+      return "PASS";
+    case Verdict::fail:
+      return "FAIL";
+    case Verdict::expected_loss:
+      return "EXPECTED-LOSS";
+    case Verdict::vacuous:
+      return "VACUOUS";
+    case Verdict::unknown:
+      return "UNKNOWN";
+    case Verdict::skipped:
+      return "SKIPPED";
+    case Verdict::nondeterministic:
+      return "NONDETERMINISTIC";
   }
   return "?";
 }

@@ -30,7 +30,7 @@ struct RunResult {
   Verdict verdict = Verdict::unknown;
   std::string reason;  // of SKIPPED, UNKNOWN, VACUOUS, EXPECTED-LOSS
   Duration simulated{0};
-  double wall_s = 0;   // filled in by who has a clock
+  double wall_s = 0;  // filled in by who has a clock
   std::uint64_t events = 0;
   std::uint64_t digest = 0;
   std::vector<FaultCount> faults;
@@ -40,8 +40,8 @@ struct RunResult {
 };
 
 struct RunOptions {
-  bool timeline = false;                   // keep the trace and render it when the run fails
-  std::uint64_t max_events = 20'000'000;   // more: UNKNOWN
+  bool timeline = false;                  // keep the trace and render it when the run fails
+  std::uint64_t max_events = 20'000'000;  // more: UNKNOWN
   Duration max_time = std::chrono::hours(24 * 30);
   // For tests: called when the world is made and nothing has run yet.
   std::function<void(SimWorld&)> prepare;
@@ -51,8 +51,8 @@ struct RunOptions {
 
 RunResult run_scenario(const Scenario& scenario, std::uint64_t seed, const RunOptions& options = {});
 
-// Runs it again with a full trace; the result carries the timeline, or the verdict NONDETERMINISTIC when the second
-// run differs from `first`.
+// Runs it again with a full trace; the result carries the timeline, or the verdict NONDETERMINISTIC when the
+// second run differs from `first`.
 RunResult explain(const Scenario& scenario, const RunResult& first, const RunOptions& options = {});
 
 // "drover run FILE --seed N --case n=3,crash=true".

@@ -27,8 +27,8 @@ class SimWorld::CountingIaas final : public Iaas {
     world_.count_call(true);
     inner_.listVMs(context, key, value, std::move(handler));
   }
-  void createVolume(const CallContext& context, const std::string& name, unsigned gigabytes, const std::string& token,
-                    Handler<VolumeInfo> handler) override {
+  void createVolume(const CallContext& context, const std::string& name, unsigned gigabytes,
+                    const std::string& token, Handler<VolumeInfo> handler) override {
     world_.count_call(true);
     inner_.createVolume(context, name, gigabytes, token, std::move(handler));
   }
@@ -74,7 +74,8 @@ SimWorld::SimWorld(const Scenario& scenario, std::uint64_t seed)
       cloud_domain_(scheduler_),
       choices_(seed) {
   trace_.follow(scheduler_.clock());
-  cloud_ = std::make_unique<cloud::Cloud>(scheduler_, cloud_domain_, choices_, trace_, cloud_config(scenario));
+  cloud_ =
+      std::make_unique<cloud::Cloud>(scheduler_, cloud_domain_, choices_, trace_, cloud_config(scenario));
   auto fleet = fleet_config(scenario);
   fleet.on_heartbeat = [this](const node::Heartbeat& beat) { heartbeat(beat); };
   fleet.read_dump = [this](const std::string& path) -> Result<std::string> {
@@ -126,7 +127,8 @@ void SimWorld::start_manager() {
   manager_ = std::make_unique<Incarnation>(ops::Ports{scheduler_, *iaas_, *agent_, *faulty_store_, trace_},
                                            configuration_, std::move(hooks));
   if (auto started = manager_->manager.start(); started.has_error())
-    report("S8", "the manager cannot start from its journal: " + started.error().message, "S8 journal unreadable");
+    report("S8", "the manager cannot start from its journal: " + started.error().message,
+           "S8 journal unreadable");
 }
 
 void SimWorld::crash_manager(std::optional<Duration> restart) {
@@ -249,7 +251,8 @@ std::size_t SimWorld::leaked_instances() const {
     if (model == nullptr) return;
     bool accounted = false;
     for (const auto& [id, node] : model->nodes())
-      accounted = accounted || node.vm == vm.id || (node.vm.empty() && subject_of(vm) == model::node_name(id));
+      accounted =
+          accounted || node.vm == vm.id || (node.vm.empty() && subject_of(vm) == model::node_name(id));
     if (!accounted) ++leaked;
   });
   return leaked;

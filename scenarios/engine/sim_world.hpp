@@ -1,6 +1,6 @@
-// The simulated world of one run: virtual time, mock cloud, simulated nodes, journal, faults, clients, and the whole
-// manager with its API inside. Knows how to crash and restart the manager, and tells checkers the truth.
-// Single-threaded; one world per run, nothing shared between worlds.
+// The simulated world of one run: virtual time, mock cloud, simulated nodes, journal, faults, clients, and
+// the whole manager with its API inside. Knows how to crash and restart the manager, and tells checkers the
+// truth. Single-threaded; one world per run, nothing shared between worlds.
 #pragma once
 
 #include <functional>
@@ -45,8 +45,9 @@ class SimWorld final : public fault::ActionSink {
   // Starts the manager and the clients; nothing has run before.
   void start();
 
-  // One call of the API as a client makes it. Errors: unavailable (refused: nothing happened), connection_lost (the
-  // manager died before it answered: it may have happened). Never answers when the manager drops the call.
+  // One call of the API as a client makes it. Errors: unavailable (refused: nothing happened),
+  // connection_lost (the manager died before it answered: it may have happened). Never answers when the
+  // manager drops the call.
   void request(api::Request request, std::function<void(ClientAnswer)> answer);
 
   // Stops all faults for good: what was frozen goes on, what hung answers again.
@@ -100,7 +101,9 @@ class SimWorld final : public fault::ActionSink {
   };
   const std::map<std::uint64_t, Pending>& pending_requests() const { return pending_since_; }
   // Checkers: called at every observation point of the manager, and whenever a VM begins to go.
-  void set_watch(std::function<void(std::string_view point, std::string_view subject)> watch) { watch_ = std::move(watch); }
+  void set_watch(std::function<void(std::string_view point, std::string_view subject)> watch) {
+    watch_ = std::move(watch);
+  }
   // Calls the manager made to the cloud and to agents, and commits.
   struct Counts {
     std::uint64_t iaas = 0, agent = 0, api = 0;
@@ -139,7 +142,7 @@ class SimWorld final : public fault::ActionSink {
   Scenario scenario_;
   ops::Configuration configuration_;
   Scheduler scheduler_;
-  Domain domain_;        // the world's own timers
+  Domain domain_;  // the world's own timers
   Domain cloud_domain_;
   Choices choices_;
   Trace trace_;

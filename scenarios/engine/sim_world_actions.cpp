@@ -101,7 +101,8 @@ Result<void> SimWorld::act_on_vm(const fault::Action& action, const cloud::Insta
   if (name == "vm.boot_stopped") return boot(BootOutcome::Kind::stopped);
   if (name == "vm.dies_after") {
     if (vm.state == InstanceState::pending) return boot(BootOutcome::Kind::dies, arguments.duration("delay"));
-    scheduler_.call_after(domain_, arguments.duration("delay"), [this, id] { (void)cloud_->crash_instance(id); });
+    scheduler_.call_after(domain_, arguments.duration("delay"),
+                          [this, id] { (void)cloud_->crash_instance(id); });
     return success();
   }
   if (name == "vm.wrong_image") return boot(BootOutcome::Kind::wrong_image, Duration{0}, "ubuntu-14.04");
@@ -112,7 +113,8 @@ Result<void> SimWorld::act_on_vm(const fault::Action& action, const cloud::Insta
     cloud_->for_each_instance([&](const cloud::Instance& one) {
       if (one.id != id && one.powered && !one.address.empty()) other = &one;
     });
-    if (other == nullptr) return make_error(ErrorCode::not_found, "there is no other VM whose address could be taken");
+    if (other == nullptr)
+      return make_error(ErrorCode::not_found, "there is no other VM whose address could be taken");
     return cloud_->duplicate_address(id, other->id);
   }
   if (name == "vm.zombie") return cloud_->set_terminate_outcome(id, cloud::TerminateOutcome::zombie);
@@ -120,7 +122,8 @@ Result<void> SimWorld::act_on_vm(const fault::Action& action, const cloud::Insta
     later(arguments.duration("for"), [this, id] {
       (void)cloud_->set_terminate_outcome(id, cloud::TerminateOutcome::normal);
       const auto* stuck = cloud_->instance(id);
-      if (stuck != nullptr && stuck->state == InstanceState::shutting_down) (void)cloud_->finish_termination(id);
+      if (stuck != nullptr && stuck->state == InstanceState::shutting_down)
+        (void)cloud_->finish_termination(id);
     });
     return cloud_->set_terminate_outcome(id, cloud::TerminateOutcome::stuck);
   }
@@ -148,7 +151,8 @@ Result<void> SimWorld::act_on_agent(const fault::Action& action, const std::stri
   } else if (name == "agent.crash_at_command" || name == "agent.restart_in_command" ||
              name == "agent.partial_configuration") {
     known = fleet_->crash_agent_at(id, node::CrashPoint::middle, restart());
-    if (name == "agent.partial_configuration") known = fleet_->crash_agent_at(id, node::CrashPoint::middle, 1s);
+    if (name == "agent.partial_configuration")
+      known = fleet_->crash_agent_at(id, node::CrashPoint::middle, 1s);
   } else if (name == "agent.hang") {
     known = fleet_->hang_agent(id, true);
     later(arguments.duration("for"), [this, id] { fleet_->hang_agent(id, false); });
@@ -202,7 +206,8 @@ Result<void> SimWorld::act_on_database(const fault::Action& action, const std::s
     known = fleet_->lose_relay_log(id);
   } else if (name == "db.crash") {
     const Duration back = arguments.duration("restart");
-    known = fleet_->crash_server(id, back == fault::kNeverHappens ? std::nullopt : std::optional<Duration>(back));
+    known =
+        fleet_->crash_server(id, back == fault::kNeverHappens ? std::nullopt : std::optional<Duration>(back));
   } else if (name == "db.hang") {
     known = fleet_->hang_server(id, true);
     later(arguments.duration("for"), [this, id] { fleet_->hang_server(id, false); });

@@ -12,8 +12,8 @@ using nlohmann::json;
 
 namespace {
 
-constexpr Duration kLookAgain = 5s;         // conditions on time or lag change without an event
-constexpr Duration kPatience = 2min;        // how long a step without `client:` knocks at a dead manager's door
+constexpr Duration kLookAgain = 5s;   // conditions on time or lag change without an event
+constexpr Duration kPatience = 2min;  // how long a step without `client:` knocks at a dead manager's door
 constexpr Duration kKnockEvery = 1s;
 
 std::string text_of(const json& value) { return value.is_string() ? value.get<std::string>() : value.dump(); }
@@ -28,7 +28,8 @@ std::optional<int> compare(const Value& left, const json& right) {
     const std::string other = right.is_null() ? std::string() : text_of(right);
     return text->compare(other) < 0 ? -1 : *text == other ? 0 : 1;
   }
-  const double number = std::holds_alternative<bool>(left) ? (std::get<bool>(left) ? 1.0 : 0.0) : std::get<double>(left);
+  const double number =
+      std::holds_alternative<bool>(left) ? (std::get<bool>(left) ? 1.0 : 0.0) : std::get<double>(left);
   double other = 0;
   if (right.is_boolean())
     other = right.get<bool>() ? 1 : 0;
@@ -44,12 +45,18 @@ std::optional<int> compare(const Value& left, const json& right) {
 
 bool holds(int order, Comparison comparison) {
   switch (comparison) {
-    case Comparison::equal: return order == 0;
-    case Comparison::not_equal: return order != 0;
-    case Comparison::less: return order < 0;
-    case Comparison::less_equal: return order <= 0;
-    case Comparison::greater: return order > 0;
-    case Comparison::greater_equal: return order >= 0;
+    case Comparison::equal:
+      return order == 0;
+    case Comparison::not_equal:
+      return order != 0;
+    case Comparison::less:
+      return order < 0;
+    case Comparison::less_equal:
+      return order <= 0;
+    case Comparison::greater:
+      return order > 0;
+    case Comparison::greater_equal:
+      return order >= 0;
   }
   return false;
 }
@@ -128,7 +135,8 @@ json Steps::captures() const {
 void Steps::fail(const Step& step, const std::string& message) {
   failed_ = true;
   const std::string name = step.name.empty() ? describe(step) : step.name + " (" + describe(step) + ")";
-  world_.report("step", "line " + std::to_string(step.place.line) + ", " + name + ": " + message, "step " + describe(step));
+  world_.report("step", "line " + std::to_string(step.place.line) + ", " + name + ": " + message,
+                "step " + describe(step));
 }
 
 Task<void> Steps::run(const std::vector<Step>& steps) {
@@ -209,17 +217,18 @@ Task<void> Steps::finish_call(const Step* step, const Call* call, api::Request r
   judge(*step, *call, answer);
 }
 
-// A client that waits, and tries again as it was told to. A step without `client:` only waits for a dead manager to
-// come back: a refused connection has had no effect.
+// A client that waits, and tries again as it was told to. A step without `client:` only waits for a dead
+// manager to come back: a refused connection has had no effect.
 Task<ClientAnswer> Steps::ask(api::Request request, Client client, bool patient) {
   const TimePoint patience = world_.scheduler().later(kPatience);
   unsigned retries = 0;
   while (true) {
     const api::Request sent = request;
-    ClientAnswer answer = co_await await_reply<api::Response>(client.timeout * (patient ? 40 : 1), [&](Handler<api::Response> handler) {
-      auto shared = std::make_shared<Handler<api::Response>>(std::move(handler));
-      world_.request(sent, [shared](ClientAnswer got) { (*shared)(std::move(got)); });
-    });
+    ClientAnswer answer = co_await await_reply<api::Response>(
+        client.timeout * (patient ? 40 : 1), [&](Handler<api::Response> handler) {
+          auto shared = std::make_shared<Handler<api::Response>>(std::move(handler));
+          world_.request(sent, [shared](ClientAnswer got) { (*shared)(std::move(got)); });
+        });
     if (answer.has_value()) co_return answer;
     const bool refused = answer.error().code == ErrorCode::unavailable;
     if (patient) {
@@ -241,9 +250,11 @@ void Steps::judge(const Step& step, const Call& call, const ClientAnswer& answer
   const bool failed = answer.has_error() || answer.value().failed;
   const std::string error = answer.has_error() ? answer.error().message : answer.value().error;
   if (!expect.error && !expect.code) {
-    if (failed) return fail(step, "failed: " + error + (answer.has_value() ? " " + answer.value().data.dump() : ""));
+    if (failed)
+      return fail(step, "failed: " + error + (answer.has_value() ? " " + answer.value().data.dump() : ""));
   } else if (!failed) {
-    return fail(step, "succeeded, but was to fail" + (expect.error ? " with \"" + expect.error->text + "\"" : "") + ": " +
+    return fail(step, "succeeded, but was to fail" +
+                          (expect.error ? " with \"" + expect.error->text + "\"" : "") + ": " +
                           answer.value().result.dump());
   }
   if (expect.error && !matches(*expect.error, error) &&
@@ -290,7 +301,8 @@ std::string Steps::trouble(const Checks& checks) {
     const auto order = compare(value, wanted);
     if (!order) return condition.name + " cannot be compared with " + wanted.dump();
     if (!holds(*order, condition.comparison))
-      return condition.name + " is " + to_text(value) + ", not " + to_text(condition.comparison) + " " + text_of(wanted);
+      return condition.name + " is " + to_text(value) + ", not " + to_text(condition.comparison) + " " +
+             text_of(wanted);
   }
   return {};
 }
@@ -337,7 +349,8 @@ Task<void> Steps::await_operation(const Step* step, const Await* wanted) {
       co_return;
     }
     const std::string& text = id.value();
-    const bool is_number = !text.empty() && text.size() < 18 && text.find_first_not_of("0123456789") == std::string::npos;
+    const bool is_number =
+        !text.empty() && text.size() < 18 && text.find_first_not_of("0123456789") == std::string::npos;
     if (!is_number) {
       fail(*step, "\"" + text + "\" is no operation");
       co_return;
@@ -348,8 +361,8 @@ Task<void> Steps::await_operation(const Step* step, const Await* wanted) {
       const std::string state = model::to_text(operation->state);
       if (state == wanted->state) co_return;
       if (model::is_ended(operation->state)) {
-        const std::string message = "operation " + text + " ended " + state + " instead of " + wanted->state + ": " +
-                                    operation->error + operation->warning;
+        const std::string message = "operation " + text + " ended " + state + " instead of " + wanted->state +
+                                    ": " + operation->error + operation->warning;
         fail(*step, message);
         co_return;
       }
@@ -359,7 +372,8 @@ Task<void> Steps::await_operation(const Step* step, const Await* wanted) {
       co_return;
     }
     if (world_.scheduler().now() >= deadline) {
-      const std::string message = "operation " + text + " was not " + wanted->state + " within " + drover::to_text(wanted->within);
+      const std::string message =
+          "operation " + text + " was not " + wanted->state + " within " + drover::to_text(wanted->within);
       fail(*step, message);
       co_return;
     }

@@ -16,7 +16,8 @@ class Steps {
   Task<void> run(const std::vector<Step>& steps);
   bool failed() const { return failed_; }
 
-  // To be called after every event that changed something: wakes `eventually` steps whose condition holds now.
+  // To be called after every event that changed something: wakes `eventually` steps whose condition holds
+  // now.
   void after_change();
 
  private:

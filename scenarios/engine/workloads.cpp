@@ -19,20 +19,35 @@ std::string some_id(SimWorld& world, const std::string& client) {
 std::pair<std::string, json> some_call(SimWorld& world, const std::string& client) {
   const auto id = some_id(world, client);
   switch (world.choices().below(14, client, "method")) {
-    case 0: return {"add_nodes", json{{"count", 1 + world.choices().below(2, client, "count")}}};
-    case 1: return {"remove_nodes", json{{"serviceNodeId", id}}};
-    case 2: return {"remove_nodes", json{{"count", 1}}};
-    case 3: return {"set_up_replica_master", json{{"id", id}}};
-    case 4: return {"set_up_replica_slave", json{{"id", id}}};
-    case 5: return {"promote", json{{"id", id}}};
-    case 6: return {"list_nodes", json::object()};
-    case 7: return {"get_node_info", json{{"serviceNodeId", id}}};
-    case 8: return {"get_service_info", json::object()};
-    case 9: return {"get_topology", json::object()};
-    case 10: return {"list_operations", json::object()};
-    case 11: return {"create_replica", json{{"master_id", id}}};
-    case 12: return {"cancel_operation", json{{"id", std::to_string(1 + world.choices().below(20, client, "operation"))}}};
-    default: return {"get_users", json::object()};
+    case 0:
+      return {"add_nodes", json{{"count", 1 + world.choices().below(2, client, "count")}}};
+    case 1:
+      return {"remove_nodes", json{{"serviceNodeId", id}}};
+    case 2:
+      return {"remove_nodes", json{{"count", 1}}};
+    case 3:
+      return {"set_up_replica_master", json{{"id", id}}};
+    case 4:
+      return {"set_up_replica_slave", json{{"id", id}}};
+    case 5:
+      return {"promote", json{{"id", id}}};
+    case 6:
+      return {"list_nodes", json::object()};
+    case 7:
+      return {"get_node_info", json{{"serviceNodeId", id}}};
+    case 8:
+      return {"get_service_info", json::object()};
+    case 9:
+      return {"get_topology", json::object()};
+    case 10:
+      return {"list_operations", json::object()};
+    case 11:
+      return {"create_replica", json{{"master_id", id}}};
+    case 12:
+      return {"cancel_operation",
+              json{{"id", std::to_string(1 + world.choices().below(20, client, "operation"))}}};
+    default:
+      return {"get_users", json::object()};
   }
 }
 
@@ -48,10 +63,11 @@ Task<void> one_client(SimWorld* world, Checkers* checkers, std::string name, uns
     co_await sleep_for(Distribution::exponential(gap).sample(world->choices(), name, "gap"));
     auto [method, params] = some_call(*world, name);
     const api::Request request = make_request(*world, method, params);
-    const ClientAnswer answer = co_await await_reply<api::Response>(20min, [&](Handler<api::Response> handler) {
-      auto shared = std::make_shared<Handler<api::Response>>(std::move(handler));
-      world->request(request, [shared](ClientAnswer got) { (*shared)(std::move(got)); });
-    });
+    const ClientAnswer answer =
+        co_await await_reply<api::Response>(20min, [&](Handler<api::Response> handler) {
+          auto shared = std::make_shared<Handler<api::Response>>(std::move(handler));
+          world->request(request, [shared](ClientAnswer got) { (*shared)(std::move(got)); });
+        });
     if (answer.has_error()) {
       if (answer.error().code == ErrorCode::timeout && clients->trouble.empty())
         clients->trouble = name + " got no answer to " + method;
@@ -62,7 +78,8 @@ Task<void> one_client(SimWorld* world, Checkers* checkers, std::string name, uns
         response.result.at("operation").is_string())
       checkers->acknowledged(std::stoll(response.result.at("operation").get<std::string>()), "");
     // Refusals are fine, failures of the manager itself are not.
-    if (response.failed && response.code == api::Code::E_UNKNOWN && method != "get_users" && clients->trouble.empty())
+    if (response.failed && response.code == api::Code::E_UNKNOWN && method != "get_users" &&
+        clients->trouble.empty())
       clients->trouble = method + " failed: " + response.error;
   }
   if (--clients->working == 0) clients->done.notify_all();
@@ -85,7 +102,8 @@ Task<std::string> mixed_calls(SimWorld& world, Checkers& checkers, json with) {
 
 const std::vector<NamedWorkload>& workloads() {
   static const std::vector<NamedWorkload> all = {
-      {"mixed_calls", "clients that make random legal and illegal calls; with: clients, calls, gap", &mixed_calls},
+      {"mixed_calls", "clients that make random legal and illegal calls; with: clients, calls, gap",
+       &mixed_calls},
   };
   return all;
 }

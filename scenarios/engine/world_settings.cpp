@@ -28,7 +28,8 @@ cloud::CloudConfig cloud_config(const Scenario& scenario) {
   config.terminate = from.distribution("terminate");
   config.terminated_listed = from.duration("terminated_listed");
   if (from.boolean("terminated_counts")) config.quota_keeps_terminated = config.terminated_listed;
-  if (from.has("quota.instances")) config.quota_instances = static_cast<unsigned>(from.integer("quota.instances"));
+  if (from.has("quota.instances"))
+    config.quota_instances = static_cast<unsigned>(from.integer("quota.instances"));
   if (from.has("quota.volumes")) config.quota_volumes = static_cast<unsigned>(from.integer("quota.volumes"));
   if (from.has("capacity")) config.capacity = static_cast<unsigned>(from.integer("capacity"));
   if (from.has("throttle.rate")) config.throttle.rate_per_second = from.number("throttle.rate");
@@ -66,7 +67,8 @@ ops::Configuration manager_config(const Scenario& scenario) {
   config.retry.first = from.duration("retry.first");
   config.retry.limit = from.duration("retry.limit");
   config.retry.attempts = static_cast<unsigned>(from.integer("retry.attempts"));
-  config.partial = from.text("partial") == "keep" ? model::PartialPolicy::keep : model::PartialPolicy::rollback;
+  config.partial =
+      from.text("partial") == "keep" ? model::PartialPolicy::keep : model::PartialPolicy::rollback;
   config.parallelism = static_cast<unsigned>(from.integer("parallelism"));
   config.limits.max_queued = static_cast<std::size_t>(from.integer("max_queued"));
   // A secret of this world alone; checkers look for it wherever it must not appear.

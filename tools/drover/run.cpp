@@ -58,9 +58,11 @@ int usage(const std::string& message) {
 
 bool parse_range(const std::string& text, std::uint64_t& first, std::uint64_t& last) {
   const auto dots = text.find("..");
-  const std::string begin = text.substr(0, dots), end = dots == std::string::npos ? begin : text.substr(dots + 2);
+  const std::string begin = text.substr(0, dots),
+                    end = dots == std::string::npos ? begin : text.substr(dots + 2);
   const auto number = [](const std::string& digits, std::uint64_t& to) {
-    if (digits.empty() || digits.size() > 18 || digits.find_first_not_of("0123456789") != std::string::npos) return false;
+    if (digits.empty() || digits.size() > 18 || digits.find_first_not_of("0123456789") != std::string::npos)
+      return false;
     to = std::stoull(digits);
     return true;
   };
@@ -127,7 +129,8 @@ class Batch {
       ++done_;
       while (printed_ < files_.size() && left_[printed_] == 0) print(printed_++);
       if (progress_ && done_ % 16 == 0)
-        std::cerr << "\r\033[K[" << done_ << "/" << jobs_.size() << "] " << files_[job.file].name << std::flush;
+        std::cerr << "\r\033[K[" << done_ << "/" << jobs_.size() << "] " << files_[job.file].name
+                  << std::flush;
     }
   }
 
@@ -139,13 +142,20 @@ class Batch {
     std::string detail;
     const auto severity = [](Verdict verdict) {
       switch (verdict) {
-        case Verdict::pass: return 0;
-        case Verdict::expected_loss: return 1;
-        case Verdict::skipped: return 2;
-        case Verdict::vacuous: return 3;
-        case Verdict::unknown: return 4;
-        case Verdict::fail: return 5;
-        case Verdict::nondeterministic: return 6;
+        case Verdict::pass:
+          return 0;
+        case Verdict::expected_loss:
+          return 1;
+        case Verdict::skipped:
+          return 2;
+        case Verdict::vacuous:
+          return 3;
+        case Verdict::unknown:
+          return 4;
+        case Verdict::fail:
+          return 5;
+        case Verdict::nondeterministic:
+          return 6;
       }
       return 6;
     };
@@ -206,7 +216,8 @@ int plan_replay(const RunSettings& settings, std::vector<ScenarioFile>& files, s
   if (text.has_error()) return usage(text.error().message);
   const auto recorded = nlohmann::json::parse(text.value(), nullptr, false);
   if (!recorded.is_object() || !recorded.contains("runs"))
-    return usage(settings.replay + ": no recorded runs in it; give the file that `drover run --json FILE` wrote");
+    return usage(settings.replay +
+                 ": no recorded runs in it; give the file that `drover run --json FILE` wrote");
   std::map<std::string, std::size_t> known;
   for (const auto& run : recorded.at("runs")) {
     const auto path = run.value("file", "");
@@ -224,7 +235,8 @@ int plan_replay(const RunSettings& settings, std::vector<ScenarioFile>& files, s
     for (std::size_t i = 0; i < file.cases.size(); ++i) {
       nlohmann::json values = nlohmann::json::object();
       for (const auto& [key, value] : file.cases[i].values.values) values[key] = value;
-      if (values == wanted) jobs.push_back({known[path], i, run.value("seed", std::uint64_t{1}), run.value("digest", "")});
+      if (values == wanted)
+        jobs.push_back({known[path], i, run.value("seed", std::uint64_t{1}), run.value("digest", "")});
     }
   }
   return kExitPassed;
@@ -252,7 +264,9 @@ int plan(const RunSettings& settings, std::vector<ScenarioFile>& files, std::vec
       std::cerr << path << ": another file has the name \"" << file.name << "\" too\n";
       broken = true;
     }
-    if (!settings.tag.empty() && std::find(file.tags.begin(), file.tags.end(), settings.tag) == file.tags.end()) continue;
+    if (!settings.tag.empty() &&
+        std::find(file.tags.begin(), file.tags.end(), settings.tag) == file.tags.end())
+      continue;
     if (!settings.filter.empty() && !matches_glob(settings.filter, file.name)) continue;
     const std::size_t index = files.size();
     const std::uint64_t from = seeds_given ? first : file.seeds.first;
@@ -265,7 +279,8 @@ int plan(const RunSettings& settings, std::vector<ScenarioFile>& files, std::vec
   }
   if (broken) return kExitUsage;
   if (jobs.empty() && !settings.check)
-    return usage("nothing to run: no scenario matches " + (settings.filter.empty() ? "the given paths" : settings.filter));
+    return usage("nothing to run: no scenario matches " +
+                 (settings.filter.empty() ? "the given paths" : settings.filter));
   return kExitPassed;
 }
 
@@ -293,7 +308,8 @@ int run(const RunSettings& settings) {
   std::signal(SIGINT, [](int) { interrupted = true; });
   std::signal(SIGTERM, [](int) { interrupted = true; });
   const auto start = std::chrono::steady_clock::now();
-  const unsigned threads = settings.jobs != 0 ? settings.jobs : std::max(1U, std::thread::hardware_concurrency());
+  const unsigned threads =
+      settings.jobs != 0 ? settings.jobs : std::max(1U, std::thread::hardware_concurrency());
   Batch batch(files, jobs, settings);
   auto results = batch.execute(threads);
   judge_random_faults(results);
@@ -301,9 +317,9 @@ int run(const RunSettings& settings) {
   std::set<std::uint64_t> seeds;
   std::set<std::string> ran;
   for (const auto& result : results) seeds.insert(result.seed), ran.insert(result.scenario);
-  int exit_code = summary.nondeterministic > 0                                    ? kExitNondeterministic
+  int exit_code = summary.nondeterministic > 0                             ? kExitNondeterministic
                   : summary.failed + summary.vacuous + summary.unknown > 0 ? kExitFailed
-                                                                                  : kExitPassed;
+                                                                           : kExitPassed;
   const auto write = [&](const std::string& path, const std::string& text) {
     if (path.empty()) return;
     if (auto written = scenario::write_file(path, text); written.has_error()) {
@@ -341,14 +357,17 @@ void add_run(CLI::App& app, int& exit_code) {
   command->add_option("--seeds", settings->seeds_text, "A range of seeds, A..B")->excludes(seed);
   command->add_option("--case", settings->one_case, "One case of the matrix, such as n=3,crash=true");
   command->add_option("--tag", settings->tag, "Only scenarios with this tag");
-  command->add_option("--filter", settings->filter, "Only scenarios whose name matches this pattern (* and ?)");
+  command->add_option("--filter", settings->filter,
+                      "Only scenarios whose name matches this pattern (* and ?)");
   command->add_option("--jobs,-j", settings->jobs, "Runs at the same time (default: one per core)");
   command->add_flag("--quick", settings->quick, "Only the first seed of each");
   command->add_flag("--twice", settings->twice, "Run everything twice and compare the digests");
   command->add_flag("--check", settings->check, "Only check that the files are valid");
   command->add_flag("--quiet,-q", settings->quiet, "Only the summary");
-  command->add_option("--shard", settings->shard, "Only part I of N, as I/N (default: what the surroundings say)");
-  command->add_option("--replay", settings->replay, "Run what a --json file recorded and compare the digests");
+  command->add_option("--shard", settings->shard,
+                      "Only part I of N, as I/N (default: what the surroundings say)");
+  command->add_option("--replay", settings->replay,
+                      "Run what a --json file recorded and compare the digests");
   command->add_option("--json", settings->json, "Write results as JSON; - is stdout");
   command->add_option("--junit", settings->junit, "Write results as JUnit XML");
   command->add_option("--trace", settings->trace, "Write the full trace of every run");

@@ -1,5 +1,6 @@
 // Which part of the work is this process's: "I/N" from the command line, else what the surroundings say
-// (GTEST_TOTAL_SHARDS/GTEST_SHARD_INDEX, SLURM_ARRAY_TASK_ID/_COUNT, JOB_COMPLETION_INDEX with JOB_COMPLETIONS).
+// (GTEST_TOTAL_SHARDS/GTEST_SHARD_INDEX, SLURM_ARRAY_TASK_ID/_COUNT, JOB_COMPLETION_INDEX with
+// JOB_COMPLETIONS).
 #pragma once
 
 #include <cstdlib>
@@ -14,7 +15,8 @@ struct Shard {
 };
 
 inline std::optional<std::size_t> shard_number(const std::string& text) {
-  if (text.empty() || text.size() > 9 || text.find_first_not_of("0123456789") != std::string::npos) return std::nullopt;
+  if (text.empty() || text.size() > 9 || text.find_first_not_of("0123456789") != std::string::npos)
+    return std::nullopt;
   return std::stoull(text);
 }
 
