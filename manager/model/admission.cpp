@@ -40,16 +40,34 @@ Result<const Node*> usable_node(const Model& model, NodeId id) {
   return node;
 }
 
+// Whether a node has this server_id, or an accepted operation will give it to one.
+bool server_id_is_taken(const Model& model, std::uint32_t server_id) {
+  if (model.server_id_in_use(server_id)) return true;
+  return std::any_of(model.active().begin(), model.active().end(), [&](OperationId id) {
+    return model.operation(id)->request.source.slave_server_id == server_id;
+  });
+}
+
+// Whether a repeated key comes with what it came with before.
+bool same_parameters(const OperationRequest& a, const OperationRequest& b) {
+  return a.kind == b.kind && a.count == b.count && a.node == b.node && a.partial == b.partial &&
+         a.force == b.force && a.source == b.source;
+}
+
 Result<void> admit_add(const Model& model, const AdmissionLimits& limits, std::int64_t count,
                        Admission& admission) {
   if (count < 1) return invalid("\"count\" must be a positive integer");
   if (model.nodes().size() + static_cast<std::size_t>(count) > limits.max_nodes)
     return invalid("\"count\" is too large: a service has at most " + std::to_string(limits.max_nodes) +
                    " nodes and has " + std::to_string(model.nodes().size()));
+  // Ids that operations under way will give come later than all that have been given.
+  std::uint32_t server_id = model.service.next_server_id;
+  for (const OperationId id : model.active())
+    server_id = std::max(server_id, model.operation(id)->request.source.slave_server_id + 1);
   for (std::int64_t i = 0; i < count; ++i) {
     Node node;
     node.id = model.service.next_node + i;
-    node.server_id = model.service.next_server_id + static_cast<std::uint32_t>(i);
+    node.server_id = server_id + static_cast<std::uint32_t>(i);
     node.operation = admission.operation.id;
     node.fresh = true;
     admission.operation.nodes.push_back(node.id);
@@ -61,7 +79,9 @@ Result<void> admit_add(const Model& model, const AdmissionLimits& limits, std::i
 Result<void> admit_remove(const Model& model, const OperationRequest& request, Admission& admission) {
   if (request.node != 0) {
     DROVER_TRY(const Node* node, usable_node(model, request.node));
-    if (node->id == coming_primary(model) && !request.force)
+    // The present master too: an accepted promotion may still fail.
+    const bool is_primary = node->id == coming_primary(model) || node->id == model.service.primary;
+    if (is_primary && !request.force)
       return wrong_state(
           node_name(node->id) +
           " is the master: promote a replica first, or pass \"force\": true to remove it with its data");
@@ -100,7 +120,7 @@ Result<void> admit_slave(const Model& model, const OperationRequest& request, Ad
   if (primary == 0 && request.source.master_host.empty())
     return wrong_state("there is no master yet: call set_up_replica_master first");
   const auto server_id = request.source.slave_server_id;
-  if (server_id != 0 && server_id != node->server_id && model.server_id_in_use(server_id))
+  if (server_id != 0 && server_id != node->server_id && server_id_is_taken(model, server_id))
     return invalid("\"slave_server_id\" " + std::to_string(server_id) + " is in use by another node");
   admission.operation.nodes = {node->id};
   return success();
@@ -160,7 +180,7 @@ std::vector<NodeId> removable_nodes(const Model& model) {
   const NodeId primary = coming_primary(model);
   std::vector<NodeId> plain, replicas;
   for (const auto& [id, node] : model.nodes()) {
-    if (!is_listed(node.state) || id == primary) continue;
+    if (!is_listed(node.state) || id == primary || id == model.service.primary) continue;
     (node.role == Role::none ? plain : replicas).push_back(id);
   }
   std::vector<NodeId> order(plain.rbegin(), plain.rend());
@@ -172,9 +192,8 @@ Result<Admission> admit(const Model& model, const OperationRequest& request, con
   Admission admission;
   if (!request.key.empty()) {
     if (const Operation* known = model.operation_of_key(request.key); known != nullptr) {
-      const auto& former = known->request;
-      if (former.kind != request.kind || former.count != request.count || former.node != request.node)
-        return invalid("\"key\" was used before, for " + std::string(to_text(former.kind)) +
+      if (!same_parameters(known->request, request))
+        return invalid("\"key\" was used before, for " + std::string(to_text(known->request.kind)) +
                        " with other parameters");
       admission.repeated = known;
       return admission;

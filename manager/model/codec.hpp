@@ -1,5 +1,6 @@
 // Records to and from the JSON documents of the journal. Unknown keys are ignored on reading (a newer version
-// wrote them), missing ones take their default.
+// wrote them), missing ones take their default; a value that a record cannot hold is an error, never another
+// value.
 #pragma once
 
 #include <string>

@@ -60,8 +60,14 @@ Operation& Model::add(Operation added) {
   return at->second;
 }
 
+// A VM that another record has taken over meanwhile stays that one's.
+void Model::forget_vm(const Node& node) {
+  const auto found = by_vm_.find(node.vm);
+  if (found != by_vm_.end() && found->second == node.id) by_vm_.erase(found);
+}
+
 void Model::set_vm(Node& changed, const std::string& vm) {
-  if (!changed.vm.empty()) by_vm_.erase(changed.vm);
+  forget_vm(changed);
   changed.vm = vm;
   if (!vm.empty()) by_vm_[vm] = changed.id;
 }
@@ -70,7 +76,7 @@ void Model::erase_node(NodeId id) {
   const auto found = nodes_.find(id);
   if (found == nodes_.end()) return;
   --node_counts_[static_cast<std::size_t>(found->second.state)];
-  if (!found->second.vm.empty()) by_vm_.erase(found->second.vm);
+  forget_vm(found->second);
   nodes_.erase(found);
 }
 

@@ -39,6 +39,7 @@ struct ReplicaSource {
   std::string master_log_file;
   std::uint64_t master_log_pos = 0;
   std::uint32_t slave_server_id = 0;
+  friend bool operator==(const ReplicaSource&, const ReplicaSource&) = default;
 };
 
 struct OperationRequest {
@@ -124,6 +125,7 @@ class Model {
     return found == operations_.end() ? nullptr : &found->second;
   }
   Node* node_of_vm(const std::string& vm);
+  const Node* node_of_vm(const std::string& vm) const { return const_cast<Model*>(this)->node_of_vm(vm); }
   // A node by the id a client gives as text: the node's id, else its VM's id; null when there is none.
   Node* find(const std::string& text);
   const Node* find(const std::string& text) const { return const_cast<Model*>(this)->find(text); }
@@ -149,6 +151,8 @@ class Model {
   bool server_id_in_use(std::uint32_t server_id) const;
 
  private:
+  void forget_vm(const Node& node);
+
   std::map<NodeId, Node> nodes_;
   std::map<OperationId, Operation> operations_;
   std::unordered_map<std::string, NodeId> by_vm_;
