@@ -25,13 +25,16 @@ Result<std::unique_ptr<SqliteStore>> SqliteStore::open(const std::string& path) 
   const int code = sqlite3_open_v2(path.c_str(), &database,
                                    SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX, nullptr);
   std::unique_ptr<SqliteStore> store(new SqliteStore(database));
-  if (code != SQLITE_OK) {
-    auto failed = store->error("opened");
+  Result<void> prepared = success();
+  if (code != SQLITE_OK)
+    prepared = store->error("opened");
+  else
+    prepared = store->prepare(path == ":memory:");
+  if (prepared.has_error()) {
+    auto failed = std::move(prepared).error();
     failed.message += " (" + path + ")";
     return failed;
   }
-  if (auto prepared = store->prepare(path == ":memory:"); prepared.has_error())
-    return std::move(prepared).error();
   return store;
 }
 
@@ -110,6 +113,11 @@ Result<void> SqliteStore::write(const std::vector<Change>& changes) {
     return failed;
   }
   return success();
+}
+
+void SqliteStore::limit_pages(unsigned pages) {
+  const std::string sql = "PRAGMA max_page_count=" + std::to_string(pages);
+  (void)sqlite3_exec(database_, sql.c_str(), nullptr, nullptr, nullptr);
 }
 
 void SqliteStore::commit(std::vector<Change> changes, Handler<void> handler) { handler(write(changes)); }

@@ -24,6 +24,9 @@ class SqliteStore : public Store {
 
   void commit(std::vector<Change> changes, Handler<void> handler) override;
   Result<std::vector<StoredDocument>> load() override;
+  // From now on the journal takes at most so many pages of 4 KiB: a commit beyond that fails as on a full
+  // disk.
+  void limit_pages(unsigned pages);
 
  private:
   explicit SqliteStore(sqlite3* database) : database_(database) {}
