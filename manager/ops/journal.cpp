@@ -7,6 +7,11 @@ namespace {
 
 constexpr std::size_t kHistoryKept = 1000;
 
+Error misplaced(const char* what, std::int64_t row, std::int64_t id) {
+  return make_error(ErrorCode::storage, std::string("the journal holds ") + what + " " + std::to_string(id) +
+                                            " in the place of " + what + " " + std::to_string(row));
+}
+
 }  // namespace
 
 Result<void> Journal::load(model::Model& model) {
@@ -19,11 +24,13 @@ Result<void> Journal::load(model::Model& model) {
       }
       case Table::node: {
         DROVER_TRY(auto node, model::decode_node(stored.document));
+        if (node.id != stored.id) return misplaced("node", stored.id, node.id);
         model.add(std::move(node));
         break;
       }
       case Table::operation: {
         DROVER_TRY(auto operation, model::decode_operation(stored.document));
+        if (operation.id != stored.id) return misplaced("operation", stored.id, operation.id);
         model.add(std::move(operation));
         break;
       }
