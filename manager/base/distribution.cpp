@@ -1,5 +1,6 @@
 #include "manager/base/distribution.hpp"
 
+#include <algorithm>
 #include <bit>
 #include <cmath>
 #include <cstdint>
@@ -92,7 +93,8 @@ Duration Distribution::sample(double unit) const {
     case Kind::constant:
       return a_;
     case Kind::uniform:
-      return a_ + clamped(static_cast<double>((b_ - a_).count()) * unit);
+      return std::min(std::min(a_, kLongest) + clamped(static_cast<double>((b_ - a_).count()) * unit),
+                      kLongest);
     case Kind::exponential:
       return clamped(-portable_log(1 - unit) * static_cast<double>(a_.count()));
     case Kind::lognormal: {
