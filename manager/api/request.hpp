@@ -23,6 +23,7 @@ struct Request {
   Verb verb = Verb::get;
   std::string method;
   nlohmann::json params = nlohmann::json::object();  // may be of any JSON type: the dispatcher checks it
+  std::vector<std::string> order;  // keys of params as the client wrote them; may be empty or lack some
   std::vector<UploadedFile> files;
 };
 

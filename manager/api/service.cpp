@@ -1,5 +1,7 @@
 #include "manager/api/service.hpp"
 
+#include <set>
+
 #include "manager/api/answers.hpp"
 
 namespace drover::api {
@@ -67,8 +69,11 @@ void Service::handle(Request request, Respond respond) {
       return std::any_of(method->parameters.begin(), method->parameters.end(),
                          [&](const Parameter& parameter) { return name == parameter.name; });
     };
+    for (const auto& name : request.order)
+      if (!is_known(name) && request.params.contains(name)) unexpected.push_back(name);
+    const std::set<std::string> ordered(unexpected.begin(), unexpected.end());
     for (const auto& [name, value] : request.params.items())
-      if (!is_known(name)) unexpected.push_back(name);
+      if (!is_known(name) && !ordered.contains(name)) unexpected.push_back(name);
     for (const auto& file : request.files)
       if (!is_known(file.field)) unexpected.push_back(file.field);
     if (!unexpected.empty()) return answer(unexpected_arguments(unexpected));

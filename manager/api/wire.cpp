@@ -114,6 +114,54 @@ std::optional<Json> parse(std::string_view text, std::string& problem) {
   return std::nullopt;
 }
 
+// Collects the keys of the object `params` (of the whole text when `member` is empty) in their order.
+class KeyOrder final : public nlohmann::json_sax<Json> {
+ public:
+  explicit KeyOrder(std::string_view member) : member_(member), inside_(member.empty()) {}
+  std::vector<std::string> take() { return std::move(keys_); }
+
+  bool null() override { return true; }
+  bool boolean(bool) override { return true; }
+  bool number_integer(number_integer_t) override { return true; }
+  bool number_unsigned(number_unsigned_t) override { return true; }
+  bool number_float(number_float_t, const string_t&) override { return true; }
+  bool string(string_t&) override { return true; }
+  bool binary(binary_t&) override { return true; }
+  bool start_object(std::size_t) override { return ++depth_ > 0; }
+  bool end_object() override { return depth_-- > 0; }
+  bool start_array(std::size_t) override { return ++depth_ > 0; }
+  bool end_array() override { return depth_-- > 0; }
+  bool parse_error(std::size_t, const std::string&, const nlohmann::detail::exception&) override {
+    return false;
+  }
+  bool key(string_t& name) override {
+    const std::size_t level = member_.empty() ? 1 : 2;
+    if (depth_ < level) {
+      inside_ = name == member_;
+      if (inside_) keys_.clear();
+    } else if (depth_ == level && inside_ && std::find(keys_.begin(), keys_.end(), name) == keys_.end()) {
+      keys_.push_back(name);
+    }
+    return true;
+  }
+
+ private:
+  std::string_view member_;
+  bool inside_;
+  std::size_t depth_ = 0;
+  std::vector<std::string> keys_;
+};
+
+// nlohmann::json sorts keys, and the documented error names them in the client's order. Only few keys are put
+// in order: more are no call that anybody means.
+std::vector<std::string> key_order(std::string_view text, std::string_view member, const Json& params) {
+  constexpr std::size_t kOrderedMax = 64;
+  if (!params.is_object() || params.size() < 2 || params.size() > kOrderedMax) return {};
+  KeyOrder order(member);
+  Json::sax_parse(text, &order);
+  return order.take();
+}
+
 bool method_unknown(const CallRules& rules, const Request& request) {
   if (!is_utf8(request.method)) return true;
   return rules.knows_method != nullptr && *rules.knows_method &&
@@ -278,6 +326,7 @@ Call read_query(std::string_view query, const CallRules& rules) {
   std::optional<Json> parsed = parse(*params, problem);
   if (!parsed)
     return fail(std::move(call), Code::E_ARGS_INVALID, "Invalid argument: params DETAIL:" + problem);
+  call.request.order = key_order(*params, {}, *parsed);
   call.request.params = std::move(*parsed);
   return call;
 }
@@ -311,8 +360,10 @@ Call read_body(std::string_view body, const CallRules& rules) {
     return call;
   }
   if (!parsed->contains("id")) return fail(std::move(call), Code::E_ARGS_MISSING, std::string(kMissingId));
-  if (const auto params = parsed->find("params"); params != parsed->end())
+  if (const auto params = parsed->find("params"); params != parsed->end()) {
+    call.request.order = key_order(body, "params", *params);
     call.request.params = std::move(*params);
+  }
   return call;
 }
 
