@@ -11,8 +11,10 @@ int main(int argc, char** argv) {
   app.require_subcommand(1);
   int exit_code = drover::tools::kExitPassed;
   drover::tools::add_run(app, exit_code);
+  drover::tools::add_serve(app, exit_code);
   drover::tools::add_call(app, exit_code);
   drover::tools::add_schema(app, exit_code);
+  drover::tools::add_doctor(app, exit_code);
   drover::tools::add_completion(app, exit_code);
   try {
     app.parse(argc, argv);

@@ -12,6 +12,8 @@ namespace drover::tools {
 void add_run(CLI::App& app, int& exit_code);
 void add_schema(CLI::App& app, int& exit_code);
 void add_call(CLI::App& app, int& exit_code);
+void add_serve(CLI::App& app, int& exit_code);
+void add_doctor(CLI::App& app, int& exit_code);
 void add_completion(CLI::App& app, int& exit_code);
 
 }  // namespace drover::tools

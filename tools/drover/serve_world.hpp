@@ -1,0 +1,66 @@
+// What serves: the manager and its API on the mock cloud with simulated nodes, on one scheduler that somebody
+// else drives (RealTimePump). Journal and cloud are files when asked for, and go on from them. The data of
+// simulated servers is not kept: after a restart they are up again with the same addresses, and empty.
+// Single-threaded.
+#pragma once
+
+#include <memory>
+#include <string>
+
+#include "manager/adapters/sqlite_store.hpp"
+#include "manager/api/service.hpp"
+#include "mockcloud/fault/faulty_agent.hpp"
+#include "mockcloud/fault/faulty_iaas.hpp"
+#include "mockcloud/fault/faulty_store.hpp"
+#include "tools/drover/serve_config.hpp"
+#include "tools/drover/serve_faults.hpp"
+
+namespace drover::tools {
+
+class ServeWorld {
+ public:
+  // One line for people.
+  using Log = std::function<void(const std::string& line)>;
+
+  // Opens journal, cloud and faults; nothing runs yet. Errors: storage (unreadable, locked by another
+  // manager), invalid (a faults file), unavailable.
+  static Result<std::unique_ptr<ServeWorld>> open(const ServeSettings& settings, Log log);
+  ~ServeWorld();
+  ServeWorld(const ServeWorld&) = delete;
+  ServeWorld& operator=(const ServeWorld&) = delete;
+
+  // Boots what the cloud says is powered and lets the manager go on from its journal. Errors: storage.
+  Result<void> start();
+  // Writes what a successor needs of the faults. Called before the end; the manager needs nothing.
+  void save();
+
+  Scheduler& scheduler() { return scheduler_; }
+  api::Service& service() { return *service_; }
+  // The manager's and the cloud's families, Prometheus text.
+  std::string metrics() const;
+
+ private:
+  ServeWorld(const ServeSettings& settings, Log log);
+  Result<void> open_parts(const ServeSettings& settings);
+  void heartbeat(const node::Heartbeat& beat);
+  void save_later();
+
+  Log log_;
+  Scheduler scheduler_;
+  Domain domain_{scheduler_};
+  Domain cloud_domain_{scheduler_};
+  Choices choices_;
+  Trace trace_;
+  std::unique_ptr<SqliteStore> store_;
+  std::unique_ptr<cloud::Cloud> cloud_;
+  std::unique_ptr<node::Fleet> fleet_;
+  std::unique_ptr<ServeFaults> actions_;
+  std::unique_ptr<fault::Engine> engine_;
+  std::unique_ptr<fault::FaultyIaas> iaas_;
+  std::unique_ptr<fault::FaultyAgent> agent_;
+  std::unique_ptr<fault::FaultyStore> journal_;
+  std::unique_ptr<ops::MySQLServerManager> manager_;
+  std::unique_ptr<api::Service> service_;
+};
+
+}  // namespace drover::tools
