@@ -82,13 +82,15 @@ Result<Record> decode(const char* what, const std::string& document, Read read) 
 }  // namespace
 
 std::string encode(const Service& service) {
-  return text_of(json{{"state", to_text(service.state)},
-                      {"epoch", service.epoch},
-                      {"next_node", service.next_node},
-                      {"next_operation", service.next_operation},
-                      {"next_server_id", service.next_server_id},
-                      {"primary", service.primary},
-                      {"maybe_writable", service.maybe_writable}});
+  json document;
+  document["state"] = to_text(service.state);
+  document["epoch"] = service.epoch;
+  document["next_node"] = service.next_node;
+  document["next_operation"] = service.next_operation;
+  document["next_server_id"] = service.next_server_id;
+  document["primary"] = service.primary;
+  document["maybe_writable"] = service.maybe_writable;
+  return text_of(document);
 }
 
 Result<Service> decode_service(const std::string& document) {
@@ -104,15 +106,17 @@ Result<Service> decode_service(const std::string& document) {
 }
 
 std::string encode(const Node& node) {
-  return text_of(json{{"id", node.id},
-                      {"state", to_text(node.state)},
-                      {"role", to_text(node.role)},
-                      {"server_id", node.server_id},
-                      {"attempt", node.attempt},
-                      {"mysqld_port", node.mysqld_port},
-                      {"operation", node.operation},
-                      {"vm", node.vm},
-                      {"address", node.address}});
+  json document;  // member by member: an initialiser list makes an array of each pair first
+  document["id"] = node.id;
+  document["state"] = to_text(node.state);
+  document["role"] = to_text(node.role);
+  document["server_id"] = node.server_id;
+  document["attempt"] = node.attempt;
+  document["mysqld_port"] = node.mysqld_port;
+  document["operation"] = node.operation;
+  document["vm"] = node.vm;
+  document["address"] = node.address;
+  return text_of(document);
 }
 
 Result<Node> decode_node(const std::string& document) {

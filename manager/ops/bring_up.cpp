@@ -180,14 +180,15 @@ Task<Result<void>> create_vm(Core& core, NodeId id) {
 Task<Result<void>> wait_for_nodes(Core& core, std::vector<NodeId> nodes, Duration poll_interval) {
   const TimePoint deadline = core.scheduler.later(core.config.boot_timeout);
   std::vector<TimePoint> missing_since(nodes.size(), kNever);
-  std::size_t waiting = nodes.size();
   Duration pause{0};
   while (true) {
+    std::size_t waiting = 0;
     for (std::size_t i = 0; i < nodes.size(); ++i) {
       const NodeId id = nodes[i];
       const Node* node = core.model.node(id);
       if (node == nullptr || node->state == NodeState::removing) co_return gone(id);
       if (node->state != NodeState::booting) continue;
+      ++waiting;
       auto info = co_await core.get_vm_info(node_name(id), node->vm);
       Node* changed = core.model.node(id);
       if (changed == nullptr || changed->state != NodeState::booting) co_return gone(id);

@@ -100,32 +100,42 @@ Task<void> MySQLServerManager::accept(model::OperationRequest request, Handler<A
   if (request.kind == OperationKind::shutdown) begin_shutdown(operation);
   core_.settle_service_state();
   const auto nodes = operation.nodes;
+  accepting_.insert(id);
   const std::string accepted_text = std::string(model::to_text(request.kind)) + " accepted";
   core_.note(name, accepted_text);
   const Result<void> written = co_await core_.journal.flush();
   if (written.has_error() && request.kind != OperationKind::shutdown) {
-    // Not accepted after all: as if it had never been asked for. The next commit erases what may have been
-    // written.
-    for (const NodeId claimed : core_.model.operation(id)->request.kind == OperationKind::remove_nodes
-                                    ? nodes
-                                    : std::vector<NodeId>())
-      if (auto* node = core_.model.node(claimed); node != nullptr) core_.change(*node, NodeEvent::keep);
-    if (request.kind == OperationKind::add_nodes || request.kind == OperationKind::create_replica) {
-      for (const NodeId created : nodes) {
-        core_.journal.node_changed(created);
-        core_.model.erase_node(created);
-      }
-    }
-    core_.model.erase_operation(id);
-    core_.journal.operation_changed(id);
-    core_.settle_service_state();
+    take_back(id);
     handler(written.error());
     co_return;
   }
+  accepting_.erase(id);
   core_.observe("operation.accepted", name);
   Accepted accepted{id, nodes};
   handler(std::move(accepted));
   dispatch();
+}
+
+// Not accepted after all: as if it had never been asked for. The next commit erases what may have been
+// written. What a shutdown or a cancellation has ended meanwhile is theirs.
+void MySQLServerManager::take_back(OperationId id) {
+  accepting_.erase(id);
+  const Operation* operation = core_.model.operation(id);
+  if (operation == nullptr || operation->state != OperationState::queued) return;
+  for (const NodeId node_id : operation->nodes) {
+    auto* node = core_.model.node(node_id);
+    if (node == nullptr || node->operation != id) continue;
+    if (node->state == NodeState::removing) {
+      core_.change(*node, NodeEvent::keep);
+    } else if (node->state == NodeState::creating) {
+      core_.journal.node_changed(node_id);
+      core_.model.erase_node(node_id);
+    }
+  }
+  core_.model.erase_operation(id);
+  core_.journal.operation_changed(id);
+  core_.settle_service_state();
+  core_.scheduler.call_soon(core_.domain, [this] { dispatch(); });
 }
 
 void MySQLServerManager::begin_shutdown(Operation& operation) {
@@ -147,14 +157,20 @@ void MySQLServerManager::begin_shutdown(Operation& operation) {
   core_.journal.operation_changed(operation.id);
 }
 
-Result<void> MySQLServerManager::startup() {
+void MySQLServerManager::startup(Handler<void> handler) {
   const auto state = dstate();
   if (!model::next_state(state, ServiceEvent::start))
-    return make_error(ErrorCode::wrong_state,
-                      std::string("startup is not possible while the service is ") + model::to_text(state));
+    return handler(
+        make_error(ErrorCode::wrong_state,
+                   std::string("startup is not possible while the service is ") + model::to_text(state)));
   core_.change(ServiceEvent::start);
+  spawn(core_.domain, answer_when_journaled(std::move(handler)));
   spawn(core_.domain, start_up());
-  return success();
+}
+
+Task<void> MySQLServerManager::answer_when_journaled(Handler<void> handler) {
+  auto written = co_await core_.journal.flush();
+  handler(std::move(written));
 }
 
 Task<void> MySQLServerManager::start_up() {
@@ -180,7 +196,7 @@ void MySQLServerManager::dispatch() {
   std::vector<OperationId> ready;
   for (const OperationId id : core_.model.active()) {
     const auto* operation = core_.model.operation(id);
-    if (operation->state != OperationState::queued) continue;
+    if (operation->state != OperationState::queued || accepting_.contains(id)) continue;
     bool free = true;
     for (const OperationId other : core_.model.active()) {
       if (other >= id) break;
@@ -296,7 +312,12 @@ Task<void> MySQLServerManager::compensate(OperationId id) {
   co_await core_.journal.durable();
 }
 
-Result<void> MySQLServerManager::cancel(OperationId id) {
+void MySQLServerManager::cancel(OperationId id, Handler<void> handler) {
+  if (auto begun = begin_cancelling(id); begun.has_error()) return handler(std::move(begun));
+  spawn(core_.domain, answer_when_journaled(std::move(handler)));
+}
+
+Result<void> MySQLServerManager::begin_cancelling(OperationId id) {
   Operation* operation = core_.model.operation(id);
   if (operation == nullptr)
     return make_error(ErrorCode::not_found, "there is no operation " + model::id_text(id));

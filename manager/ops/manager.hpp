@@ -9,6 +9,7 @@
 
 #include <map>
 #include <memory>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -56,10 +57,13 @@ class MySQLServerManager {
   // Asks for an operation. The handler gets the answer once the operation is journaled. Errors as
   // model::admit, or ErrorCode::storage when the journal cannot be written (nothing is accepted then).
   void submit(model::OperationRequest request, Handler<Accepted> handler);
-  // Stops an operation and takes back what it did. Errors: not_found, wrong_state.
-  Result<void> cancel(model::OperationId id);
-  // S_STOPPED, S_INIT or S_ERROR to S_RUNNING. Errors: wrong_state.
-  Result<void> startup();
+  // Stops an operation and takes back what it did; answered once that is journaled. Errors: not_found,
+  // wrong_state, or ErrorCode::storage when the journal cannot be written (it is stopped none the less,
+  // unless the manager dies before).
+  void cancel(model::OperationId id, Handler<void> handler);
+  // S_STOPPED, S_INIT or S_ERROR to S_RUNNING; answered once that is journaled. Errors: wrong_state, or
+  // ErrorCode::storage as with cancel.
+  void startup(Handler<void> handler);
 
   // The documented list_nodes: asks the cloud; members that it no longer has are removed from the list.
   void list_nodes(Handler<std::vector<model::NodeId>> handler);
@@ -89,7 +93,11 @@ class MySQLServerManager {
   void retire(model::OperationId id);
   void finish(model::OperationId id, const Result<void>& outcome);
 
+  void take_back(model::OperationId id);
   Task<void> accept(model::OperationRequest request, Handler<Accepted> handler);
+  Result<void> begin_cancelling(model::OperationId id);
+  // Answers when everything changed until now is in the journal.
+  Task<void> answer_when_journaled(Handler<void> handler);
   Task<void> run(model::OperationId id);
   Task<void> compensate(model::OperationId id);
   Task<Result<void>> run_add_nodes(model::OperationId id);
@@ -108,6 +116,7 @@ class MySQLServerManager {
   // monitor.cpp
   Task<void> poll_agents();
   Task<void> poll_agent(model::NodeId id);
+  Task<void> look_for_lost(model::NodeId id);
   Task<void> reconcile_loop();
   Task<Result<void>> reconcile();
   Task<void> repair(model::NodeId id);
@@ -117,6 +126,7 @@ class MySQLServerManager {
   Core core_;
   Signal settled_;  // an operation's coroutines came to an end
   std::map<model::OperationId, std::unique_ptr<Running>> running_;
+  std::set<model::OperationId> accepting_;  // not yet in the journal: must not begin
   std::size_t repairs_ = 0;
   std::map<model::NodeId, unsigned> repair_attempts_;
   std::map<std::string, TimePoint> orphans_;  // VMs of ours without a record, since when

@@ -51,6 +51,29 @@ void MySQLServerManager::missed(model::Node& node) {
   }
 }
 
+// An agent that does not answer: perhaps its VM has another address now, or is gone for good.
+Task<void> MySQLServerManager::look_for_lost(NodeId id) {
+  const auto* node = core_.model.node(id);
+  std::string vm = node->vm;
+  auto info = co_await core_.get_vm_info(node_name(id), vm);
+  auto* changed = core_.model.node(id);
+  if (changed == nullptr || !model::is_listed(changed->state)) co_return;
+  if (info.has_error() ? info.error().code == ErrorCode::not_found : is_gone(info.value().state)) {
+    // One answer is not enough: clouds forget VMs that are there.
+    if (changed->state != NodeState::lost) co_return;
+    std::vector<NodeId> missing{id};
+    co_await confirm_vanished(std::move(missing));
+    co_return;
+  }
+  if (info.has_error() || info.value().state != InstanceState::running) co_return;
+  const std::string address = info.value().address;
+  if (address.empty() || address == changed->address) co_return;
+  core_.note(node_name(id), "its address is " + address + " now, no longer " + changed->address);
+  changed->address = address;
+  core_.journal.node_changed(id);
+  co_await core_.journal.durable();
+}
+
 Task<void> MySQLServerManager::poll_agent(NodeId id) {
   GetServerState look;
   const AgentCommand looking = look;
@@ -59,6 +82,7 @@ Task<void> MySQLServerManager::poll_agent(NodeId id) {
   if (node == nullptr || !model::is_listed(node->state)) co_return;
   if (reply.has_error()) {
     missed(*node);
+    co_await look_for_lost(id);
     co_return;
   }
   const ServerState state = reply.value().state;

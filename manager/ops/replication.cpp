@@ -235,7 +235,10 @@ Task<Result<void>> set_up_replica_slave(Core& core, OperationId id, NodeId targe
     core.journal.service_changed();
     Node source;
     source.address = requested.master_host;
-    command = replica_command(core, *node, source, core.model.service.epoch, true);
+    // From our own master a fresh copy carries its position with it; from anyone else only what was asked for holds.
+    const Node* primary = core.model.primary();
+    const bool own = primary != nullptr && primary->address == requested.master_host;
+    command = replica_command(core, *node, source, core.model.service.epoch, own);
     command.log_file = requested.master_log_file;
     command.log_position = requested.master_log_pos;
   }

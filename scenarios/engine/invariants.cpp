@@ -99,26 +99,27 @@ void Checkers::check_instances() {
   const auto* manager = world_.manager();
   for (const auto& id : changed) {
     const auto* vm = cloud.instance(id);
-    if (vm == nullptr || !vm->live() || is_gone(vm->state)) continue;
+    if (vm == nullptr) continue;
+    if (!vm->live() || is_gone(vm->state)) {
+      living_.erase(id);
+      continue;
+    }
     bool tagged = false;
     for (const auto& [key, value] : vm->spec.tags) tagged = tagged || key == kServiceTag;
     if (!tagged && manager != nullptr) {
-      bool recorded = false;
-      for (const auto& [node_id, node] : manager->model().nodes()) recorded = recorded || node.vm == id;
+      const bool recorded = manager->model().node_of_vm(id) != nullptr;
       if (!recorded && fired() == 0)
         world_.report("S1", "VM " + id + " carries no tag of the service and no record knows it",
                       "S1 untagged");
     }
     // A second VM for one node while the first lives: only a cloud that was made to misbehave may cause it.
     const std::string subject = SimWorld::subject_of(*vm);
-    if (!tagged || fired() > 0 || world_.disturbed()) continue;
-    std::size_t living = 0;
-    cloud.for_each_instance([&](const cloud::Instance& other) {
-      if (other.number + 64 < vm->number) return;
-      if (other.live() && !is_gone(other.state) && SimWorld::subject_of(other) == subject) ++living;
-    });
-    if (living > 1)
-      world_.report("S1", subject + " has " + std::to_string(living) + " VMs at once", "S1 surplus VM");
+    if (!tagged || !living_.emplace(id, subject).second) continue;
+    std::string& present = newest_of_[subject];
+    const bool surplus = !present.empty() && living_.contains(present);
+    present = id;
+    if (surplus && fired() == 0 && !world_.disturbed())
+      world_.report("S1", subject + " has two VMs at once", "S1 surplus VM");
   }
 }
 
@@ -149,12 +150,16 @@ void Checkers::check_nodes() {
                   "the replica on " + id + " takes writes for more than " + drover::to_text(kReadOnlyGrace),
                   "S9 writable replica");
   }
-  if (manager == nullptr || changed.empty()) return;
-  std::set<std::uint32_t> seen;
-  for (const auto& [node_id, node] : manager->model().nodes()) {
-    if (node.server_id == 0 || seen.insert(node.server_id).second) continue;
-    world_.report("S9", "two nodes were given server_id " + std::to_string(node.server_id),
-                  "S9 server_id twice");
+  if (manager == nullptr) return;
+  for (const auto& id : changed) {
+    const auto* node = manager->model().find(id);
+    if (node == nullptr || node->server_id == 0) continue;
+    const auto known = server_ids_.find(node->server_id);
+    const auto* other = known == server_ids_.end() ? nullptr : manager->model().node(known->second);
+    if (other != nullptr && other->id != node->id && other->server_id == node->server_id)
+      world_.report("S9", "two nodes were given server_id " + std::to_string(node->server_id),
+                    "S9 server_id twice");
+    server_ids_[node->server_id] = node->id;
   }
 }
 
@@ -176,7 +181,7 @@ void Checkers::check_killed(const std::string& id) {
     wanted = wanted || request.kind == OperationKind::shutdown ||
              (request.kind == OperationKind::remove_nodes && request.force);
   }
-  if (wanted || world_.disturbed() || fired() > 0) return;
+  if (wanted) return;
   for (const auto& other : world_.fleet().ids())
     if (other != id && world_.fleet().same_data(id, other)) return;
   world_.report("S6", "VM " + id + " held the last copy of the data, and was destroyed", "S6 last copy");
@@ -184,8 +189,11 @@ void Checkers::check_killed(const std::string& id) {
 
 // S12: the manager calls a node RUNNING.
 void Checkers::check_running(const std::string& subject) {
-  const auto* vm = world_.instance_of(subject);
-  const auto truth = vm == nullptr ? std::nullopt : world_.fleet().truth(vm->id);
+  // The VM of the record: a cloud that drops tags hides whose VM it is.
+  const auto* manager = world_.manager();
+  const auto* node =
+      manager != nullptr && subject.starts_with("node-") ? manager->model().find(subject.substr(5)) : nullptr;
+  const auto truth = node == nullptr ? std::nullopt : world_.fleet().truth(node->vm);
   if (truth && truth->server_running) return;
   if (fired() > 0 || world_.disturbed()) {
     // It may have died between its answer and the record; it must have been up once, though.
