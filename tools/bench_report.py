@@ -90,9 +90,12 @@ def collect(micro, http):
             if field == "items_per_second" or (field not in ORDINARY and isinstance(value, (int, float))):
                 mine.setdefault(field, []).append(value)
     for result in (http or {}).get("results", []):
-        fields[result["name"]] = {"ratio": result["ratios"], "requests_per_second": result["drover"],
+        fields[result["name"]] = {"ratio": result["ratios"], "processor_ratio": result["processor_ratios"],
+                                  "requests_per_second": result["drover"],
                                   "nginx_requests_per_second": result["nginx"], "p99_ms": result["drover_p99_ms"],
-                                  "nginx_p99_ms": result["nginx_p99_ms"]}
+                                  "nginx_p99_ms": result["nginx_p99_ms"],
+                                  "processor_us": result["drover_processor_us"],
+                                  "nginx_processor_us": result["nginx_processor_us"]}
     for name in ("skipped", "failed"):
         if http and name in http:
             for method in ("get_service_info", "list_nodes"):
@@ -131,10 +134,11 @@ def unit_of(field):
         return "s", "less"
     if field.endswith("_per_second") or field.endswith("_per_s"):
         return "/s", "more"
-    if field == "ratio":
+    if field.endswith("ratio"):
         return "x nginx", "more"
-    if field.endswith("_ms"):
-        return "ms", "less"
+    for unit in ("ms", "us"):
+        if field.endswith(f"_{unit}"):
+            return unit, "less"
     return "", None
 
 

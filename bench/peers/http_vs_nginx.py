@@ -2,7 +2,8 @@
 """Requests per second of drover's API against nginx serving a static file of the same size.
 
 Both with one worker over loopback, wrk as the client, in alternating rounds (A B A B ...), so that a change of the
-machine's load meets both; the figure is the median of the rounds' ratios. Where there are two cores, the server
+machine's load meets both; the figure is the median of the rounds' ratios. Beside it stands the ratio of the servers'
+processor time per request, which other work on the machine does not touch. Where there are two cores, the server
 under test has the first and wrk the second. Nothing outside a temporary directory is touched; every process
 started here is ended here, by its id. Skips with a message when wrk or nginx is missing.
 """
@@ -21,6 +22,7 @@ import urllib.parse
 import urllib.request
 
 METHODS = ("get_service_info", "list_nodes")
+MEDIA_TYPE = {"Content-Type": "application/json"}  # the API wants it with every request, also a GET
 NODES = 3
 CONFIG = {
     "mock_cloud": {"boot": "const(0s)", "call_latency": "const(0s)"},
@@ -82,10 +84,11 @@ def stop(process):
 def call(url, method, params=None):
     """One call of the API; its result. POST when there are parameters."""
     if params is None:
-        request = url + "?" + urllib.parse.urlencode({"method": method, "id": 1})
+        query = urllib.parse.urlencode({"method": method, "id": 1})
+        request = urllib.request.Request(f"{url}?{query}", headers=MEDIA_TYPE)
     else:
         body = json.dumps({"method": method, "params": params, "id": 1}).encode()
-        request = urllib.request.Request(url, body, {"Content-Type": "application/json"})
+        request = urllib.request.Request(url, body, MEDIA_TYPE)
     with urllib.request.urlopen(request, timeout=10) as answer:
         content = answer.read()
     parsed = json.loads(content)
@@ -154,9 +157,17 @@ def start_nginx(folder, sizes):
     raise Trouble("nginx did not start; see its messages with: nginx -t -c FILE")
 
 
+def processor_time(process):
+    """Seconds of processor time that the process has used."""
+    with open(f"/proc/{process.pid}/stat", encoding="utf-8") as file:
+        fields = file.read().rsplit(")", 1)[1].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
 def load(url, seconds, connections):
-    """Requests per second, and the latency of the slowest hundredth in milliseconds."""
-    command = ["wrk", "-t1", f"-c{connections}", f"-d{seconds}s", "--latency", url]
+    """Requests per second, requests in all, and the latency of the slowest hundredth in milliseconds."""
+    command = ["wrk", "-t1", f"-c{connections}", f"-d{seconds}s", "--latency"]
+    command += [f"-H{name}: {value}" for name, value in MEDIA_TYPE.items()] + [url]
     done = subprocess.run(command, capture_output=True, text=True, timeout=seconds + 60, check=False,
                           preexec_fn=lambda: os.sched_setaffinity(0, client_cores()))
     rate = re.search(r"Requests/sec:\s*([\d.]+)", done.stdout)
@@ -166,7 +177,8 @@ def load(url, seconds, connections):
         raise Trouble(f"wrk saw errors at {url}: {done.stdout.strip()}")
     slow = re.search(r"99%\s+([\d.]+)(us|ms|s)", done.stdout)
     scale = {"us": 1e-3, "ms": 1, "s": 1e3}
-    return float(rate.group(1)), float(slow.group(1)) * scale[slow.group(2)]
+    total = int(re.search(r"(\d+) requests in", done.stdout).group(1))
+    return float(rate.group(1)), total, float(slow.group(1)) * scale[slow.group(2)]
 
 
 def measure(options):
@@ -177,31 +189,33 @@ def measure(options):
             bring_up(api)
             sizes = {method: call(api, method)[1] for method in METHODS}
             nginx, files = start_nginx(folder, sizes)
-            return [compare(options, method, api, files, sizes[method]) for method in METHODS]
+            servers = {"drover": (drover, api), "nginx": (nginx, files)}
+            return [compare(options, method, servers, sizes[method]) for method in METHODS]
         finally:
             stop(drover)
             stop(nginx)
 
 
-def compare(options, method, api, files, size):
-    drover_url = f"{api}?method={method}&id=1"
-    nginx_url = files + method
-    for url in (drover_url, nginx_url):  # warm
+def compare(options, method, servers, size):
+    urls = {"drover": f"{servers['drover'][1]}?method={method}&id=1", "nginx": servers["nginx"][1] + method}
+    for url in urls.values():  # warm
         load(url, 1, options.connections)
-    result = {"name": f"http/{method}", "bytes": size, "drover": [], "nginx": [], "ratios": [],
-              "drover_p99_ms": [], "nginx_p99_ms": []}
+    result = {"name": f"http/{method}", "bytes": size, "ratios": [], "processor_ratios": []}
     for turn in range(options.rounds):
-        rates = {}
-        order = [("drover", drover_url), ("nginx", nginx_url)]
-        for name, url in order if turn % 2 == 0 else reversed(order):
-            rate, slow = load(url, options.seconds, options.connections)
-            rates[name] = rate
-            result[name].append(rate)
-            result[f"{name}_p99_ms"].append(slow)
+        rates, costs = {}, {}
+        for name in ("drover", "nginx") if turn % 2 == 0 else ("nginx", "drover"):
+            before = processor_time(servers[name][0])
+            rates[name], total, slow = load(urls[name], options.seconds, options.connections)
+            costs[name] = (processor_time(servers[name][0]) - before) / total
+            result.setdefault(name, []).append(rates[name])
+            result.setdefault(f"{name}_p99_ms", []).append(slow)
+            result.setdefault(f"{name}_processor_us", []).append(costs[name] * 1e6)
         result["ratios"].append(rates["drover"] / rates["nginx"])
+        result["processor_ratios"].append(costs["nginx"] / costs["drover"])
     print(f"{result['name']}: drover {statistics.median(result['drover']):,.0f}/s, "
           f"nginx {statistics.median(result['nginx']):,.0f}/s, median of ratios "
-          f"{statistics.median(result['ratios']):.2f}", file=sys.stderr)
+          f"{statistics.median(result['ratios']):.2f}; by processor time per request "
+          f"{statistics.median(result['processor_ratios']):.2f}", file=sys.stderr)
     return result
 
 
