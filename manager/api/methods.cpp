@@ -135,6 +135,11 @@ void Service::node_operation(const Request& request, const char* parameter, Oper
 
 namespace {
 
+// A whole number from 0, however the JSON value came to be.
+bool is_natural(const json& value) {
+  return value.is_number_unsigned() || (value.is_number_integer() && value.get<std::int64_t>() >= 0);
+}
+
 // A positive count; answers and returns false otherwise.
 bool read_count(const json& value, std::int64_t& count, Respond& respond) {
   if (!value.is_number_integer() ||
@@ -222,10 +227,10 @@ void Service::set_up_replica_slave(const Request& request, Respond respond) {
           invalid_argument("master_log_file", "\"master_log_file\" must be the name of a binary log"));
     source.master_log_file = file.get<std::string>();
     const auto& position = request.params.at("master_log_pos");
-    if (!position.is_number_unsigned()) return respond(expected_integer("master_log_pos"));
+    if (!is_natural(position)) return respond(expected_integer("master_log_pos"));
     source.master_log_pos = position.get<std::uint64_t>();
     const auto& server_id = request.params.at("slave_server_id");
-    if (!server_id.is_number_unsigned()) return respond(expected_integer("slave_server_id"));
+    if (!is_natural(server_id)) return respond(expected_integer("slave_server_id"));
     if (server_id.get<std::uint64_t>() < 1 || server_id.get<std::uint64_t>() > 0x7fffffffU)
       return respond(
           invalid_argument("slave_server_id", "\"slave_server_id\" must be between 1 and 2147483647"));
@@ -253,9 +258,10 @@ void Service::shutdown(const Request&, Respond respond) {
 }
 
 void Service::startup(const Request&, Respond respond) {
-  const auto started = manager_.startup();
-  if (started.has_error()) return respond(of(started.error(), "startup"));
-  respond(ok(json{{"state", model::to_text(manager_.dstate())}}));
+  manager_.startup([this, answer = std::move(respond)](Result<void> started) mutable {
+    if (started.has_error()) return answer(of(started.error(), "startup"));
+    answer(ok(json{{"state", model::to_text(manager_.dstate())}}));
+  });
 }
 
 }  // namespace drover::api

@@ -229,11 +229,14 @@ void Service::cancel_operation(const Request& request, Respond respond) {
   const std::string id = id_of(request.params.at("id"));
   if (id.empty() || id.size() > 17 || id.find_first_not_of("0123456789") != std::string::npos)
     return respond(invalid_reference("id", "\"" + id + "\" is no operation id"));
-  const auto cancelled = manager_.cancel(std::stoll(id));
-  if (cancelled.has_error()) return respond(of(cancelled.error(), "id"));
-  const Operation* operation = manager_.model().operation(std::stoll(id));
-  respond(
-      ok(json{{"operation", operation_details(*operation)}, {"state", model::to_text(manager_.dstate())}}));
+  const model::OperationId number = std::stoll(id);
+  manager_.cancel(number, [this, number, answer = std::move(respond)](Result<void> cancelled) mutable {
+    if (cancelled.has_error()) return answer(of(cancelled.error(), "id"));
+    json result{{"state", model::to_text(manager_.dstate())}};
+    if (const Operation* operation = manager_.model().operation(number); operation != nullptr)
+      result["operation"] = operation_details(*operation);
+    answer(ok(std::move(result)));
+  });
 }
 
 void Service::register_node(const Request& request, Respond respond) {
