@@ -342,21 +342,22 @@ Task<void> Steps::eventually(const Step* step, const Eventually* wanted) {
 
 Task<void> Steps::await_operation(const Step* step, const Await* wanted) {
   const TimePoint deadline = world_.scheduler().later(wanted->within);
+  const auto resolved = resolve_text(wanted->operation, captures());
+  if (resolved.has_error()) {
+    fail(*step, resolved.error().message);
+    co_return;
+  }
+  const std::string& text = resolved.value();
+  const bool is_number =
+      !text.empty() && text.size() < 18 && text.find_first_not_of("0123456789") == std::string::npos;
+  if (!is_number) {
+    fail(*step, "\"" + text + "\" is no operation");
+    co_return;
+  }
+  const model::OperationId id = std::stoll(text);
   while (true) {
-    const auto id = resolve_text(wanted->operation, captures());
-    if (id.has_error()) {
-      fail(*step, id.error().message);
-      co_return;
-    }
-    const std::string& text = id.value();
-    const bool is_number =
-        !text.empty() && text.size() < 18 && text.find_first_not_of("0123456789") == std::string::npos;
-    if (!is_number) {
-      fail(*step, "\"" + text + "\" is no operation");
-      co_return;
-    }
     const auto* manager = world_.manager();
-    const auto* operation = manager == nullptr ? nullptr : manager->model().operation(std::stoll(text));
+    const auto* operation = manager == nullptr ? nullptr : manager->model().operation(id);
     if (operation != nullptr) {
       const std::string state = model::to_text(operation->state);
       if (state == wanted->state) co_return;
