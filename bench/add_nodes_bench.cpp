@@ -3,16 +3,18 @@
 #include <benchmark/benchmark.h>
 #include <malloc.h>
 
+#include <memory>
+
 #include "bench/bench_world.hpp"
 #include "scenarios/engine/runner.hpp"
 
 namespace drover {
 namespace {
 
-constexpr const char* kWorld = R"(schema: 1
+constexpr const char* kWorld = R"yaml(schema: 1
 name: add-nodes
 steps: [{wait: 1s}]
-)";
+)yaml";
 
 void add_nodes(benchmark::State& state) {
   const auto scenario = bench::scenario_of(kWorld);
@@ -20,16 +22,21 @@ void add_nodes(benchmark::State& state) {
   std::uint64_t events = 0;
   double seconds = 0;
   for (auto _ : state) {
-    scenario::SimWorld world(scenario, 1);
-    world.start();
-    world.scheduler().run_until(kEpoch + 1s);
-    const auto answer = bench::call(world, "add_nodes", nlohmann::json{{"count", count}});
-    if (answer.failed || !bench::run_until_listed(world, count)) {
+    state.PauseTiming();
+    auto world = std::make_unique<scenario::SimWorld>(scenario, 1);
+    world->start();
+    world->scheduler().run_until(kEpoch + 1s);
+    state.ResumeTiming();
+    const auto answer = bench::call(*world, "add_nodes", nlohmann::json{{"count", count}});
+    if (answer.failed || !bench::run_until_listed(*world, count)) {
       state.SkipWithError("the nodes did not come up");
       break;
     }
-    events += world.scheduler().events();
-    seconds += to_seconds(world.scheduler().now());
+    state.PauseTiming();
+    events += world->scheduler().events();
+    seconds += to_seconds(world->scheduler().now());
+    world.reset();
+    state.ResumeTiming();
   }
   state.SetItemsProcessed(state.iterations() * state.range(0));
   state.counters["events"] =

@@ -7,12 +7,11 @@
 namespace drover {
 namespace {
 
-constexpr const char* kWorld = R"(schema: 1
+constexpr const char* kWorld = R"yaml(schema: 1
 name: api-bench
-cloud: {call_latency: "const(1ms)"
-}
+cloud: {call_latency: "const(1ms)"}
 steps: [{wait: 1s}]
-)";
+)yaml";
 
 void dispatch(benchmark::State& state, const char* method) {
   const auto scenario = bench::scenario_of(kWorld);
