@@ -60,6 +60,9 @@ class Checkers {
   std::map<model::OperationId, std::string> acknowledged_;
   std::map<std::string, model::OperationId> keys_;
   std::map<std::string, TimePoint> writable_replicas_;  // since when
+  std::map<std::string, std::string> living_;           // tagged VMs that live, and whose they are
+  std::map<std::string, std::string> newest_of_;        // the newest VM seen of each node
+  std::map<std::uint32_t, model::NodeId> server_ids_;   // who was given each, last
   TimePoint instant_{};
   std::uint64_t events_at_instant_ = 0;
   bool promised_ = true;  // no server lost its disk so far: acknowledged writes must be there

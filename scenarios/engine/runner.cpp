@@ -21,7 +21,7 @@ class Run {
   Run(const Scenario& scenario, std::uint64_t seed, const RunOptions& options)
       : scenario_(scenario),
         options_(options),
-        world_(scenario, seed),
+        world_(scenario, seed, options.sabotage),
         checkers_(world_),
         steps_(world_, checkers_) {}
 

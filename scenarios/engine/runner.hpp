@@ -45,6 +45,8 @@ struct RunOptions {
   Duration max_time = std::chrono::hours(24 * 30);
   // For tests: called when the world is made and nothing has run yet.
   std::function<void(SimWorld&)> prepare;
+  // For tests: what is broken on purpose; must outlive the run.
+  const Sabotage* sabotage = nullptr;
   // Every trace entry is rendered as well, failed or not (--trace).
   bool full_trace = false;
 };

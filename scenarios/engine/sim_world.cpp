@@ -67,8 +67,9 @@ class SimWorld::CountingAgent final : public Agent {
 
 // --- making and starting ---
 
-SimWorld::SimWorld(const Scenario& scenario, std::uint64_t seed)
+SimWorld::SimWorld(const Scenario& scenario, std::uint64_t seed, const Sabotage* sabotage)
     : scenario_(scenario),
+      sabotage_(sabotage),
       configuration_(manager_config(scenario)),
       domain_(scheduler_),
       cloud_domain_(scheduler_),
@@ -94,6 +95,12 @@ SimWorld::SimWorld(const Scenario& scenario, std::uint64_t seed)
   iaas_ = std::make_unique<fault::FaultyIaas>(*counting_iaas_, *engine_);
   agent_ = std::make_unique<fault::FaultyAgent>(*counting_agent_, *engine_);
   faulty_store_ = std::make_unique<fault::FaultyStore>(*store_, *engine_);
+  if (sabotage_ != nullptr) {
+    if (sabotage_->configuration) sabotage_->configuration(configuration_);
+    if (sabotage_->iaas) broken_iaas_ = sabotage_->iaas(*iaas_);
+    if (sabotage_->agent) broken_agent_ = sabotage_->agent(*agent_);
+    if (sabotage_->store) broken_store_ = sabotage_->store(*faulty_store_);
+  }
   secrets_.insert(configuration_.replication_password.value);
   if (auto traffic = traffic_config(scenario)) {
     traffic_ = std::make_unique<node::Traffic>(
@@ -124,8 +131,11 @@ void SimWorld::start_manager() {
     if (point.starts_with("operation.") || point.starts_with("service.")) refresh_known_master();
   };
   hooks.violation = [this](const std::string& what) { report("S5", what, "S5 illegal transition"); };
-  manager_ = std::make_unique<Incarnation>(ops::Ports{scheduler_, *iaas_, *agent_, *faulty_store_, trace_},
-                                           configuration_, std::move(hooks));
+  Iaas& iaas = broken_iaas_ ? *broken_iaas_ : *iaas_;
+  Agent& agent = broken_agent_ ? *broken_agent_ : *agent_;
+  Store& store = broken_store_ ? *broken_store_ : *faulty_store_;
+  manager_ = std::make_unique<Incarnation>(ops::Ports{scheduler_, iaas, agent, store, trace_}, configuration_,
+                                           std::move(hooks));
   if (auto started = manager_->manager.start(); started.has_error())
     report("S8", "the manager cannot start from its journal: " + started.error().message,
            "S8 journal unreadable");
@@ -150,6 +160,10 @@ void SimWorld::crash_manager(std::optional<Duration> restart) {
 }
 
 void SimWorld::instance_changed(const cloud::Instance& vm, InstanceState from) {
+  if (vm.number > last_indexed_) {  // new
+    last_indexed_ = vm.number;
+    by_subject_[subject_of(vm)].push_back(&vm);
+  }
   if (watch_ && is_gone(vm.state) && !is_gone(from)) watch_("vm.gone", vm.id);
   if (engine_->watching()) engine_->observe(std::string("vm.") + to_text(vm.state), subject_of(vm));
 }
@@ -159,12 +173,13 @@ void SimWorld::heartbeat(const node::Heartbeat& beat) {
   api::Request request;
   request.verb = api::Verb::post;
   request.method = "register_node";
-  request.params["state"] = nlohmann::json{{"id", beat.id},
-                                           {"name", beat.name},
-                                           {"state", beat.state},
-                                           {"ip", beat.ip},
-                                           {"port", std::to_string(beat.port)},
-                                           {"mysqld_port", std::to_string(beat.mysqld_port)}};
+  auto& state = request.params["state"];
+  state["id"] = beat.id;
+  state["name"] = beat.name;
+  state["state"] = beat.state;
+  state["ip"] = beat.ip;
+  state["port"] = std::to_string(beat.port);
+  state["mysqld_port"] = std::to_string(beat.mysqld_port);
   ++counts_.api;
   manager_->service.handle(std::move(request), [](api::Response) {});
 }
@@ -191,7 +206,10 @@ void SimWorld::request(api::Request request, std::function<void(ClientAnswer)> a
     ++counts_.api;
     pending_[number] = std::move(answer);
     pending_since_[number] = Pending{scheduler_.now(), request.method};
-    manager_->service.handle(std::move(request), [this, number](api::Response response) {
+    const std::string method = request.method;
+    if (sabotage_ != nullptr && sabotage_->request) sabotage_->request(request);
+    manager_->service.handle(std::move(request), [this, number, method](api::Response response) {
+      if (sabotage_ != nullptr && sabotage_->response) sabotage_->response(method, response);
       const auto found = pending_.find(number);
       if (found == pending_.end()) return;
       auto reply = std::move(found->second);
@@ -237,23 +255,31 @@ const cloud::Instance* SimWorld::instance_of(const std::string& target) const {
   std::string node = target;
   if (!node.empty() && node.find_first_not_of("0123456789") == std::string::npos) node = "node-" + node;
   const cloud::Instance* found = nullptr;
-  cloud_->for_each_instance([&](const cloud::Instance& vm) {
+  const auto look = [&](const cloud::Instance& vm) {
     if (subject_of(vm) == node && (found == nullptr || vm.live() || !found->live())) found = &vm;
-  });
+  };
+  for (const auto* vm : instances_for(node)) look(*vm);
+  if (found == nullptr) cloud_->for_each_instance(look);  // by a name that it has since its tags are gone
   return found;
+}
+
+const std::vector<const cloud::Instance*>& SimWorld::instances_for(const std::string& node) const {
+  static const std::vector<const cloud::Instance*> none;
+  const auto found = by_subject_.find(node);
+  return found == by_subject_.end() ? none : found->second;
 }
 
 std::size_t SimWorld::leaked_instances() const {
   std::size_t leaked = 0;
   const auto* model = manager_ ? &manager_->manager.model() : nullptr;
   cloud_->for_each_instance([&](const cloud::Instance& vm) {
-    if (!vm.live() || vm.state == InstanceState::shutting_down) return;
+    if (is_gone(vm.state)) return;  // zombies included: nobody can find those
     if (model == nullptr) return;
-    bool accounted = false;
-    for (const auto& [id, node] : model->nodes())
-      accounted =
-          accounted || node.vm == vm.id || (node.vm.empty() && subject_of(vm) == model::node_name(id));
-    if (!accounted) ++leaked;
+    if (model->find(vm.id) != nullptr) return;
+    // Created, but the answer has not come yet: the record has no VM so far.
+    const std::string subject = subject_of(vm);
+    const auto* node = subject.starts_with("node-") ? model->find(subject.substr(5)) : nullptr;
+    if (node == nullptr || !node->vm.empty()) ++leaked;
   });
   return leaked;
 }

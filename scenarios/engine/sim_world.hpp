@@ -9,6 +9,7 @@
 #include <optional>
 #include <set>
 #include <string>
+#include <unordered_map>
 #include <vector>
 
 #include "manager/adapters/sqlite_store.hpp"
@@ -20,6 +21,7 @@
 #include "mockcloud/fault/faulty_store.hpp"
 #include "mockcloud/node/fleet.hpp"
 #include "mockcloud/node/traffic.hpp"
+#include "scenarios/engine/sabotage.hpp"
 #include "scenarios/engine/scenario.hpp"
 
 namespace drover::scenario {
@@ -37,7 +39,8 @@ using ClientAnswer = Result<api::Response>;
 
 class SimWorld final : public fault::ActionSink {
  public:
-  SimWorld(const Scenario& scenario, std::uint64_t seed);
+  // `sabotage` breaks the manager or its view of the world (sabotage.hpp); it must outlive the world.
+  SimWorld(const Scenario& scenario, std::uint64_t seed, const Sabotage* sabotage = nullptr);
   ~SimWorld() override;
   SimWorld(const SimWorld&) = delete;
   SimWorld& operator=(const SimWorld&) = delete;
@@ -80,6 +83,8 @@ class SimWorld final : public fault::ActionSink {
   // "node-2" for an instance of ours, else its name.
   static std::string subject_of(const cloud::Instance& vm);
 
+  // Every VM ever created for a node ("node-2"), oldest first; its tags may have been taken away since.
+  const std::vector<const cloud::Instance*>& instances_for(const std::string& node) const;
   // Live VMs of the service that no record of the manager accounts for. O(instances).
   std::size_t leaked_instances() const;
   std::size_t leaked_volumes() const { return cloud_->volumes(); }
@@ -140,6 +145,7 @@ class SimWorld final : public fault::ActionSink {
   void later(Duration after, std::function<void()> undo);
 
   Scenario scenario_;
+  const Sabotage* sabotage_;
   ops::Configuration configuration_;
   Scheduler scheduler_;
   Domain domain_;  // the world's own timers
@@ -155,6 +161,9 @@ class SimWorld final : public fault::ActionSink {
   std::unique_ptr<fault::FaultyIaas> iaas_;
   std::unique_ptr<fault::FaultyAgent> agent_;
   std::unique_ptr<fault::FaultyStore> faulty_store_;
+  std::unique_ptr<Iaas> broken_iaas_;  // of the sabotage, between the manager and the faults; may be null
+  std::unique_ptr<Agent> broken_agent_;
+  std::unique_ptr<Store> broken_store_;
   std::unique_ptr<Incarnation> manager_;
   std::unique_ptr<node::Traffic> traffic_;
 
@@ -167,6 +176,8 @@ class SimWorld final : public fault::ActionSink {
   std::map<std::uint64_t, Pending> pending_since_;
   std::function<void(std::string_view, std::string_view)> watch_;
   std::uint64_t last_request_ = 0;
+  std::unordered_map<std::string, std::vector<const cloud::Instance*>> by_subject_;  // looked up only
+  std::uint32_t last_indexed_ = 0;
   std::vector<std::function<void()>> healers_;  // what quiesce() has to end
   std::map<std::string, std::string> uploads_;
   std::set<std::string> secrets_;
