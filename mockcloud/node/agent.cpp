@@ -120,6 +120,7 @@ Task<void> SimAgent::work() {
     if (job.crash && job.crash->point == CrashPoint::start) co_await crash_here(job.crash->restart);
     const Outcome outcome = co_await carry_out(job, reply);
     co_await middle(job);
+    if (job.crash && job.crash->point == CrashPoint::end) co_await crash_here(job.crash->restart);
     trace_.add(TraceKind::agent, server_.name(), method, outcome ? "done" : "failed");
     answer(job, outcome, std::move(reply));
   }

@@ -36,7 +36,7 @@ struct AgentTimes {
 
 // Where a planned crash strikes: before the command's first effect; between its effects (a command with one
 // effect: after it, before the reply).
-enum class CrashPoint : unsigned char { start, middle };
+enum class CrashPoint : unsigned char { start, middle, end };
 
 struct AgentControls {
   bool hung = false;  // accepts, never answers

@@ -66,6 +66,7 @@ void Fleet::instance_booted(const InstanceInfo& info, const std::string&) {
   if (node->terminated) return;
   set_address(*node, info.address);
   power_off(*node);
+  node->installed = config_.image.empty() || info.image == config_.image;
   begin_boot(*node);
 }
 
@@ -76,6 +77,7 @@ void Fleet::begin_boot(Node& node) {
   node.server->set_frozen(false);
   const std::uint64_t boot = ++node.boot;
   refresh(node);
+  if (!node.installed) return;
   const Duration wait = config_.agent_start.sample(choices_, node.name, "agent_start");
   scheduler_.call_after(domain_, wait, [this, &node, boot] {
     if (node.boot != boot) return;

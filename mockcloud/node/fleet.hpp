@@ -33,6 +33,7 @@ struct FleetConfig {
   Duration heartbeat_interval{30s};  // 0: no heartbeats
   Duration refused_after{1ms};       // a connection to a host where nothing listens
   std::uint16_t agent_port = 60000;
+  std::string image;             // machines of other images have neither agent nor server; "": all have
   unsigned data_megabytes = 50;  // of each server; the time of a clone follows it
   std::function<void(const Heartbeat&)> on_heartbeat;
   std::function<Result<std::string>(const std::string& path)> read_dump;  // LoadDump's file
@@ -148,6 +149,7 @@ class Fleet final : public Agent, public cloud::InstanceListener, private Server
     std::string id;
     std::string name;
     std::string address;
+    bool installed = true;  // its image has agent and server
     bool powered = false;
     bool paused = false;
     bool terminated = false;

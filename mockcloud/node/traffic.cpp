@@ -151,7 +151,9 @@ void Traffic::count(Writer& writer, WriteOutcome outcome) {
       ++writer.acknowledged;
       acknowledged_.add(writer.stamp);
       const TimePoint now = scheduler_.now();
-      stats_.longest_gap = std::max(stats_.longest_gap, now - stats_.last_acknowledged_at);
+      // Before the first there was no master yet.
+      if (stats_.acknowledged > 1)
+        stats_.longest_gap = std::max(stats_.longest_gap, now - stats_.last_acknowledged_at);
       stats_.last_acknowledged_at = now;
       if (stats_.acknowledged % kDigestEvery == 0)
         trace_.add(TraceKind::client, config_.name, "writes", stats_.acknowledged, digest_);

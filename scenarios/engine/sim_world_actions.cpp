@@ -148,16 +148,17 @@ Result<void> SimWorld::act_on_agent(const fault::Action& action, const std::stri
   bool known = true;
   if (name == "agent.crash") {
     known = fleet_->crash_agent(id, restart());
-  } else if (name == "agent.crash_at_command" || name == "agent.restart_in_command" ||
-             name == "agent.partial_configuration") {
+  } else if (name == "agent.crash_at_command") {
     known = fleet_->crash_agent_at(id, node::CrashPoint::middle, restart());
-    if (name == "agent.partial_configuration")
-      known = fleet_->crash_agent_at(id, node::CrashPoint::middle, 1s);
+  } else if (name == "agent.restart_in_command") {
+    known = fleet_->crash_agent_at(id, node::CrashPoint::end, restart());
+  } else if (name == "agent.partial_configuration") {
+    known = fleet_->crash_agent_at(id, node::CrashPoint::middle, 1s);
   } else if (name == "agent.hang") {
     known = fleet_->hang_agent(id, true);
     later(arguments.duration("for"), [this, id] { fleet_->hang_agent(id, false); });
   } else if (name == "agent.lie") {
-    known = fleet_->pretend_commands(id, static_cast<unsigned>(arguments.number("commands")));
+    known = fleet_->pretend_commands(id, static_cast<unsigned>(arguments.number("times")));
   } else if (name == "agent.stale_result") {
     known = fleet_->answer_stale(id, 1);
   } else if (name == "agent.wrong_version") {

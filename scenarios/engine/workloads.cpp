@@ -98,12 +98,30 @@ Task<std::string> mixed_calls(SimWorld& world, Checkers& checkers, json with) {
   co_return clients->trouble;
 }
 
+// Somebody destroys a node's VM at the provider's console. with: node ("node-2").
+Task<std::string> foreign_kill(SimWorld& world, Checkers&, json with) {
+  const std::string target = with.value("node", std::string());
+  const auto* vm = world.instance_of(target);
+  if (vm == nullptr) {
+    std::string why = "there is no VM of \"" + target + "\"";
+    co_return why;
+  }
+  const std::string id = vm->id;
+  world.disturb();
+  const auto killed = co_await await_reply<void>(1min, [&](Handler<void> handler) {
+    world.cloud().killInstance(CallContext{"somebody", 1min}, id, std::move(handler));
+  });
+  if (killed.has_error()) co_return killed.error().message;
+  co_return std::string();
+}
+
 }  // namespace
 
 const std::vector<NamedWorkload>& workloads() {
   static const std::vector<NamedWorkload> all = {
       {"mixed_calls", "clients that make random legal and illegal calls; with: clients, calls, gap",
        &mixed_calls},
+      {"foreign_kill", "somebody destroys a node's VM behind the manager's back; with: node", &foreign_kill},
   };
   return all;
 }

@@ -49,6 +49,7 @@ node::FleetConfig fleet_config(const Scenario& scenario) {
   config.agent.command = from.distribution("command_latency");
   config.server.replication_lag = from.distribution("lag");
   config.server.gtid_strict_mode = from.boolean("strict");
+  config.image = ops::Configuration().instance.image;
   config.data_megabytes = static_cast<unsigned>(from.integer("data_mb"));
   return config;
 }
