@@ -304,6 +304,11 @@ Task<void> hand_back(Core& core, NodeId former, std::uint64_t epoch) {
 
 Task<Result<void>> promote(Core& core, OperationId id) {
   const NodeId target = core.model.operation(id)->request.node;
+  // Whom it takes over from is decided when it begins: an operation before it may have changed the primary.
+  if (core.model.operation(id)->epoch == 0) {
+    core.model.operation(id)->former = core.model.service.primary;
+    core.journal.operation_changed(id);
+  }
   const NodeId former = core.model.operation(id)->former;
   if (core.model.service.primary != target) {
     if (auto checked = check_member(core, target); checked.has_error()) co_return checked;
