@@ -366,13 +366,19 @@ Task<void> MySQLServerManager::bring_up_one(NodeId node_id, OperationId id) {
       co_await core_.journal.durable();
     }
   }
+  Running& running = *running_.at(id);
+  --running.coming_up;
+  running.failed = running.failed || up.has_error();
   settled_.notify_all();
 }
 
 Task<Result<void>> MySQLServerManager::run_add_nodes(OperationId id) {
   const auto nodes = core_.model.operation(id)->nodes;
   const auto policy = core_.model.operation(id)->request.partial;
-  Domain& domain = running_[id]->domain;
+  const bool rollback = policy == model::PartialPolicy::rollback;
+  Running& running = *running_.at(id);
+  running.coming_up = nodes.size();
+  Domain& domain = running.domain;
   struct Creator {
     static Task<void> run(MySQLServerManager* self, Domain* in, NodeId node_id, OperationId operation) {
       // The creation itself is bounded by the window; what follows it waits for boots and needs no bound.
@@ -386,6 +392,9 @@ Task<Result<void>> MySQLServerManager::run_add_nodes(OperationId id) {
             self->core_.change(*failed, NodeEvent::give_up);
           if (op->error.empty()) op->error = created.error().message;
           self->core_.journal.operation_changed(operation);
+          Running& running = *self->running_.at(operation);
+          --running.coming_up;
+          running.failed = true;
           self->settled_.notify_all();
           co_return;
         }
@@ -398,6 +407,8 @@ Task<Result<void>> MySQLServerManager::run_add_nodes(OperationId id) {
   };
   spawn(domain, for_each_parallel(nodes, core_.config.parallelism, std::move(body)));
   while (true) {
+    // A look at all nodes each time that one of them has come up would cost O(n * n).
+    while (running.coming_up > 0 && !(rollback && running.failed)) (void)co_await settled_.wait(kForever);
     std::size_t up = 0, failed = 0;
     for (const NodeId node_id : nodes) {
       const auto* node = core_.model.node(node_id);
@@ -406,7 +417,6 @@ Task<Result<void>> MySQLServerManager::run_add_nodes(OperationId id) {
       else if (!model::is_coming_up(node->state))
         ++up;
     }
-    const bool rollback = policy == model::PartialPolicy::rollback;
     if (failed > 0 && (rollback || failed == nodes.size())) {
       const Operation* operation = core_.model.operation(id);
       co_return make_error(ErrorCode::unavailable, operation->error);

@@ -81,6 +81,9 @@ class MySQLServerManager {
   struct Running {
     explicit Running(Scheduler& scheduler) : domain(scheduler) {}
     Domain domain;
+    // Of the bring-up that it makes: nodes whose own coroutine has not ended, and whether one has failed.
+    std::size_t coming_up = 0;
+    bool failed = false;
   };
 
   void resume();
