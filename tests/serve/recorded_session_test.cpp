@@ -150,7 +150,7 @@ class RecordedSession : public testing::TestWithParam<int> {
     std::vector<std::string> arguments{"serve",        "--listen", "127.0.0.1:0", "--cloud", "mock",
                                        "--time-scale", "1000",     "--log-level", "error"};
     // Rows that never end their headers would wait ten seconds each.
-    const std::string config = scratch_.write("serve.yaml", "limits: {header_timeout: 1s}\n");
+    const std::string config = scratch_.write("serve.yaml", "limits: {header_timeout: 3s}\n");
     arguments.insert(arguments.end(), {"--config", config});
     if (group() == "dead agent") {
       const std::string faults = scratch_.write("dead-agent.yaml", kDeadAgent);

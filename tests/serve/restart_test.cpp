@@ -85,6 +85,34 @@ TEST_F(Restart, ASecondManagerOnTheSameJournalIsRefused) {
   EXPECT_THAT(second.err, testing::HasSubstr("another manager"));
 }
 
+TEST_F(Restart, ASecondServerOnTheSameCloudIsRefused) {
+  start_again();
+  const Outcome second = run_drover({"serve", "--listen", "127.0.0.1:0", "--db", scratch_.path("cloud")});
+  EXPECT_EQ(second.exit_code, 4);
+  EXPECT_THAT(second.err, testing::HasSubstr("another drover serve"));
+}
+
+TEST_F(Restart, AFaultThatHasHappenedDoesNotHappenAgain) {
+  const std::string faults = scratch_.write(
+      "faults.yaml", "schema: 1\nname: f\nfaults:\n  - {when: iaas.newInstance.before#1, do: quota}\n");
+  const std::vector<std::string> files{
+      "--journal", scratch_.path("journal"), "--db", scratch_.path("cloud"), "--faults", faults};
+  start(files);
+  const auto ended = [&](const json& id) {
+    std::string state;
+    EXPECT_TRUE(eventually([&] {
+      state = operation(id)["result"]["operation"]["state"];
+      return state == "DONE" || state == "FAILED";
+    }));
+    return state;
+  };
+  ASSERT_EQ(ended(add_nodes(1, "first")["result"]["operation"]), "FAILED");
+  server_->send_signal(SIGTERM);
+  ASSERT_EQ(server_->wait(), 0) << server_->err();
+  start(files);
+  EXPECT_EQ(ended(add_nodes(1, "second")["result"]["operation"]), "DONE");
+}
+
 // Kills at many moments; every operation that was acknowledged is there afterwards, and ends.
 TEST_F(Restart, NoAcknowledgedOperationIsLostInTwentyKills) {
   std::map<std::string, std::string> acknowledged;  // key -> operation

@@ -1,6 +1,12 @@
 #include "tools/drover/serve_world.hpp"
 
+#include <fcntl.h>
+#include <sys/file.h>
+#include <unistd.h>
+
+#include <cerrno>
 #include <chrono>
+#include <cstring>
 #include <filesystem>
 #include <fstream>
 #include <sstream>
@@ -78,6 +84,21 @@ void restore_counts(fault::Engine& engine, cloud::Cloud& cloud) {
 
 }  // namespace
 
+FileLock::~FileLock() {
+  if (descriptor_ >= 0) ::close(descriptor_);
+}
+
+Result<void> FileLock::take(const std::string& path) {
+  descriptor_ = ::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0644);
+  if (descriptor_ >= 0 && ::flock(descriptor_, LOCK_EX | LOCK_NB) == 0) return success();
+  const std::string reason = errno == EWOULDBLOCK
+                                 ? "another drover serve uses it: stop that one, or choose another file"
+                                 : std::string(std::strerror(errno)) +
+                                       ": choose a file in a folder that may "
+                                       "be written to";
+  return make_error(ErrorCode::unavailable, "--db " + path + ": " + reason);
+}
+
 ServeWorld::ServeWorld(const ServeSettings& settings, Log log)
     : log_(std::move(log)), choices_(settings.seed) {
   trace_.follow(scheduler_.clock());
@@ -90,12 +111,20 @@ Result<std::unique_ptr<ServeWorld>> ServeWorld::open(const ServeSettings& settin
 }
 
 Result<void> ServeWorld::open_parts(const ServeSettings& settings) {
-  DROVER_TRY(store_, SqliteStore::open(settings.journal));
+  auto store = SqliteStore::open(settings.journal);
+  if (store.has_error())
+    return make_error(ErrorCode::unavailable, "--journal " + settings.journal + ": " + store.error().message +
+                                                  ": stop the other manager, or choose another file in a "
+                                                  "folder that may be written to");
+  store_ = std::move(store).value();
   DROVER_TRY(const TimePoint start, start_time(*store_));
   scheduler_.advance_to(start);
   std::vector<fault::Rule> rules;
   if (!settings.faults.empty()) {
     DROVER_TRY(rules, load_fault_rules(settings.faults, start));
+  }
+  if (settings.database != kInMemory) {
+    DROVER_TRY(database_lock_.take(settings.database));
   }
   DROVER_TRY(cloud_, cloud::Cloud::open(scheduler_, cloud_domain_, choices_, trace_, settings.mock_cloud,
                                         settings.database));

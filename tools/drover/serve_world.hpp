@@ -17,6 +17,20 @@
 
 namespace drover::tools {
 
+// A file that one process at a time may use, for as long as this lives.
+class FileLock {
+ public:
+  FileLock() = default;
+  ~FileLock();
+  FileLock(const FileLock&) = delete;
+  FileLock& operator=(const FileLock&) = delete;
+  // Creates the file when it is missing. Errors: unavailable.
+  Result<void> take(const std::string& path);
+
+ private:
+  int descriptor_ = -1;
+};
+
 class ServeWorld {
  public:
   // One line for people.
@@ -52,6 +66,7 @@ class ServeWorld {
   Choices choices_;
   Trace trace_;
   std::unique_ptr<SqliteStore> store_;
+  FileLock database_lock_;
   std::unique_ptr<cloud::Cloud> cloud_;
   std::unique_ptr<node::Fleet> fleet_;
   std::unique_ptr<ServeFaults> actions_;
