@@ -1,4 +1,5 @@
 // The wire: paths, order of checks, envelopes, ids.
+#include "manager/api/wire.hpp"
 #include "tests/http/fake_manager.hpp"
 
 namespace drover::http_test {
@@ -243,6 +244,23 @@ TEST_F(Wire, TheAccessLogHoldsNoParams) {
   ask(post_request(R"({"method":"hidden","id":1})"));
   ask(raw("GET /hidden?password=hidden HTTP/1.1"));
   EXPECT_THAT(log(), testing::ElementsAre("GET / echo 200", "POST /  404", "GET other  404"));
+}
+
+TEST(KeyOrder, IsKeptOfParamsInABody) {
+  const api::Call call = api::read_body(
+      R"({"z": {"y": 1, "x": 2}, "params": {"c": {"b": 1, "a": 2}, "b": [{"q": 1}], "a": 0}, "method": "m", "id": 1})",
+      {});
+  EXPECT_THAT(call.request.order, testing::ElementsAre("c", "b", "a"));
+}
+TEST(KeyOrder, IsKeptOfParamsInAQuery) {
+  const api::Call call =
+      api::read_query("method=m&id=1&params=%7B%22foo%22:1,%22bar%22:%7B%22a%22:1%7D%7D", {});
+  EXPECT_THAT(call.request.order, testing::ElementsAre("foo", "bar"));
+}
+TEST(KeyOrder, IsThatOfTheLastOfRepeatedParams) {
+  const api::Call call = api::read_body(
+      R"({"params": {"a": 1, "b": 2}, "params": {"d": 1, "c": 2}, "method": "m", "id": 1})", {});
+  EXPECT_THAT(call.request.order, testing::ElementsAre("d", "c"));
 }
 
 }  // namespace
