@@ -210,17 +210,27 @@ void judge_random_faults(std::vector<RunResult>& runs) {
   }
 }
 
+bool is_recorded_run(const nlohmann::json& run) {
+  return run.is_object() && run.contains("file") && run.at("file").is_string() && run.contains("case") &&
+         run.at("case").is_object() && run.contains("seed") && run.at("seed").is_number_unsigned() &&
+         run.contains("digest") && run.at("digest").is_string();
+}
+
 // The jobs of a recorded result file: the same files, cases and seeds, with the digests they must give again.
 int plan_replay(const RunSettings& settings, std::vector<ScenarioFile>& files, std::vector<Job>& jobs) {
   const auto text = scenario::read_file(settings.replay);
   if (text.has_error()) return usage(text.error().message);
   const auto recorded = nlohmann::json::parse(text.value(), nullptr, false);
-  if (!recorded.is_object() || !recorded.contains("runs"))
-    return usage(settings.replay +
-                 ": no recorded runs in it; give the file that `drover run --json FILE` wrote");
+  const auto no_recording = [&](const std::string& why) {
+    return usage(settings.replay + ": " + why + "; give the file that `drover run --json FILE` wrote");
+  };
+  if (!recorded.is_object() || !recorded.contains("runs") || !recorded.at("runs").is_array() ||
+      recorded.at("runs").empty())
+    return no_recording("no recorded runs in it");
   std::map<std::string, std::size_t> known;
   for (const auto& run : recorded.at("runs")) {
-    const auto path = run.value("file", "");
+    if (!is_recorded_run(run)) return no_recording("not a recorded run: " + run.dump());
+    const auto path = run.at("file").get<std::string>();
     if (!known.contains(path)) {
       auto loaded = scenario::load_scenario(path);
       if (loaded.has_error()) {
@@ -231,13 +241,16 @@ int plan_replay(const RunSettings& settings, std::vector<ScenarioFile>& files, s
       files.push_back(std::move(loaded).value());
     }
     const auto& file = files[known[path]];
-    nlohmann::json wanted = run.value("case", nlohmann::json::object());
-    for (std::size_t i = 0; i < file.cases.size(); ++i) {
+    const auto found = std::find_if(file.cases.begin(), file.cases.end(), [&](const auto& one) {
       nlohmann::json values = nlohmann::json::object();
-      for (const auto& [key, value] : file.cases[i].values.values) values[key] = value;
-      if (values == wanted)
-        jobs.push_back({known[path], i, run.value("seed", std::uint64_t{1}), run.value("digest", "")});
-    }
+      for (const auto& [key, value] : one.values.values) values[key] = value;
+      return values == run.at("case");
+    });
+    if (found == file.cases.end())
+      return usage(path + " has no case " + run.at("case").dump() +
+                   " any more: it was changed after it was recorded");
+    jobs.push_back({known[path], static_cast<std::size_t>(found - file.cases.begin()),
+                    run.at("seed").get<std::uint64_t>(), run.at("digest").get<std::string>()});
   }
   return kExitPassed;
 }
