@@ -1,0 +1,158 @@
+// The library as a whole: what it must cover, and that the guide lists all of it.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <cstdlib>
+#include <fstream>
+#include <set>
+#include <sstream>
+
+#include "manager/api/service.hpp"
+#include "manager/model/states.hpp"
+#include "mockcloud/fault/catalogue.hpp"
+#include "scenarios/engine/load_library.hpp"
+
+namespace drover::scenario {
+namespace {
+
+std::vector<std::string> library_files() {
+  return find_scenarios({std::string(DROVER_SOURCE_DIR) + "/scenarios/library"}).value();
+}
+
+// Every file of the library, loaded once; a file that cannot be loaded has no cases.
+const std::map<std::string, ScenarioFile>& library() {
+  static const std::map<std::string, ScenarioFile> loaded = [] {
+    std::map<std::string, ScenarioFile> files;
+    for (const auto& path : library_files()) {
+      auto file = load_scenario(path);
+      EXPECT_TRUE(file.has_value()) << (file.has_error() ? file.error().message : "");
+      if (file.has_value()) files.emplace(path, std::move(file).value());
+    }
+    return files;
+  }();
+  return loaded;
+}
+
+void for_each_step(const std::vector<Step>& steps, const std::function<void(const Step&)>& look) {
+  for (const Step& step : steps) {
+    look(step);
+    if (const auto* beside = std::get_if<Parallel>(&step.action)) for_each_step(beside->steps, look);
+    if (const auto* again = std::get_if<Repeat>(&step.action)) for_each_step(again->steps, look);
+  }
+}
+
+// Whether a rule of this name can only be meant for this port: the names of some actions serve several.
+bool is_for(const fault::Rule& rule, const fault::ActionRow& row) {
+  const auto port = fault::port_of(row.target);
+  if (!port) return true;
+  std::string where = rule.when ? fault::to_text(*rule.when) : std::string();
+  if (const auto on = rule.arguments.find("on"); on != rule.arguments.end()) where = on->second;
+  const std::string prefix = std::string(fault::to_text(*port)) + ".";
+  const auto last = where.rfind("; ");
+  if (last != std::string::npos) where = where.substr(last + 2);
+  return where.starts_with(prefix);
+}
+
+bool is_fired_by_the_library(const fault::ActionRow& row) {
+  for (const auto& [path, file] : library()) {
+    for (const Scenario& one : file.cases) {
+      for (const fault::Rule& rule : one.faults)
+        if (rule.enabled &&
+            (rule.action == row.name || std::ranges::find(rule.pick, row.name) != rule.pick.end()) &&
+            is_for(rule, row))
+          return true;
+      bool done = false;
+      for_each_step(one.steps, [&](const Step& step) {
+        const auto* action = std::get_if<Do>(&step.action);
+        done = done || (action != nullptr && action->action == row.name);
+      });
+      if (done) return true;
+    }
+  }
+  return false;
+}
+
+TEST(Library, HasFiftyFilesOrMore) { EXPECT_GE(library().size(), 50U); }
+
+TEST(Library, NamesItsFilesAfterItsScenariosAndDescribesThemInASentence) {
+  for (const auto& [path, file] : library()) {
+    const Scenario& one = file.cases.front();
+    EXPECT_THAT(path, testing::EndsWith("/" + one.name + ".yaml"));
+    EXPECT_THAT(one.description, testing::EndsWith(".")) << path;
+    EXPECT_FALSE(one.tags.empty()) << path;
+  }
+}
+
+TEST(Library, FiresEveryCloudMachineAndAgentRowOfTheCatalogue) {
+  // The manager buys no volumes yet, so nothing can be detached.
+  const std::set<std::string_view> impossible{"vm.detach_volume"};
+  for (const auto& row : fault::catalogue()) {
+    if (row.target == fault::Target::database || row.target == fault::Target::net) continue;
+    if (row.name == "manager.pause" || impossible.contains(row.name)) continue;
+    EXPECT_TRUE(is_fired_by_the_library(row)) << fault::to_text(row.target) << ": " << row.name;
+  }
+}
+
+TEST(Library, CallsEveryMethod) {
+  std::set<std::string> called;
+  for (const auto& [path, file] : library())
+    for (const Scenario& one : file.cases)
+      for_each_step(one.steps, [&](const Step& step) {
+        if (const auto* call = std::get_if<Call>(&step.action)) called.insert(call->method);
+      });
+  for (const auto& method : api::exposed_functions())
+    EXPECT_TRUE(called.contains(method.name)) << method.name;
+}
+
+TEST(Library, SeesEveryServiceState) {
+  std::set<std::string> seen;
+  for (const auto& [path, file] : library())
+    for (const Scenario& one : file.cases)
+      for_each_step(one.steps, [&](const Step& step) {
+        const auto* call = std::get_if<Call>(&step.action);
+        if (call != nullptr && call->method == "get_service_info" && call->expect.state)
+          seen.insert(*call->expect.state);
+      });
+  for (int i = 0; i < model::kServiceStates; ++i) {
+    const std::string state = model::to_text(static_cast<model::ServiceState>(i));
+    EXPECT_TRUE(seen.contains(state)) << "no scenario expects get_service_info to say " << state;
+  }
+}
+
+// The index of docs/scenarios.md, a table for each folder.
+std::string index_of_the_library() {
+  const std::string root = std::string(DROVER_SOURCE_DIR) + "/scenarios/library/";
+  std::string text;
+  std::string folder;
+  for (const auto& [path, file] : library()) {
+    const std::string name = path.substr(root.size());
+    if (const auto of = name.substr(0, name.find('/')); of != folder) {
+      folder = of;
+      text += "\n### " + folder + "\n\n| file | what it shows |\n|---|---|\n";
+    }
+    text += "| `" + name + "` | " + file.cases.front().description + " |\n";
+  }
+  return text;
+}
+
+// DROVER_UPDATE_DOCS=1 writes the index anew.
+TEST(Library, IsListedInTheGuideFileByFile) {
+  const std::string path = std::string(DROVER_SOURCE_DIR) + "/docs/scenarios.md";
+  const std::string heading = "## The library\n";
+  std::ifstream in(path);
+  std::ostringstream read;
+  read << in.rdbuf();
+  const std::string guide = read.str();
+  const auto start = guide.find(heading);
+  ASSERT_NE(start, std::string::npos) << path << " has no heading \"" << heading << "\"";
+  const std::string wanted = index_of_the_library();
+  if (std::getenv("DROVER_UPDATE_DOCS") != nullptr) {
+    std::ofstream(path) << guide.substr(0, start + heading.size()) + wanted;
+    return;
+  }
+  EXPECT_EQ(guide.substr(start + heading.size()), wanted) << "run this test with DROVER_UPDATE_DOCS=1";
+}
+
+}  // namespace
+}  // namespace drover::scenario
