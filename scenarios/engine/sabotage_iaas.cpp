@@ -177,11 +177,10 @@ class BelievesBackwardLooks final : public Forwarding {
     look(context, id, std::move(handler), [this, id](Result<InstanceInfo>& info) {
       if (info.has_error()) return;
       auto& furthest = seen_[id];
-      if (info.value().state == InstanceState::pending && furthest > 0) {
+      if (info.value().state != InstanceState::pending)
+        ++furthest;
+      else if (furthest > 0)
         info.value().state = InstanceState::terminated;
-        return;
-      }
-      ++furthest;
     });
   }
 

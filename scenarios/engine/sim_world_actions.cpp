@@ -158,7 +158,7 @@ Result<void> SimWorld::act_on_agent(const fault::Action& action, const std::stri
     known = fleet_->hang_agent(id, true);
     later(arguments.duration("for"), [this, id] { fleet_->hang_agent(id, false); });
   } else if (name == "agent.lie") {
-    known = fleet_->pretend_commands(id, static_cast<unsigned>(arguments.number("times")));
+    known = fleet_->pretend_commands(id, static_cast<unsigned>(arguments.number("commands")));
   } else if (name == "agent.stale_result") {
     known = fleet_->answer_stale(id, 1);
   } else if (name == "agent.wrong_version") {
