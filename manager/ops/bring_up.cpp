@@ -315,6 +315,13 @@ Task<Result<void>> remove_node(Core& core, NodeId id) {
   const Node* node = core.model.node(id);
   if (node == nullptr) co_return success();
   std::string vm = node->vm;
+  if (core.model.service.maybe_writable == id && !node->address.empty()) {
+    // No write may be taken by a master that is going, should its VM outlive its deletion.
+    SetReadOnly closing;
+    closing.epoch = core.model.service.epoch;
+    const AgentCommand named = closing;
+    (void)co_await core.ask(id, named);
+  }
   auto killed = co_await kill_vm(core, node_name(id), vm);
   if (killed.has_error()) co_return killed;
   Node* removed = core.model.node(id);

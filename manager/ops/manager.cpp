@@ -286,6 +286,21 @@ void MySQLServerManager::compensate_soon(OperationId id, bool cancelling) {
   });
 }
 
+// Whether taking this node back would take away more than its operation brought: it was given a part in replication
+// meanwhile, or another operation is at it.
+bool MySQLServerManager::is_in_use(const model::Node& node, OperationId operation) const {
+  if (!model::is_listed(node.state)) return false;
+  const bool own_replica =
+      core_.model.operation(operation)->request.kind == OperationKind::create_replica && node.role == Role::replica;
+  if ((node.role != Role::none && !own_replica) || core_.model.service.maybe_writable == node.id) return true;
+  for (const OperationId other : core_.model.active()) {
+    const Operation* running = core_.model.operation(other);
+    if (other == operation || running->state != OperationState::running) continue;
+    if (std::find(running->nodes.begin(), running->nodes.end(), node.id) != running->nodes.end()) return true;
+  }
+  return false;
+}
+
 Task<void> MySQLServerManager::compensate(OperationId id) {
   co_await core_.journal.durable();
   const auto kind = core_.model.operation(id)->request.kind;
@@ -293,11 +308,18 @@ Task<void> MySQLServerManager::compensate(OperationId id) {
     const NodeId target = core_.model.operation(id)->request.node;
     co_await undo_replica_slave(core_, target);
   } else {
-    const auto nodes = core_.model.operation(id)->nodes;
-    for (const NodeId node_id : nodes) {
+    std::vector<NodeId> nodes;
+    for (const NodeId node_id : core_.model.operation(id)->nodes) {
       auto* node = core_.model.node(node_id);
-      if (node != nullptr && node->state != NodeState::removing) core_.change(*node, NodeEvent::remove);
+      if (node == nullptr) continue;
+      if (is_in_use(*node, id)) {
+        core_.model.operation(id)->error += "; " + model::node_name(node_id) + " is in use and was kept";
+        continue;
+      }
+      if (node->state != NodeState::removing) core_.change(*node, NodeEvent::remove);
+      nodes.push_back(node_id);
     }
+    core_.journal.operation_changed(id);
     co_await core_.journal.durable();
     auto removed = co_await remove_all(nodes);
     if (removed.has_error())

@@ -107,6 +107,7 @@ class MySQLServerManager {
   Task<Result<void>> run_create_replica(model::OperationId id);
   Task<Result<void>> run_remove_nodes(model::OperationId id);
   Task<Result<void>> run_shutdown(model::OperationId id);
+  bool is_in_use(const model::Node& node, model::OperationId operation) const;
   Task<void> bring_up_one(model::NodeId node, model::OperationId id);
   Task<Result<void>> remove_all(std::vector<model::NodeId> nodes);
   Task<void> start_up();
@@ -123,6 +124,8 @@ class MySQLServerManager {
   Task<void> reconcile_loop();
   Task<Result<void>> reconcile();
   Task<void> repair(model::NodeId id);
+  Task<void> settle_writable();
+  void plan_repairs(const std::vector<model::NodeId>& nodes);
   void saw(model::Node& node, const ServerState& state);
   void missed(model::Node& node);
 
@@ -131,7 +134,11 @@ class MySQLServerManager {
   std::map<model::OperationId, std::unique_ptr<Running>> running_;
   std::set<model::OperationId> accepting_;  // not yet in the journal: must not begin
   std::size_t repairs_ = 0;
-  std::map<model::NodeId, unsigned> repair_attempts_;
+  struct RepairPlan {
+    unsigned attempts = 0;
+    TimePoint next{};
+  };
+  std::map<model::NodeId, RepairPlan> repair_plans_;
   std::map<std::string, TimePoint> orphans_;  // VMs of ours without a record, since when
 };
 

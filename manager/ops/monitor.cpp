@@ -15,7 +15,7 @@ using model::NodeState;
 namespace {
 
 constexpr unsigned kBadPollsBeforeRepair = 3;
-constexpr unsigned kRepairsPerNode = 5;
+constexpr Duration kLongestRepairPause = 10min;
 
 bool is_broken(const ServerState& state, const std::string& source) {
   const auto& replication = state.replication;
@@ -40,7 +40,7 @@ void MySQLServerManager::saw(model::Node& node, const ServerState& state) {
     ++node.replication_bad;
   else
     node.replication_bad = 0;
-  if (node.replication_bad == 0) repair_attempts_.erase(node.id);
+  if (node.replication_bad == 0) repair_plans_.erase(node.id);
 }
 
 void MySQLServerManager::missed(model::Node& node) {
@@ -119,17 +119,39 @@ Task<void> MySQLServerManager::poll_agents() {
     std::function<Task<void>(std::int64_t)> body = [this](std::int64_t id) { return poll_agent(id); };
     co_await for_each_parallel(nodes, core_.config.parallelism, std::move(body));
     if (core_.model.active_operations() > 0 || repairs_ > 0) continue;
-    for (const NodeId id : nodes) {
-      const auto* node = core_.model.node(id);
-      if (node == nullptr || node->state != NodeState::running) continue;
-      const bool broken_replica = node->replication_bad >= kBadPollsBeforeRepair &&
-                                  core_.model.primary() != nullptr &&
-                                  core_.model.primary()->state == NodeState::running;
-      if (!broken_replica || repair_attempts_[id] >= kRepairsPerNode) continue;
-      ++repair_attempts_[id];
-      ++repairs_;
-      spawn(core_.domain, repair(id));
-    }
+    co_await settle_writable();
+    plan_repairs(nodes);
+  }
+}
+
+// A switchover that failed half-way may leave the service without a master that takes writes: when no operation is at
+// it, whoever else may be writable is fenced and the recorded master opened again.
+Task<void> MySQLServerManager::settle_writable() {
+  const NodeId suspect = core_.model.service.maybe_writable;
+  const NodeId primary = core_.model.service.primary;
+  if (suspect == 0 || suspect == primary) co_return;
+  auto fenced = co_await fence(core_, suspect, core_.model.service.epoch);
+  if (fenced.has_error() || core_.model.active_operations() > 0) co_return;
+  if (core_.model.service.maybe_writable != suspect) co_return;
+  core_.model.service.maybe_writable = core_.model.service.primary;
+  core_.journal.service_changed();
+  core_.note(node_name(suspect), "is read-only for certain again");
+  co_await core_.journal.durable();
+}
+
+void MySQLServerManager::plan_repairs(const std::vector<NodeId>& nodes) {
+  const auto* primary = core_.model.primary();
+  if (primary == nullptr || primary->state != NodeState::running || core_.model.active_operations() > 0) return;
+  for (const NodeId id : nodes) {
+    const auto* node = core_.model.node(id);
+    if (node == nullptr || node->state != NodeState::running || node->replication_bad < kBadPollsBeforeRepair) continue;
+    RepairPlan& plan = repair_plans_[id];
+    if (core_.now() < plan.next) continue;
+    plan.next = core_.scheduler.later(std::min(core_.config.poll_agents_timer * (1U << std::min(plan.attempts, 10U)),
+                                               kLongestRepairPause));
+    ++plan.attempts;
+    ++repairs_;
+    spawn(core_.domain, repair(id));
   }
 }
 

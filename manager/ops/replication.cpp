@@ -36,29 +36,6 @@ Result<void> check_member(const Core& core, NodeId id) {
   return success();
 }
 
-// Makes sure that a node that may be writable is not any more: read-only, or its VM known to be gone.
-Task<Result<void>> fence(Core& core, NodeId id, std::uint64_t epoch) {
-  const Node* node = core.model.node(id);
-  if (node == nullptr) co_return success();
-  SetReadOnly command;
-  command.epoch = epoch;
-  command.read_only = true;
-  const AgentCommand named = command;
-  auto reply = co_await core.ask_persistently(id, named);
-  if (reply.has_value() && (reply.value().state.read_only || !reply.value().state.running))
-    co_return success();
-  node = core.model.node(id);
-  if (node == nullptr) co_return success();
-  std::string vm = node->vm;
-  auto info = co_await core.get_vm_info(node_name(id), vm);
-  if (info.has_value() && (is_gone(info.value().state) || info.value().state == InstanceState::stopped))
-    co_return success();
-  co_return make_error(ErrorCode::unavailable,
-                       "cannot make sure that " + node_name(id) + " takes no writes: " +
-                           (reply.has_error() ? reply.error().message : "it says it is still writable") +
-                           "; remove it, or try again when its agent answers");
-}
-
 // Tells the node's server to be the primary and checks that it is.
 Task<Result<void>> make_primary(Core& core, NodeId id, std::uint64_t epoch) {
   Error last;
@@ -182,6 +159,28 @@ Task<Result<void>> make_replica(Core& core, NodeId id, SetUpReplica command) {
 
 }  // namespace
 
+Task<Result<void>> fence(Core& core, NodeId id, std::uint64_t epoch) {
+  const Node* node = core.model.node(id);
+  if (node == nullptr) co_return success();
+  SetReadOnly command;
+  command.epoch = epoch;
+  command.read_only = true;
+  const AgentCommand named = command;
+  auto reply = co_await core.ask_persistently(id, named);
+  if (reply.has_value() && (reply.value().state.read_only || !reply.value().state.running))
+    co_return success();
+  node = core.model.node(id);
+  if (node == nullptr) co_return success();
+  std::string vm = node->vm;
+  auto info = co_await core.get_vm_info(node_name(id), vm);
+  if (info.has_value() && (is_gone(info.value().state) || info.value().state == InstanceState::stopped))
+    co_return success();
+  co_return make_error(ErrorCode::unavailable,
+                       "cannot make sure that " + node_name(id) + " takes no writes: " +
+                           (reply.has_error() ? reply.error().message : "it says it is still writable") +
+                           "; remove it, or try again when its agent answers");
+}
+
 Task<Result<void>> set_up_replica_master(Core& core, OperationId id) {
   const NodeId target = core.model.operation(id)->request.node;
   if (auto checked = check_member(core, target); checked.has_error()) co_return checked;
@@ -273,18 +272,30 @@ Task<void> undo_replica_slave(Core& core, NodeId target) {
 
 namespace {
 
-// The switchover up to the point of no return: the old primary fenced, the new one drained.
+// The first half of a switchover: the old primary fenced, the new one drained.
 Task<Result<void>> hand_over(Core& core, NodeId target, NodeId former, std::uint64_t epoch) {
   if (core.model.node(former) == nullptr) co_return success();
   auto fenced = co_await fence(core, former, epoch);
   if (fenced.has_error()) co_return fenced;
-  GetServerState look;
-  const AgentCommand looking = look;
-  auto state = co_await core.ask_persistently(former, looking);
-  if (state.has_error()) co_return std::move(state).error();
+  // Its last position: only an answer from after the fencing tells it (an agent may answer with an older state).
+  std::string last_position;
+  for (unsigned attempt = 1;; ++attempt) {
+    GetServerState look;
+    const AgentCommand looking = look;
+    auto state = co_await core.ask_persistently(former, looking);
+    if (state.has_error()) co_return std::move(state).error();
+    const bool current = state.value().state.read_only && state.value().state.epoch == epoch;
+    if (current) {
+      last_position = state.value().state.gtid_binlog_pos;
+      break;
+    }
+    if (attempt >= core.config.retry.attempts)
+      co_return make_error(ErrorCode::unavailable, "the agent of " + node_name(former) + " does not tell its present state");
+    co_await sleep_for(core.config.retry.pause_after(attempt, Duration{0}));
+  }
   WaitForGtid wait;
   wait.epoch = epoch;
-  wait.gtid = state.value().state.gtid_binlog_pos;
+  wait.gtid = last_position;
   wait.limit = core.config.agent_timeout;
   const AgentCommand waiting = wait;
   auto drained = co_await core.ask_persistently(target, waiting);
@@ -292,7 +303,7 @@ Task<Result<void>> hand_over(Core& core, NodeId target, NodeId former, std::uint
   co_return success();
 }
 
-// Undoes a switchover that did not reach the point of no return: the old primary writes again.
+// Undoes a switchover: the old primary takes writes again.
 Task<void> hand_back(Core& core, NodeId former, std::uint64_t epoch) {
   if (core.model.node(former) == nullptr) co_return;
   auto back = co_await make_primary(core, former, epoch);
@@ -322,7 +333,7 @@ Task<Result<void>> promote(Core& core, OperationId id) {
         co_await hand_back(core, former, epoch);
         co_return handed;
       }
-      // The point of no return: only the target may become writable from here on.
+      // From here on only the target may become writable.
       core.model.service.maybe_writable = target;
       core.journal.service_changed();
       co_await core.journal.durable();
@@ -334,7 +345,17 @@ Task<Result<void>> promote(Core& core, OperationId id) {
     if (stopped.has_error())
       core.note(node_name(target), "could not stop replicating: " + stopped.error().message);
     auto made = co_await make_primary(core, target, epoch);
-    if (made.has_error()) co_return made;
+    if (made.has_error()) {
+      // Back to the former one, if it is certain that the target takes no writes; else the monitor goes on trying.
+      auto fenced = co_await fence(core, target, epoch);
+      if (fenced.has_value() && core.model.node(former) != nullptr) {
+        core.model.service.maybe_writable = former;
+        core.journal.service_changed();
+        co_await core.journal.durable();
+        co_await hand_back(core, former, epoch);
+      }
+      co_return made;
+    }
     if (Node* old = core.model.node(former); old != nullptr) {
       old->role = Role::replica;
       core.journal.node_changed(former);

@@ -163,6 +163,18 @@ void Checkers::check_nodes() {
   }
 }
 
+// Whether the service's data is lost with this VM: it is the master's, or its server alone has acknowledged writes.
+bool Checkers::holds_data(const std::string& id) {
+  const auto& model = world_.manager()->model();
+  const auto* primary = model.node(model.service.primary);
+  if (primary != nullptr && primary->vm == id) return world_.fleet().truth(id).has_value();
+  auto* traffic = world_.traffic();
+  auto* server = world_.fleet().server(id);
+  if (traffic == nullptr || server == nullptr || !world_.known_master()) return false;
+  auto* master = world_.fleet().server(world_.fleet().id_at(*world_.known_master()));
+  return master != nullptr && traffic->lost(*server) < traffic->lost(*master);
+}
+
 // S6: a VM has begun to go.
 void Checkers::check_killed(const std::string& id) {
   const auto* vm = world_.cloud().instance(id);
@@ -172,8 +184,7 @@ void Checkers::check_killed(const std::string& id) {
   const auto* manager = world_.manager();
   if (!ours && manager != nullptr && fired() == 0 && !world_.disturbed())
     world_.report("S6", "VM " + id + " is none of the service's, and was destroyed", "S6 foreign VM");
-  const auto truth = world_.fleet().truth(id);
-  if (manager == nullptr || !truth || truth->role != Role::primary || truth->transactions == 0) return;
+  if (manager == nullptr || !holds_data(id)) return;
   promised_ = false;
   bool wanted = false;
   for (const auto operation_id : manager->model().active()) {
@@ -231,7 +242,13 @@ void Checkers::check_operation_done(const std::string& subject) {
         "S12 master");
     return;
   }
-  if (kind != OperationKind::promote || excused) return;
+  if (kind != OperationKind::promote) return;
+  // S3: a planned switchover loses nothing, whatever the durability mode.
+  auto* server = world_.fleet().server(node->vm);
+  if (const auto* traffic = world_.traffic(); traffic != nullptr && server != nullptr && promised_)
+    if (const auto lost = traffic->lost(*server); lost > 0)
+      world_.report("S3", subject + " lost " + std::to_string(lost) + " acknowledged write(s)", "S3 lost by switchover");
+  if (excused) return;
   // S4: nobody reachable knows more than the promoted one.
   for (const auto& id : world_.fleet().ids()) {
     const auto other = world_.fleet().truth(id);

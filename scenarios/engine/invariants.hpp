@@ -46,6 +46,7 @@ class Checkers {
   void check_instances();
   void check_nodes();
   void check_killed(const std::string& vm);
+  bool holds_data(const std::string& vm);
   void check_running(const std::string& subject);
   void check_stopped();
   void check_operation_done(const std::string& subject);

@@ -78,7 +78,8 @@ Task<void> one_client(SimWorld* world, Checkers* checkers, std::string name, uns
         response.result.at("operation").is_string())
       checkers->acknowledged(std::stoll(response.result.at("operation").get<std::string>()), "");
     // Refusals are fine, failures of the manager itself are not.
-    if (response.failed && response.code == api::Code::E_UNKNOWN && method != "get_users" &&
+    const bool journal_full = response.error.find("the journal cannot be written") != std::string::npos;
+    if (response.failed && response.code == api::Code::E_UNKNOWN && method != "get_users" && !journal_full &&
         clients->trouble.empty())
       clients->trouble = method + " failed: " + response.error;
   }
