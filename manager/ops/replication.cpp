@@ -284,10 +284,17 @@ Task<Result<void>> hand_over(Core& core, NodeId target, NodeId former, std::uint
     const AgentCommand looking = look;
     auto state = co_await core.ask_persistently(former, looking);
     if (state.has_error()) co_return std::move(state).error();
-    const bool current = state.value().state.read_only && state.value().state.epoch == epoch;
-    if (current) {
-      last_position = state.value().state.gtid_binlog_pos;
+    const ServerState& seen = state.value().state;
+    if (seen.running && seen.read_only && seen.epoch == epoch) {
+      last_position = seen.gtid_binlog_pos;
       break;
+    }
+    if (!seen.running) {
+      // A server that is down has no position to tell; it starts read-only.
+      StartServer start;
+      start.server_id = core.model.node(former) == nullptr ? 0 : core.model.node(former)->server_id;
+      const AgentCommand starting = start;
+      (void)co_await core.ask(former, starting);
     }
     if (attempt >= core.config.retry.attempts)
       co_return make_error(ErrorCode::unavailable, "the agent of " + node_name(former) + " does not tell its present state");
