@@ -39,7 +39,11 @@ class Choices {
  protected:
   // Overridden where decisions come from elsewhere (a fuzzer's bytes, a recorded plan).
   virtual std::uint64_t decide(std::uint64_t key, std::uint64_t occurrence) {
-    return mix(mix(seed_, key), occurrence);
+    // A product alone leaves neighbouring occurrences correlated: finish as splitmix64 does.
+    std::uint64_t raw = mix(mix(seed_, key), occurrence);
+    raw = (raw ^ (raw >> 30U)) * 0xbf58476d1ce4e5b9ULL;
+    raw = (raw ^ (raw >> 27U)) * 0x94d049bb133111ebULL;
+    return raw ^ (raw >> 31U);
   }
 
  private:

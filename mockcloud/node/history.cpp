@@ -187,6 +187,9 @@ std::optional<Binlog::Place> Binlog::after(const Gtid& gtid) const {
   const Gtid* dropped = find_stream(files_.front().state, gtid.domain, gtid.server);
   if (dropped == nullptr) return Place{oldest(), false};
   if (dropped->sequence > gtid.sequence) return std::nullopt;
+  // The last one of its stream, but only the last one of the whole domain is followed by what is still here.
+  for (const Gtid& other : files_.front().state)
+    if (other.domain == gtid.domain && other.sequence > gtid.sequence) return std::nullopt;
   return Place{oldest(), dropped->sequence == gtid.sequence};
 }
 

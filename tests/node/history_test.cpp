@@ -110,6 +110,18 @@ TEST(Binlog, APurgedPlaceIsNotFoundAndTheEndOfThePurgedIs) {
   EXPECT_EQ(log.after(Gtid{0, 1, 12})->ordinal, 12U);
 }
 
+TEST(Binlog, ThePurgedEndOfAnEarlierServersStreamIsNotTheStartOfWhatIsLeft) {
+  Binlog log;
+  log.append(run(1, 1, 10, 0));    // replicated from server 1
+  log.append(run(2, 11, 10, 10));  // then own transactions, purged with them
+  log.rotate();
+  log.append(run(2, 21, 5, 20));
+  log.purge(log.end());
+  EXPECT_FALSE(log.after(Gtid{0, 1, 10}).has_value()) << "11 to 20 would be skipped";
+  ASSERT_TRUE(log.after(Gtid{0, 2, 20}).has_value());
+  EXPECT_TRUE(log.after(Gtid{0, 2, 20})->exact);
+}
+
 TEST(Binlog, FileAndPositionNameAnOrdinal) {
   Binlog log;
   log.append(run(1, 1, 10, 0));

@@ -125,7 +125,7 @@ constexpr Row kRows[] = {
     {"vm/zone-loss-and-return.yaml", "master_stays_read_only"},
 };
 
-const std::string kRoot = std::string(DROVER_SOURCE_DIR) + "/scenarios/library/";
+const std::string kRoot = DROVER_SOURCE_DIR "/scenarios/library/";
 
 const Row* row_of(const std::string& path) {
   const std::string file = path.substr(kRoot.size());

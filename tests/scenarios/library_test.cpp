@@ -17,7 +17,7 @@ namespace drover::scenario {
 namespace {
 
 std::vector<std::string> library_files() {
-  return find_scenarios({std::string(DROVER_SOURCE_DIR) + "/scenarios/library"}).value();
+  return find_scenarios({DROVER_SOURCE_DIR "/scenarios/library"}).value();
 }
 
 // Every file of the library, loaded once; a file that cannot be loaded has no cases.
@@ -122,7 +122,7 @@ TEST(Library, SeesEveryServiceState) {
 
 // The index of docs/scenarios.md, a table for each folder.
 std::string index_of_the_library() {
-  const std::string root = std::string(DROVER_SOURCE_DIR) + "/scenarios/library/";
+  const std::string root = DROVER_SOURCE_DIR "/scenarios/library/";
   std::string text;
   std::string folder;
   for (const auto& [path, file] : library()) {
@@ -138,7 +138,7 @@ std::string index_of_the_library() {
 
 // DROVER_UPDATE_DOCS=1 writes the index anew.
 TEST(Library, IsListedInTheGuideFileByFile) {
-  const std::string path = std::string(DROVER_SOURCE_DIR) + "/docs/scenarios.md";
+  const std::string path = DROVER_SOURCE_DIR "/docs/scenarios.md";
   const std::string heading = "## The library\n";
   std::ifstream in(path);
   std::ostringstream read;
