@@ -12,7 +12,7 @@ namespace {
 class Cluster {
  public:
   explicit Cluster(bool semi_sync) : choices_(1), fleet_(scheduler_, choices_, trace_, config()) {
-    trace_.follow(scheduler_.clock());
+    trace_.follow(scheduler_.now_address());
     for (unsigned n = 1; n <= 3; ++n) boot(n);
     scheduler_.run_until(scheduler_.later(5s));
     SetUpPrimary primary;

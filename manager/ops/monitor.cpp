@@ -124,8 +124,8 @@ Task<void> MySQLServerManager::poll_agents() {
   }
 }
 
-// A switchover that failed half-way may leave the service without a master that takes writes: when no operation is at
-// it, whoever else may be writable is fenced and the recorded master opened again.
+// A switchover that failed half-way may leave the service without a master that takes writes: when no
+// operation is at it, whoever else may be writable is fenced and the recorded master opened again.
 Task<void> MySQLServerManager::settle_writable() {
   const NodeId suspect = core_.model.service.maybe_writable;
   const NodeId primary = core_.model.service.primary;
@@ -141,14 +141,16 @@ Task<void> MySQLServerManager::settle_writable() {
 
 void MySQLServerManager::plan_repairs(const std::vector<NodeId>& nodes) {
   const auto* primary = core_.model.primary();
-  if (primary == nullptr || primary->state != NodeState::running || core_.model.active_operations() > 0) return;
+  if (primary == nullptr || primary->state != NodeState::running || core_.model.active_operations() > 0)
+    return;
   for (const NodeId id : nodes) {
     const auto* node = core_.model.node(id);
-    if (node == nullptr || node->state != NodeState::running || node->replication_bad < kBadPollsBeforeRepair) continue;
+    if (node == nullptr || node->state != NodeState::running || node->replication_bad < kBadPollsBeforeRepair)
+      continue;
     RepairPlan& plan = repair_plans_[id];
     if (core_.now() < plan.next) continue;
-    plan.next = core_.scheduler.later(std::min(core_.config.poll_agents_timer * (1U << std::min(plan.attempts, 10U)),
-                                               kLongestRepairPause));
+    plan.next = core_.scheduler.later(
+        std::min(core_.config.poll_agents_timer * (1U << std::min(plan.attempts, 10U)), kLongestRepairPause));
     ++plan.attempts;
     ++repairs_;
     spawn(core_.domain, repair(id));

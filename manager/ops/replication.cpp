@@ -234,7 +234,8 @@ Task<Result<void>> set_up_replica_slave(Core& core, OperationId id, NodeId targe
     core.journal.service_changed();
     Node source;
     source.address = requested.master_host;
-    // From our own master a fresh copy carries its position with it; from anyone else only what was asked for holds.
+    // From our own master a fresh copy carries its position with it; from anyone else only what was asked for
+    // holds.
     const Node* primary = core.model.primary();
     const bool own = primary != nullptr && primary->address == requested.master_host;
     command = replica_command(core, *node, source, core.model.service.epoch, own);
@@ -277,7 +278,8 @@ Task<Result<void>> hand_over(Core& core, NodeId target, NodeId former, std::uint
   if (core.model.node(former) == nullptr) co_return success();
   auto fenced = co_await fence(core, former, epoch);
   if (fenced.has_error()) co_return fenced;
-  // Its last position: only an answer from after the fencing tells it (an agent may answer with an older state).
+  // Its last position: only an answer from after the fencing tells it (an agent may answer with an older
+  // state).
   std::string last_position;
   for (unsigned attempt = 1;; ++attempt) {
     GetServerState look;
@@ -297,7 +299,8 @@ Task<Result<void>> hand_over(Core& core, NodeId target, NodeId former, std::uint
       (void)co_await core.ask(former, starting);
     }
     if (attempt >= core.config.retry.attempts)
-      co_return make_error(ErrorCode::unavailable, "the agent of " + node_name(former) + " does not tell its present state");
+      co_return make_error(ErrorCode::unavailable,
+                           "the agent of " + node_name(former) + " does not tell its present state");
     co_await sleep_for(core.config.retry.pause_after(attempt, Duration{0}));
   }
   WaitForGtid wait;
@@ -353,7 +356,8 @@ Task<Result<void>> promote(Core& core, OperationId id) {
       core.note(node_name(target), "could not stop replicating: " + stopped.error().message);
     auto made = co_await make_primary(core, target, epoch);
     if (made.has_error()) {
-      // Back to the former one, if it is certain that the target takes no writes; else the monitor goes on trying.
+      // Back to the former one, if it is certain that the target takes no writes; else the monitor goes on
+      // trying.
       auto fenced = co_await fence(core, target, epoch);
       if (fenced.has_value() && core.model.node(former) != nullptr) {
         core.model.service.maybe_writable = former;

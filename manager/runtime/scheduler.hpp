@@ -117,7 +117,7 @@ class Scheduler : public asio::execution_context {
 
   TimePoint now() const { return now_; }
   // Where now() is kept, for a Trace to follow.
-  const TimePoint* clock() const { return &now_; }
+  const TimePoint* now_address() const { return &now_; }
 
   // Queues `op` to run at the present time, after everything already queued. The op must not be queued
   // already.

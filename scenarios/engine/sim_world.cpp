@@ -74,7 +74,7 @@ SimWorld::SimWorld(const Scenario& scenario, std::uint64_t seed, const Sabotage*
       domain_(scheduler_),
       cloud_domain_(scheduler_),
       choices_(seed) {
-  trace_.follow(scheduler_.clock());
+  trace_.follow(scheduler_.now_address());
   cloud_ =
       std::make_unique<cloud::Cloud>(scheduler_, cloud_domain_, choices_, trace_, cloud_config(scenario));
   auto fleet = fleet_config(scenario);

@@ -224,11 +224,11 @@ Task<ClientAnswer> Steps::ask(api::Request request, Client client, bool patient)
   unsigned retries = 0;
   while (true) {
     const api::Request sent = request;
-    ClientAnswer answer = co_await await_reply<api::Response>(
-        client.timeout * (patient ? 40 : 1), [&](Handler<api::Response> handler) {
-          auto shared = std::make_shared<Handler<api::Response>>(std::move(handler));
-          world_.request(sent, [shared](ClientAnswer got) { (*shared)(std::move(got)); });
-        });
+    const Duration timeout = client.timeout * (patient ? 40 : 1);
+    ClientAnswer answer = co_await await_reply<api::Response>(timeout, [&](Handler<api::Response> handler) {
+      auto shared = std::make_shared<Handler<api::Response>>(std::move(handler));
+      world_.request(sent, [shared](ClientAnswer got) { (*shared)(std::move(got)); });
+    });
     if (answer.has_value()) co_return answer;
     const bool refused = answer.error().code == ErrorCode::unavailable;
     if (patient) {
@@ -332,7 +332,7 @@ Task<void> Steps::eventually(const Step* step, const Eventually* wanted) {
       co_return;
     }
     const auto* checks = &wanted->checks;
-    (void)co_await await_reply<void>(std::min(left, kLookAgain), [this, checks](Handler<void> handler) {
+    (void)co_await await_reply<void>(std::min(left, kLookAgain), [&](Handler<void> handler) {
       watchers_.push_back({checks, std::move(handler)});
     });
     std::erase_if(watchers_, [checks](const Watcher& watcher) { return watcher.checks == checks; });

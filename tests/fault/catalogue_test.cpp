@@ -5,7 +5,7 @@
 #include <set>
 #include <sstream>
 
-#include "support.hpp"
+#include "tests/fault/support.hpp"
 
 namespace drover::fault {
 namespace {

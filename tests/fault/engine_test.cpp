@@ -2,7 +2,7 @@
 
 #include <chrono>
 
-#include "support.hpp"
+#include "tests/fault/support.hpp"
 
 namespace drover::fault {
 namespace {

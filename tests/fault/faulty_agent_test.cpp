@@ -1,6 +1,6 @@
 #include "mockcloud/fault/faulty_agent.hpp"
 
-#include "support.hpp"
+#include "tests/fault/support.hpp"
 
 namespace drover::fault {
 namespace {

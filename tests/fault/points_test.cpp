@@ -1,7 +1,7 @@
 #include "mockcloud/fault/points.hpp"
 
 #include "mockcloud/fault/nearest.hpp"
-#include "support.hpp"
+#include "tests/fault/support.hpp"
 
 namespace drover::fault {
 namespace {

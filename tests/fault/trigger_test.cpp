@@ -1,4 +1,4 @@
-#include "support.hpp"
+#include "tests/fault/support.hpp"
 
 namespace drover::fault {
 namespace {

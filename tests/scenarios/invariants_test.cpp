@@ -434,7 +434,6 @@ TEST(L6, TimeThatStandsStillIsReported) {
 
 TEST(L7, ACallThatIsNotAnsweredIsReported) {
   std::string text = pair_text(R"(  - call: get_users
-    with: {serviceNodeId: '1'}
     background: yes
   - wait: 25m
 )");

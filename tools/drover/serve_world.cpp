@@ -101,7 +101,7 @@ Result<void> FileLock::take(const std::string& path) {
 
 ServeWorld::ServeWorld(const ServeSettings& settings, Log log)
     : log_(std::move(log)), choices_(settings.seed) {
-  trace_.follow(scheduler_.clock());
+  trace_.follow(scheduler_.now_address());
 }
 
 Result<std::unique_ptr<ServeWorld>> ServeWorld::open(const ServeSettings& settings, Log log) {
