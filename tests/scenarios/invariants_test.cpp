@@ -117,7 +117,7 @@ steps:
     as: promotion
   - await: {operation: $promotion.operation}
 )";
-  EXPECT_THAT(broken_by(at(kLater,
+  EXPECT_THAT(broken_by(at(12min - 500ms,
                            [](SimWorld& world) {
                              for (int i = 0; i < 5; ++i)
                                world.fleet().errant_transaction(id_of(world, "node-3"));

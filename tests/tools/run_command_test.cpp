@@ -311,7 +311,7 @@ TEST_F(RunCommand, JsonHasTheDocumentedShape) {
 
 TEST_F(RunCommand, JsonOnStdoutIsAllThereIsOnStdout) {
   write("bad", kFails);
-  const auto outcome = shell("('" DROVER_BINARY "' run lib --json - 2>/dev/null)");
+  const auto outcome = shell("sh -c \"exec '" DROVER_BINARY "' run lib --json - 2>/dev/null\"");
   EXPECT_EQ(outcome.code, 1);
   EXPECT_EQ(json::parse(outcome.out, nullptr, false).at("summary").at("failed"), 5);
 }
