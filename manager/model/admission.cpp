@@ -20,6 +20,18 @@ const Operation* pending(const Model& model, OperationKind kind) {
   return nullptr;
 }
 
+// Whether the node is the primary, or may be when an operation accepted before has ended: any of them may fail.
+bool may_be_primary(const Model& model, NodeId node) {
+  if (model.service.primary == node) return true;
+  for (const OperationId id : model.active()) {
+    const auto& request = model.operation(id)->request;
+    if ((request.kind == OperationKind::set_up_replica_master || request.kind == OperationKind::promote) &&
+        request.node == node)
+      return true;
+  }
+  return false;
+}
+
 // The node that is, or by accepted operations will be, the primary; 0: none.
 NodeId coming_primary(const Model& model) {
   NodeId primary = model.service.primary;
@@ -79,9 +91,7 @@ Result<void> admit_add(const Model& model, const AdmissionLimits& limits, std::i
 Result<void> admit_remove(const Model& model, const OperationRequest& request, Admission& admission) {
   if (request.node != 0) {
     DROVER_TRY(const Node* node, usable_node(model, request.node));
-    // The present master too: an accepted promotion may still fail.
-    const bool is_primary = node->id == coming_primary(model) || node->id == model.service.primary;
-    if (is_primary && !request.force)
+    if (may_be_primary(model, node->id) && !request.force)
       return wrong_state(
           node_name(node->id) +
           " is the master: promote a replica first, or pass \"force\": true to remove it with its data");
@@ -177,10 +187,9 @@ bool is_cancellable(OperationKind kind) {
 }
 
 std::vector<NodeId> removable_nodes(const Model& model) {
-  const NodeId primary = coming_primary(model);
   std::vector<NodeId> plain, replicas;
   for (const auto& [id, node] : model.nodes()) {
-    if (!is_listed(node.state) || id == primary || id == model.service.primary) continue;
+    if (!is_listed(node.state) || may_be_primary(model, id)) continue;
     (node.role == Role::none ? plain : replicas).push_back(id);
   }
   std::vector<NodeId> order(plain.rbegin(), plain.rend());

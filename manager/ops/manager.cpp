@@ -488,9 +488,23 @@ Task<Result<void>> MySQLServerManager::remove_all(std::vector<NodeId> nodes) {
 }
 
 Task<Result<void>> MySQLServerManager::run_remove_nodes(OperationId id) {
-  const auto nodes = core_.model.operation(id)->nodes;
-  auto removed = co_await remove_all(nodes);
-  co_return removed;
+  std::vector<NodeId> nodes;
+  Result<void> outcome = success();
+  for (const NodeId node_id : core_.model.operation(id)->nodes) {
+    auto* node = core_.model.node(node_id);
+    if (node == nullptr) continue;
+    // Asked once more, right before it: nothing that was accepted may take the master away.
+    if (core_.model.service.primary == node_id && !core_.model.operation(id)->request.force) {
+      if (node->state == NodeState::removing) core_.change(*node, NodeEvent::keep);
+      outcome = make_error(ErrorCode::wrong_state, model::node_name(node_id) + " is the master: it was kept");
+      continue;
+    }
+    nodes.push_back(node_id);
+  }
+  co_await core_.journal.durable();
+  auto removed = co_await remove_all(std::move(nodes));
+  if (removed.has_error()) co_return removed;
+  co_return outcome;
 }
 
 Task<Result<void>> MySQLServerManager::run_shutdown(OperationId id) {
