@@ -20,7 +20,8 @@ const Operation* pending(const Model& model, OperationKind kind) {
   return nullptr;
 }
 
-// Whether the node is the primary, or may be when an operation accepted before has ended: any of them may fail.
+// Whether the node is the primary, or may be when an operation accepted before has ended: any of them may
+// fail.
 bool may_be_primary(const Model& model, NodeId node) {
   if (model.service.primary == node) return true;
   for (const OperationId id : model.active()) {

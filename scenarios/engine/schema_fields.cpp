@@ -74,11 +74,11 @@ constexpr Field kManager[] = {
      0,
      1'000'000},
 };
+constexpr Text kTrafficKinds[] = {"counter"};
 constexpr Field kTraffic[] = {
     {"writers", integer, "clients writing to the master and checking what they read", "0", {}, {}, 0, 10'000},
     {"rate", rate, "writes of each writer", "10/s"},
-    {"kind", identifier, "what they write", "counter"},
-    {"start", trigger, "observation point from which on they write; the first writable master when left out"},
+    {"kind", choice, "what they write: increments of a counter of their own", "counter", {}, kTrafficKinds},
 };
 
 constexpr Field kCallExpect[] = {
