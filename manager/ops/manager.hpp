@@ -139,7 +139,6 @@ class MySQLServerManager {
     TimePoint next{};
   };
   std::map<model::NodeId, RepairPlan> repair_plans_;
-  std::map<std::string, TimePoint> orphans_;  // VMs of ours without a record, since when
 };
 
 }  // namespace drover::ops

@@ -181,7 +181,6 @@ Task<void> MySQLServerManager::reconcile_loop() {
 Task<Result<void>> MySQLServerManager::reconcile() {
   auto listed = co_await core_.list_vms("reconcile", kServiceTag, core_.config.service_id);
   if (listed.has_error()) co_return std::move(listed).error();
-  std::map<std::string, TimePoint> orphans;
   std::vector<std::string> doomed;
   for (const auto& info : listed.value()) {
     if (is_gone(info.state) || info.tag(kServiceTag) != core_.config.service_id) continue;
@@ -192,12 +191,8 @@ Task<Result<void>> MySQLServerManager::reconcile() {
                            ? core_.model.find(tag.substr(5, end - 5))
                            : nullptr;
     if (node != nullptr && node->vm.empty() && Core::node_tag(*node) == tag) continue;
-    const auto known = orphans_.find(info.id);
-    const TimePoint since = known == orphans_.end() ? core_.now() : known->second;
-    orphans[info.id] = since;
     doomed.push_back(info.id);
   }
-  orphans_ = std::move(orphans);
   Result<void> outcome = success();
   for (const std::string& vm : doomed) {
     // Once more, right before it: a record may have been made of it meanwhile.
