@@ -1,0 +1,107 @@
+// VMs: S1 (each is somebody's), S6 (none is destroyed that must not be), S10 (how many, how often asked).
+#include <algorithm>
+
+#include "scenarios/engine/invariants.hpp"
+
+namespace drover::scenario {
+
+using model::OperationKind;
+
+namespace {
+
+constexpr std::uint64_t kCallsPerNodeAndMinute = 60;  // S10
+
+}  // namespace
+
+// S1 for the VMs that changed.
+void Checkers::check_instances() {
+  auto& cloud = world_.cloud();
+  const auto changed = cloud.take_changed();
+  const auto* manager = world_.manager();
+  for (const auto& id : changed) {
+    const auto* vm = cloud.instance(id);
+    if (vm == nullptr) continue;
+    if (!vm->live() || is_gone(vm->state)) {
+      living_.erase(id);
+      continue;
+    }
+    bool tagged = false;
+    for (const auto& [key, value] : vm->spec.tags) tagged = tagged || key == kServiceTag;
+    if (!tagged && manager != nullptr) {
+      const bool recorded = manager->model().node_of_vm(id) != nullptr;
+      if (!recorded && fired() == 0)
+        world_.report("S1", "VM " + id + " carries no tag of the service and no record knows it",
+                      "S1 untagged");
+    }
+    // A second VM for one node while the first lives: only a cloud that was made to misbehave may cause it.
+    const std::string subject = SimWorld::subject_of(*vm);
+    if (!tagged || !living_.emplace(id, subject).second) continue;
+    std::string& present = newest_of_[subject];
+    const bool surplus = !present.empty() && living_.contains(present);
+    present = id;
+    if (surplus && fired() == 0 && !world_.disturbed())
+      world_.report("S1", subject + " has two VMs at once", "S1 surplus VM");
+  }
+}
+
+// Whether the service's data is lost with this VM: it is the master's, or its server alone has acknowledged
+// writes.
+bool Checkers::holds_data(const std::string& id) {
+  const auto& model = world_.manager()->model();
+  const auto* primary = model.node(model.service.primary);
+  if (primary != nullptr && primary->vm == id) return world_.fleet().truth(id).has_value();
+  auto* traffic = world_.traffic();
+  auto* server = world_.fleet().server(id);
+  if (traffic == nullptr || server == nullptr || !world_.known_master()) return false;
+  auto* master = world_.fleet().server(world_.fleet().id_at(*world_.known_master()));
+  return master != nullptr && traffic->lost(*server) < traffic->lost(*master);
+}
+
+// S6: a VM has begun to go.
+void Checkers::check_killed(const std::string& id) {
+  const auto* vm = world_.cloud().instance(id);
+  if (vm == nullptr) return;
+  bool ours = false;
+  for (const auto& [key, value] : vm->spec.tags) ours = ours || key == kServiceTag;
+  const auto* manager = world_.manager();
+  if (!ours && manager != nullptr && fired() == 0 && !world_.disturbed())
+    world_.report("S6", "VM " + id + " is none of the service's, and was destroyed", "S6 foreign VM");
+  if (manager == nullptr || !holds_data(id)) return;
+  promised_ = false;
+  bool wanted = false;
+  for (const auto operation_id : manager->model().active()) {
+    const auto& request = manager->model().operation(operation_id)->request;
+    wanted = wanted || request.kind == OperationKind::shutdown ||
+             (request.kind == OperationKind::remove_nodes && request.force);
+  }
+  if (wanted) return;
+  for (const auto& other : world_.fleet().ids())
+    if (other != id && world_.fleet().same_data(id, other)) return;
+  world_.report("S6", "VM " + id + " held the last copy of the data, and was destroyed", "S6 last copy");
+}
+
+void Checkers::check_bounds() {
+  const auto* manager = world_.manager();
+  if (manager == nullptr) return;
+  const auto& service = manager->model().service;
+  const auto nodes_ever = static_cast<std::uint64_t>(service.next_node - 1);
+  const auto attempts = world_.configuration().boot_attempts;
+  const auto faults = fired();
+  if (world_.cloud().total_created() > nodes_ever * attempts + faults)
+    world_.report("S10",
+                  std::to_string(world_.cloud().total_created()) + " VMs were created for " +
+                      std::to_string(nodes_ever) + " nodes",
+                  "S10 VMs");
+  const double minutes = to_seconds(world_.scheduler().now()) / 60 + 1;
+  const auto polls = 60.0 / std::max(1.0, to_seconds(world_.configuration().poll_agents_timer)) +
+                     60.0 / std::max(1.0, to_seconds(world_.configuration().poll_interval));
+  const double bound = minutes * (static_cast<double>(nodes_ever) + 2) *
+                       (static_cast<double>(kCallsPerNodeAndMinute) + 4 * polls);
+  if (static_cast<double>(world_.counts().iaas) > bound)
+    world_.report("S10",
+                  std::to_string(world_.counts().iaas) + " calls to the cloud in " + std::to_string(minutes) +
+                      " minutes",
+                  "S10 calls");
+}
+
+}  // namespace drover::scenario
