@@ -5,6 +5,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "manager/base/choices.hpp"
@@ -62,6 +63,14 @@ struct ArgumentRow {
   bool or_never = false;  // a duration that may also be "never"
 };
 
+// One set of arguments that is worth trying: what an exploration gives to an action.
+struct Variant {
+  std::vector<std::pair<std::string_view, std::string_view>> arguments;
+  // A single firing must not be seen from outside: no operation fails because of it, and once all is quiet the
+  // world is as it would have been without it.
+  bool masked = false;
+};
+
 // Where a fault can be made; bits of ActionRow::worlds.
 enum World : unsigned { kSim = 1, kMock = 2, kLocal = 4, kCloud = 8 };
 
@@ -79,6 +88,7 @@ struct ActionRow {
   unsigned worlds = kSim;
   std::vector<ArgumentRow> arguments;
   std::string_view summary;
+  std::vector<Variant> variants = {};  // at least one (catalogue_variants.cpp); the first is the plainest
 
   bool is_call() const { return call_action != CallAction::none; }
   bool applies_to(std::string_view call) const;
@@ -86,6 +96,10 @@ struct ActionRow {
 };
 
 const std::vector<ActionRow>& catalogue();
+
+// The variants of a row, kept in a table of their own; one without arguments, not masked, for a row that has
+// none there.
+std::vector<Variant> variants_of(std::string_view action, Target target);
 
 // Arguments that belong to no single row: `on`, `calls` and `target`; see docs/faults.md.
 const std::vector<ArgumentRow>& common_arguments();

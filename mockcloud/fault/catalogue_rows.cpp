@@ -1,5 +1,5 @@
 // The catalogue's rows. A new fault is a new row here, and what carries it out: call_faults.cpp for calls,
-// the world's ActionSink for everything else.
+// the world's ActionSink for everything else. What explorations try of it is in catalogue_variants.cpp.
 #include "mockcloud/fault/catalogue.hpp"
 
 namespace drover::fault {
@@ -275,6 +275,7 @@ const std::vector<ActionRow>& catalogue() {
     add_agent_actions(all);
     add_database_actions(all);
     add_manager_actions(all);
+    for (auto& row : all) row.variants = variants_of(row.name, row.target);
     return all;
   }();
   return rows;

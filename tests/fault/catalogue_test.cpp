@@ -18,6 +18,12 @@ std::string error_of(const Rule& checked_rule) {
   return checked ? "fine" : checked.error().message;
 }
 
+std::string first_call(const ActionRow& row) {
+  const std::string_view call = row.calls.empty() ? calls_of(*port_of(row.target)).front()
+                                                  : row.calls.substr(0, row.calls.find(' '));
+  return std::string(to_text(*port_of(row.target))) + "." + std::string(call);
+}
+
 TEST(Catalogue, NameAndTargetAreUnique) {
   std::set<std::pair<std::string_view, Target>> seen;
   for (const auto& row : catalogue()) EXPECT_TRUE(seen.emplace(row.name, row.target).second) << row.name;
@@ -44,13 +50,27 @@ TEST(Catalogue, DefaultsPassTheirOwnChecks) {
       if (argument.required) value = "5s";
       if (!value.empty()) every.arguments[std::string(argument.name)] = value;
     }
-    if (row.is_call()) {
-      const std::string_view call = row.calls.empty() ? calls_of(*port_of(row.target)).front()
-                                                      : row.calls.substr(0, row.calls.find(' '));
-      every.arguments["on"] = std::string(to_text(*port_of(row.target))) + "." + std::string(call);
-    }
+    if (row.is_call()) every.arguments["on"] = first_call(row);
     EXPECT_EQ(error_of(every), "fine") << row.name << " of " << to_text(row.target);
   }
+}
+
+TEST(Catalogue, EveryVariantIsARuleThatCanBeWritten) {
+  for (const auto& row : catalogue()) {
+    EXPECT_FALSE(row.variants.empty()) << row.name;
+    for (const auto& variant : row.variants) {
+      Rule tried = timed(1s, std::string(row.name));
+      for (const auto& [name, value] : variant.arguments) tried.arguments[std::string(name)] = value;
+      if (row.is_call()) tried.arguments["on"] = first_call(row);
+      EXPECT_EQ(error_of(tried), "fine") << row.name << " of " << to_text(row.target);
+    }
+  }
+}
+
+TEST(Catalogue, WhatIsBeyondTheBudgetIsNeverMasked) {
+  for (const auto& row : catalogue())
+    for (const auto& variant : row.variants)
+      EXPECT_FALSE(row.beyond_budget && variant.masked) << row.name;
 }
 
 TEST(Catalogue, DocumentationIsTheTable) {

@@ -1,0 +1,134 @@
+// What explorations try of each action: sets of arguments, shorter and longer than the manager's time-outs (30s
+// for the cloud, 10s for an agent, three polls of 10s until a node is LOST), and which of them must be masked.
+// A row with a required argument needs an entry here.
+#include "mockcloud/fault/catalogue.hpp"
+
+namespace drover::fault {
+namespace {
+
+struct Entry {
+  std::string_view action;
+  Target target{};
+  std::vector<Variant> variants;
+};
+
+Variant masked(std::vector<std::pair<std::string_view, std::string_view>> arguments) {
+  return {std::move(arguments), true};
+}
+Variant seen(std::vector<std::pair<std::string_view, std::string_view>> arguments) {
+  return {std::move(arguments), false};
+}
+
+std::vector<Entry> iaas_entries() {
+  const auto t = Target::iaas_call;
+  return {
+      {"refuse",
+       t,
+       {masked({{"error", "unavailable"}}), masked({{"error", "throttled"}, {"retry_after", "5s"}}),
+        seen({{"error", "unauthenticated"}}), seen({{"error", "permission"}}), seen({{"error", "invalid"}}),
+        seen({{"error", "not_found"}})}},
+      {"error_after_effect",
+       t,
+       {masked({{"error", "unavailable"}}), masked({{"error", "timeout"}}), masked({{"error", "internal"}})}},
+      {"lose_reply", t, {masked({})}},
+      {"late_effect", t, {masked({{"delay", "45s"}}), masked({{"delay", "4m"}})}},
+      {"delay", t, {masked({{"by", "5s"}}), masked({{"by", "45s"}})}},
+      {"stuck", t, {masked({})}},
+      {"duplicate_delivery", t, {masked({}), masked({{"after", "45s"}})}},
+      {"ignore_token", t, {masked({})}},
+      {"throttle", t, {masked({}), masked({{"retry_after", "90s"}})}},
+      {"capacity", t, {masked({})}},
+      {"stale_list", t, {masked({}), masked({{"empty", "yes"}})}},
+      {"torn_list", t, {masked({}), masked({{"keep", "0"}})}},
+      {"not_found", t, {masked({})}},
+      {"backwards", t, {masked({})}},
+      {"expired_credentials", t, {masked({}), masked({{"for", "45s"}}), seen({{"for", "5m"}})}},
+      {"brown_out", t, {masked({{"for", "40s"}}), seen({{"for", "5m"}})}},
+      {"drop_tags", t, {masked({})}},
+  };
+}
+
+std::vector<Entry> agent_call_entries() {
+  const auto t = Target::agent_call;
+  return {
+      {"refuse",
+       t,
+       {masked({{"error", "unavailable"}}), masked({{"error", "connection_lost"}}),
+        seen({{"error", "database"}}), seen({{"error", "wrong_state"}}),
+        seen({{"error", "unauthenticated"}})}},
+      {"error_after_effect", t, {masked({{"error", "connection_lost"}}), masked({{"error", "timeout"}})}},
+      {"lose_reply", t, {masked({})}},
+      {"delay", t, {masked({{"by", "3s"}}), masked({{"by", "20s"}})}},
+      {"stuck", t, {masked({})}},
+      {"duplicate_delivery", t, {masked({}), masked({{"after", "20s"}})}},
+  };
+}
+
+std::vector<Entry> vm_entries() {
+  const auto t = Target::vm;
+  return {
+      {"vm.reboot", t, {seen({}), seen({{"keep_disk", "no"}})}},
+      {"vm.pause", t, {masked({{"for", "5s"}}), seen({{"for", "2m"}}), seen({{"for", "never"}})}},
+      {"vm.slow_boot", t, {masked({{"by", "2m"}}), seen({{"by", "20m"}})}},
+      {"vm.dies_after", t, {seen({{"delay", "5s"}}), seen({{"delay", "2m"}})}},
+      {"vm.late_address", t, {masked({{"by", "1m"}}), seen({{"by", "20m"}})}},
+      {"vm.reuse_address", t, {masked({})}},
+      {"vm.stuck_deletion", t, {masked({{"for", "1m"}}), seen({{"for", "never"}})}},
+      {"vm.forget_tags", t, {masked({})}},
+      {"vm.zone_loss", t, {seen({{"for", "4m"}}), seen({{"for", "never"}})}},
+  };
+}
+
+std::vector<Entry> agent_entries() {
+  const auto t = Target::agent;
+  return {
+      {"agent.crash", t, {masked({}), masked({{"restart", "40s"}}), seen({{"restart", "never"}})}},
+      {"agent.crash_at_command", t, {masked({}), masked({{"restart", "40s"}}), seen({{"restart", "never"}})}},
+      {"agent.restart_in_command", t, {masked({}), masked({{"restart", "40s"}})}},
+      {"agent.hang", t, {masked({{"for", "5s"}}), masked({{"for", "40s"}}), seen({{"for", "never"}})}},
+      {"agent.lie", t, {seen({}), seen({{"commands", "3"}})}},
+      {"agent.stale_result", t, {masked({})}},
+      {"agent.disk_full", t, {seen({{"for", "30s"}}), seen({{"for", "never"}})}},
+      {"agent.partial_configuration", t, {masked({})}},
+  };
+}
+
+std::vector<Entry> database_entries() {
+  const auto t = Target::database;
+  return {
+      {"db.lag", t, {masked({{"by", "3s"}, {"for", "1m"}}), seen({{"by", "20s"}, {"for", "5m"}})}},
+      {"db.stop_sql", t, {seen({{"errno", "1062"}}), seen({{"errno", "1032"}}), seen({{"errno", "1950"}})}},
+      {"db.stop_io", t, {masked({})}},
+      {"db.lose_relay_log", t, {masked({})}},
+      {"db.crash", t, {seen({}), seen({{"restart", "never"}})}},
+      {"db.hang", t, {seen({{"for", "5s"}}), seen({{"for", "1m"}}), seen({{"for", "never"}})}},
+      {"db.connections_exhausted", t, {seen({{"for", "30s"}}), seen({{"for", "5m"}})}},
+  };
+}
+
+std::vector<Entry> manager_entries() {
+  const auto t = Target::manager;
+  return {
+      {"manager.crash", t, {masked({}), masked({{"restart", "1s"}}), masked({{"restart", "3m"}})}},
+      {"manager.pause", t, {masked({{"for", "5s"}}), seen({{"for", "2m"}})}},
+  };
+}
+
+std::vector<Entry> all_entries() {
+  std::vector<Entry> all;
+  for (const auto make : {iaas_entries, agent_call_entries, vm_entries, agent_entries, database_entries,
+                          manager_entries})
+    for (auto& entry : make()) all.push_back(std::move(entry));
+  return all;
+}
+
+}  // namespace
+
+std::vector<Variant> variants_of(std::string_view action, Target target) {
+  static const std::vector<Entry> entries = all_entries();
+  for (const auto& entry : entries)
+    if (entry.action == action && entry.target == target) return entry.variants;
+  return {Variant{}};
+}
+
+}  // namespace drover::fault
