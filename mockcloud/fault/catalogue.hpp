@@ -66,8 +66,8 @@ struct ArgumentRow {
 // One set of arguments that is worth trying: what an exploration gives to an action.
 struct Variant {
   std::vector<std::pair<std::string_view, std::string_view>> arguments;
-  // A single firing must not be seen from outside: no operation fails because of it, and once all is quiet the
-  // world is as it would have been without it.
+  // A single firing must not be seen from outside: no operation fails because of it, and once all is quiet
+  // the world is as it would have been without it.
   bool masked = false;
 };
 

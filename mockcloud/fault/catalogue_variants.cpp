@@ -1,6 +1,6 @@
-// What explorations try of each action: sets of arguments, shorter and longer than the manager's time-outs (30s
-// for the cloud, 10s for an agent, three polls of 10s until a node is LOST), and which of them must be masked.
-// A row with a required argument needs an entry here.
+// What explorations try of each action: sets of arguments, shorter and longer than the manager's time-outs
+// (30s for the cloud, 10s for an agent, three polls of 10s until a node is LOST), and which of them must be
+// masked. A row with a required argument needs an entry here.
 #include "mockcloud/fault/catalogue.hpp"
 
 namespace drover::fault {
@@ -116,8 +116,8 @@ std::vector<Entry> manager_entries() {
 
 std::vector<Entry> all_entries() {
   std::vector<Entry> all;
-  for (const auto make : {iaas_entries, agent_call_entries, vm_entries, agent_entries, database_entries,
-                          manager_entries})
+  for (const auto make :
+       {iaas_entries, agent_call_entries, vm_entries, agent_entries, database_entries, manager_entries})
     for (auto& entry : make()) all.push_back(std::move(entry));
   return all;
 }

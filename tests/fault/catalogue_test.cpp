@@ -19,8 +19,8 @@ std::string error_of(const Rule& checked_rule) {
 }
 
 std::string first_call(const ActionRow& row) {
-  const std::string_view call = row.calls.empty() ? calls_of(*port_of(row.target)).front()
-                                                  : row.calls.substr(0, row.calls.find(' '));
+  const std::string_view call =
+      row.calls.empty() ? calls_of(*port_of(row.target)).front() : row.calls.substr(0, row.calls.find(' '));
   return std::string(to_text(*port_of(row.target))) + "." + std::string(call);
 }
 
@@ -69,8 +69,7 @@ TEST(Catalogue, EveryVariantIsARuleThatCanBeWritten) {
 
 TEST(Catalogue, WhatIsBeyondTheBudgetIsNeverMasked) {
   for (const auto& row : catalogue())
-    for (const auto& variant : row.variants)
-      EXPECT_FALSE(row.beyond_budget && variant.masked) << row.name;
+    for (const auto& variant : row.variants) EXPECT_FALSE(row.beyond_budget && variant.masked) << row.name;
 }
 
 TEST(Catalogue, DocumentationIsTheTable) {
