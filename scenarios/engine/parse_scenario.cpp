@@ -139,6 +139,7 @@ Scenario ScenarioReader::read(const Node& whole, const std::string& file) {
   if (const auto* node = root.find("faults")) read_faults(*node, out);
   if (const auto* node = root.find("quiesce")) read_quiesce(*node, out.quiesce);
   if (const auto* node = root.find("expect")) read_expectations(*node, out);
+  if (const auto* node = root.find("judge")) read_judge(*node, out.judge);
   if (const auto* node = root.find("real")) read_real(*node, out.real);
   return out;
 }
@@ -171,6 +172,11 @@ void ScenarioReader::read_expectations(const Node& list, Scenario& out) {
 void ScenarioReader::read_quiesce(const Node& map, Quiesce& out) {
   if (const auto* node = map.find("at")) out.at = parse_duration(node->text);
   if (const auto* node = map.find("core")) out.core = node->text;
+}
+
+void ScenarioReader::read_judge(const Node& map, Judge& out) {
+  if (const auto* node = map.find("steps")) out.tolerant = node->text == "tolerant";
+  if (const auto* node = map.find("end")) out.as_without_faults = node->text == "as_without_faults";
 }
 
 void ScenarioReader::read_real(const Node& map, RealSettings& out) {

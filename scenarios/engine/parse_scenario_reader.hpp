@@ -21,6 +21,7 @@ class ScenarioReader {
   void read_header(const Node& root, Scenario& out);
   void read_expectations(const Node& list, Scenario& out);
   void read_quiesce(const Node& map, Quiesce& out);
+  void read_judge(const Node& map, Judge& out);
   void read_real(const Node& map, RealSettings& out);
 
   // parse_scenario_steps.cpp

@@ -33,6 +33,7 @@ class Run {
   void after_event();
   void check_expectations(Expectation::Kind kind);
   void check_always();
+  void check_end();
   bool beyond_budget() const;
   RunResult result(std::uint64_t seed);
 
@@ -45,6 +46,7 @@ class Run {
   bool has_running_expectations_ = false;
   std::uint64_t changes_ = 0;
   std::uint64_t lost_ = 0;
+  EndState end_;
   bool ended_ = false;
   std::string gave_up_;
 };
@@ -132,17 +134,29 @@ Task<void> Run::drive() {
     checkers_.after_change();
     lost_ = checkers_.check_writes();
     checkers_.at_end(!beyond_budget());
-    check_expectations(Expectation::Kind::finally);
-    check_always();
+    end_ = end_state(world_, steps_.shortfalls());
+    if (scenario_.judge.as_without_faults && !beyond_budget()) check_end();
+    if (!scenario_.judge.tolerant) {
+      check_expectations(Expectation::Kind::finally);
+      check_always();
+    }
   }
   ended_ = true;
+}
+
+// The differential oracle.
+void Run::check_end() {
+  DROVER_CHECK(options_.reference != nullptr, "a run is compared with an end that nobody made");
+  for (const auto& difference : compare_ends(*options_.reference, end_))
+    world_.report("D", difference.message, "D " + difference.what);
 }
 
 RunResult Run::execute(std::uint64_t seed) {
   if (options_.timeline || options_.full_trace) world_.trace().keep();
   seen_.resize(scenario_.expect.size());
   for (const auto& expectation : scenario_.expect)
-    has_running_expectations_ = has_running_expectations_ || expectation.kind != Expectation::Kind::finally;
+    has_running_expectations_ = has_running_expectations_ ||
+                                (!scenario_.judge.tolerant && expectation.kind != Expectation::Kind::finally);
   if (options_.prepare) options_.prepare(world_);
   world_.start();
   spawn(world_.domain(), drive());
@@ -178,10 +192,12 @@ RunResult Run::result(std::uint64_t seed) {
   }
   for (std::size_t i = 0; i < scenario_.expect.size(); ++i) {
     if (scenario_.expect[i].kind != Expectation::Kind::sometimes || seen_[i] || steps_.failed()) continue;
+    if (scenario_.judge.tolerant) continue;
     world_.report("expect", "sometimes \"" + scenario_.expect[i].expression.text() + "\" never held",
                   "expect sometimes " + scenario_.expect[i].expression.text());
   }
   run.failures = world_.violations();
+  run.end = std::move(end_);
   if (!world_.unsupported().empty()) {
     run.verdict = Verdict::skipped;
     run.reason = "the simulation cannot make " + world_.unsupported().front();
@@ -245,8 +261,26 @@ std::string repro_line(const Scenario& scenario, std::uint64_t seed) {
   return line;
 }
 
+Scenario without_faults(const Scenario& scenario) {
+  Scenario calm = scenario;
+  calm.faults.clear();
+  calm.fault_places.clear();
+  calm.expect.clear();
+  calm.judge.as_without_faults = false;
+  return calm;
+}
+
 RunResult run_scenario(const Scenario& scenario, std::uint64_t seed, const RunOptions& options) {
-  Run run(scenario, seed, options);
+  if (!scenario.judge.as_without_faults || options.reference != nullptr) {
+    Run run(scenario, seed, options);
+    return run.execute(seed);
+  }
+  RunOptions plain = options;
+  plain.timeline = plain.full_trace = false;
+  const RunResult calm = run_scenario(without_faults(scenario), seed, plain);
+  RunOptions judged = options;
+  judged.reference = &calm.end;
+  Run run(scenario, seed, judged);
   return run.execute(seed);
 }
 

@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "scenarios/engine/end_state.hpp"
 #include "scenarios/engine/invariants.hpp"
 #include "scenarios/engine/scenario.hpp"
 #include "scenarios/engine/sim_world.hpp"
@@ -35,6 +36,7 @@ struct RunResult {
   std::uint64_t digest = 0;
   std::vector<FaultCount> faults;
   std::vector<Violation> failures;
+  EndState end;                       // of a run that came to its end
   std::vector<std::string> timeline;  // of a failed run, when asked for
   std::string repro;                  // a command line
 };
@@ -47,11 +49,18 @@ struct RunOptions {
   std::function<void(SimWorld&)> prepare;
   // For tests: what is broken on purpose; must outlive the run.
   const Sabotage* sabotage = nullptr;
+  // The end of the same scenario and seed without faults, for files that are judged by it; null: it is run
+  // first.
+  const EndState* reference = nullptr;
   // Every trace entry is rendered as well, failed or not (--trace).
   bool full_trace = false;
 };
 
 RunResult run_scenario(const Scenario& scenario, std::uint64_t seed, const RunOptions& options = {});
+
+// The same scenario without any of its faults, judged by nothing but invariants: what `as_without_faults`
+// compares with.
+Scenario without_faults(const Scenario& scenario);
 
 // Runs it again with a full trace; the result carries the timeline, or the verdict NONDETERMINISTIC when the
 // second run differs from `first`.

@@ -62,7 +62,7 @@ bool operator==(const Scenario& a, const Scenario& b) {
   return a.name == b.name && a.description == b.description && a.tags == b.tags && a.seeds == b.seeds &&
          a.values == b.values && a.cloud == b.cloud && a.agents == b.agents && a.manager == b.manager &&
          a.traffic == b.traffic && a.steps == b.steps && std::ranges::equal(a.faults, b.faults, same_rule) &&
-         a.quiesce == b.quiesce && a.expect == b.expect && a.real == b.real;
+         a.quiesce == b.quiesce && a.expect == b.expect && a.judge == b.judge && a.real == b.real;
 }
 
 }  // namespace drover::scenario

@@ -151,6 +151,16 @@ struct Quiesce {
   friend bool operator==(const Quiesce&, const Quiesce&) = default;
 };
 
+// How strictly a run is judged beside the invariants: what exploration writes into the files it finds.
+struct Judge {
+  // A step that does not end as it should is no failure: the run goes on, and calls are repeated under a key
+  // until they are answered. Expectations are not looked at.
+  bool tolerant = false;
+  // Operations must end, and the service must look at the end, as in a run without any faults.
+  bool as_without_faults = false;
+  friend bool operator==(const Judge&, const Judge&) = default;
+};
+
 struct RealSettings {
   bool allow = false;
   unsigned max_instances = 6;
@@ -178,6 +188,7 @@ struct Scenario {
   std::vector<Place> fault_places;  // of each rule in the file
   Quiesce quiesce;
   std::vector<Expectation> expect;
+  Judge judge;
   RealSettings real;
 
   // Whether to_json() of both is the same: everything but places and the file's name.

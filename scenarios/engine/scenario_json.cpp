@@ -141,6 +141,13 @@ Json to_json(const Quiesce& quiesce) {
   return out;
 }
 
+Json to_json(const Judge& judge) {
+  auto out = Json::object();
+  if (judge.tolerant) out["steps"] = "tolerant";
+  if (judge.as_without_faults) out["end"] = "as_without_faults";
+  return out;
+}
+
 Json to_json(const Case& values) {
   auto out = Json::object();
   for (const auto& [key, value] : values.values) out[key] = Json::array({Json(value)});
@@ -177,6 +184,7 @@ nlohmann::ordered_json to_json(const Scenario& scenario) {
   add("faults", std::move(faults));
   add("quiesce", to_json(scenario.quiesce));
   add("expect", to_json(scenario.expect));
+  add("judge", to_json(scenario.judge));
   add("real", to_json(scenario.real));
   return out;
 }

@@ -123,6 +123,18 @@ bool Settings::is_default(std::string_view key) const {
   return one.value == fallback_of(*one.field);
 }
 
+void Settings::reset(std::string_view key) {
+  auto& one = entry(key);
+  one.value = fallback_of(*one.field);
+}
+
+std::vector<std::string> Settings::changed() const {
+  std::vector<std::string> keys;
+  for (const auto& one : entries_)
+    if (one.value.index() != 0 && one.value != fallback_of(*one.field)) keys.push_back(one.key);
+  return keys;
+}
+
 nlohmann::ordered_json Settings::to_json() const {
   auto out = nlohmann::ordered_json::object();
   for (const auto& one : entries_) {

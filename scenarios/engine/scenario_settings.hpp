@@ -41,6 +41,8 @@ class Settings {
   // For tools that change one value, e.g. the shrinker: the key must exist and the type fit.
   void set(std::string_view key, SettingValue value);
   bool is_default(std::string_view key) const;
+  void reset(std::string_view key);          // to its default
+  std::vector<std::string> changed() const;  // the keys that differ from their defaults
 
   // The values that differ from their defaults, nested again; an empty object when none does.
   nlohmann::ordered_json to_json() const;

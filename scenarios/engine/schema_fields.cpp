@@ -153,6 +153,25 @@ constexpr Field kExpectation[] = {
     {"sometimes", expression, "holds at least once in the run"},
     {"never", expression, "holds after no event"},
 };
+constexpr Text kJudgedSteps[] = {"strict", "tolerant"};
+constexpr Text kJudgedEnd[] = {"any", "as_without_faults"};
+constexpr Field kJudge[] = {
+    {"steps",
+     choice,
+     "tolerant: a step that does not end as it should is no failure, calls are repeated under a key until "
+     "they "
+     "are answered, and `expect` is not looked at; invariants always are",
+     "strict",
+     {},
+     kJudgedSteps},
+    {"end",
+     choice,
+     "as_without_faults: operations must end, and the service must look at the end, as in a run of the same "
+     "file and seed without its faults",
+     "any",
+     {},
+     kJudgedEnd},
+};
 constexpr Text kUnsupported[] = {"skip", "fail"};
 constexpr Field kReal[] = {
     {"allow", boolean, "whether the scenario may run on a real cloud", "no"},
@@ -183,6 +202,7 @@ constexpr Field kScenario[] = {
     {"faults", faults, "what goes wrong, and when"},
     {"quiesce", section, "when faults stop: liveness is judged from here", "", kQuiesce},
     {"expect", expectations, "what must hold beside the built-in invariants"},
+    {"judge", section, "how strictly steps and the end are judged", "", kJudge},
     {"real", section, "limits for real clouds", "", kReal},
 };
 
@@ -201,6 +221,7 @@ std::span<const Field> await_fields() { return kAwait; }
 std::span<const Field> fault_fields() { return kFault; }
 std::span<const Field> quiesce_fields() { return kQuiesce; }
 std::span<const Field> expectation_fields() { return kExpectation; }
+std::span<const Field> judge_fields() { return kJudge; }
 std::span<const Field> real_fields() { return kReal; }
 
 std::span<const StepShape> step_shapes() {

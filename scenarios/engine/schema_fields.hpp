@@ -66,6 +66,7 @@ std::span<const Field> await_fields();
 std::span<const Field> fault_fields();  // a fault takes other keys too: the arguments of its action
 std::span<const Field> quiesce_fields();
 std::span<const Field> expectation_fields();
+std::span<const Field> judge_fields();
 std::span<const Field> real_fields();
 
 // A kind of step: the key that makes it one, and the keys it takes beside name and if.

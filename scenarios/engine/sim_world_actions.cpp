@@ -50,6 +50,12 @@ Result<void> SimWorld::act(const fault::Action& action) {
     if (unsupported_.empty()) unsupported_.push_back(name);
     return success();
   }
+  if (name == "order.shuffle") {
+    const auto key = static_cast<std::uint64_t>(action.arguments.number("seed")) + 1;
+    scheduler_.shuffle(mix(key, hash_text(name)), action.arguments.duration("spread"));
+    healers_.push_back([this] { scheduler_.shuffle(0, Duration{0}); });
+    return success();
+  }
   if (name == "vm.reuse_address") {
     cloud_->reuse_address_next();
     return success();

@@ -15,6 +15,8 @@ class Steps {
   // All steps in order; ends early at the first that fails (reported to the world as invariant "step").
   Task<void> run(const std::vector<Step>& steps);
   bool failed() const { return failed_; }
+  // Under a tolerant judge: the steps that did not end as the file says, by their text, in their order.
+  const std::vector<std::string>& shortfalls() const { return shortfalls_; }
 
   // To be called after every event that changed something: wakes `eventually` steps whose condition holds
   // now.
@@ -40,6 +42,12 @@ class Steps {
   // Why the checks do not hold now; "" when they do.
   std::string trouble(const Checks& checks);
   void fail(const Step& step, const std::string& message);
+  bool is_tolerant() const { return world_.scenario().judge.tolerant; }
+  Duration patience(Duration within) const;
+  // A key for a changing call that has none, so that a tolerant client can repeat it.
+  void add_key(const Call& call, nlohmann::json& params);
+  Task<ClientAnswer> ask_until_answered(api::Request request);
+  bool is_hopeless(TimePoint& settled_since);
   nlohmann::json captures() const;
 
   SimWorld& world_;
@@ -47,6 +55,8 @@ class Steps {
   nlohmann::json captures_ = nlohmann::json::object();
   std::vector<Watcher> watchers_;
   bool failed_ = false;
+  std::vector<std::string> shortfalls_;
+  unsigned keys_ = 0;  // made so far
 };
 
 // Whether `part` is contained in `whole`: every key of an object, every element of an array in its place.
