@@ -75,8 +75,21 @@ void Scheduler::deallocate(void* block, std::size_t size) {
   free_[bin] = block;
 }
 
+// The low half keeps sequences unique.
+void Scheduler::shuffle(TimePoint& at, std::uint64_t& sequence) const {
+  constexpr std::uint64_t kLow = 0xffff'ffffU;
+  const std::uint64_t drawn = mix(shuffle_key_, sequence);
+  if (shuffle_spread_ > Duration{0} && at != kNever)
+    at += Duration(static_cast<Duration::rep>(drawn % static_cast<std::uint64_t>(shuffle_spread_.count())));
+  sequence = (drawn & ~kLow) | (sequence & kLow);
+}
+
 void Scheduler::push_heap(TimePoint at, Op* op) {
-  const Timer timer{std::max(at, now_), ++sequence_, op};
+  at = std::max(at, now_);
+  std::uint64_t sequence = ++sequence_;
+  if (shuffle_key_ != 0) [[unlikely]]
+    shuffle(at, sequence);
+  const Timer timer{at, sequence, op};
   op->sequence = timer.sequence;
   std::size_t hole = heap_.size();
   heap_.push_back(timer);

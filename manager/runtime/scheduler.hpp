@@ -184,6 +184,12 @@ class Scheduler : public asio::execution_context {
   void advance_to(TimePoint now);
   // The time of the next event, kNever when nothing is queued.
   TimePoint next_event();
+  // For simulations: from now on timers of the same moment run in an order drawn from `key` instead of the
+  // one they were queued in, and each comes up to `spread` late. 0 ends it.
+  void shuffle(std::uint64_t key, Duration spread) {
+    shuffle_key_ = key;
+    shuffle_spread_ = spread;
+  }
   // Makes run_until return after the present event.
   void stop() { stopped_ = true; }
 
@@ -228,6 +234,7 @@ class Scheduler : public asio::execution_context {
 
   void run_with_recycling(void (*body)(void*, Scheduler&, TimePoint), void* context, TimePoint limit);
   void push_heap(TimePoint at, Op* op);
+  void shuffle(TimePoint& at, std::uint64_t& sequence) const;
   // Forgets what the ready queue and the heap hold of a domain that is being killed.
   void forget(const Domain* domain);
   // Pops abandoned timers off the top.
@@ -260,6 +267,8 @@ class Scheduler : public asio::execution_context {
   Op* ready_tail_ = nullptr;
   std::vector<Timer> heap_;  // 4-ary
   bool stopped_ = false;
+  std::uint64_t shuffle_key_ = 0;
+  Duration shuffle_spread_{0};
   void* free_[kBlockMax / kBlockStep] = {};
 };
 

@@ -46,6 +46,8 @@ const char* to_text(Target target) {
       return "manager";
     case Target::net:
       return "network";
+    case Target::scheduler:
+      return "scheduler";
   }
   return "?";
 }

@@ -18,7 +18,17 @@ namespace drover::fault {
 
 // What an action is done to. The first three are done by the decorators around the ports, the others through
 // the ActionSink (engine.hpp).
-enum class Target : unsigned char { iaas_call, agent_call, store_commit, vm, agent, database, manager, net };
+enum class Target : unsigned char {
+  iaas_call,
+  agent_call,
+  store_commit,
+  vm,
+  agent,
+  database,
+  manager,
+  net,
+  scheduler
+};
 const char* to_text(Target target);
 std::optional<Port> port_of(Target target);
 

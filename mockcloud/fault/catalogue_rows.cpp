@@ -264,6 +264,13 @@ void add_manager_actions(std::vector<ActionRow>& rows) {
       });
 }
 
+void add_scheduler_actions(std::vector<ActionRow>& rows) {
+  rows.push_back(done("order.shuffle", Target::scheduler, kTolerable, kSim,
+                      {required("seed", kNumber, "draws the order"),
+                       duration("spread", "0s", "timers come up to so much late as well")},
+                      "events of the same moment happen in another order from now on"));
+}
+
 }  // namespace
 
 const std::vector<ActionRow>& catalogue() {
@@ -275,6 +282,7 @@ const std::vector<ActionRow>& catalogue() {
     add_agent_actions(all);
     add_database_actions(all);
     add_manager_actions(all);
+    add_scheduler_actions(all);
     for (auto& row : all) row.variants = variants_of(row.name, row.target);
     return all;
   }();

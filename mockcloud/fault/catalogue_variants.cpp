@@ -114,10 +114,16 @@ std::vector<Entry> manager_entries() {
   };
 }
 
+std::vector<Entry> scheduler_entries() {
+  return {{"order.shuffle",
+           Target::scheduler,
+           {masked({{"seed", "1"}}), masked({{"seed", "1"}, {"spread", "2ms"}})}}};
+}
+
 std::vector<Entry> all_entries() {
   std::vector<Entry> all;
-  for (const auto make :
-       {iaas_entries, agent_call_entries, vm_entries, agent_entries, database_entries, manager_entries})
+  for (const auto make : {iaas_entries, agent_call_entries, vm_entries, agent_entries, database_entries,
+                          manager_entries, scheduler_entries})
     for (auto& entry : make()) all.push_back(std::move(entry));
   return all;
 }

@@ -180,6 +180,10 @@ void Engine::offer(std::size_t index, std::string_view point, Observation& obser
   const Rule& rule = state.rule;
   if (rule.until && scheduler_.now() > kEpoch + *rule.until) return;
   const bool is_rule_id = point.find('.') == std::string_view::npos;
+  if (is_rule_id)
+    state.moved_on = observation.number;
+  else if (state.moved_on == observation.number)
+    return;
   if (!is_rule_id && rule.subject && !matches_subject(*rule.subject, observation.subject)) return;
   if (state.trigger.offer(point)) complete(index, observation);
 }

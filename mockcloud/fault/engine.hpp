@@ -5,7 +5,8 @@
 // How a rule counts: an occurrence is an observation that matches the rule's `subject`. "#n" counts
 // occurrences of the point since the rule began to wait for it: in "a; b#2" the second b after a. A sequence
 // starts over after it has been completed, "a & b" forgets what it has seen; the numbers of a sequence's
-// first part and those of '&' are never reset, so "vm.running#1; operation.retry" fires once.
+// first part and those of '&' are never reset, so "vm.running#1; operation.retry" fires once. A trigger that
+// a rule's firing has moved on does not count the observation that made it fire as well.
 #pragma once
 
 #include <cstdint>
@@ -124,6 +125,7 @@ class Engine {
     std::uint64_t waiting_calls = 0;  // calls still to be hit by firings with `on`
     std::string waiting_action;
     std::uint64_t last_observation = 0;  // completes at most once per observation
+    std::uint64_t moved_on = 0;          // the observation at which the firing of another rule moved it on
   };
   // All IaaS calls slow or refused until a time.
   struct Window {
