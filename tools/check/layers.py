@@ -30,6 +30,7 @@ MAY_SEE = {
     "mockcloud/fault": BELOW_MODEL | MOCKCLOUD,
     "mockcloud/wire": BELOW_MODEL | MOCKCLOUD,
     "scenarios/engine": MANAGER | {"manager/adapters"} | MOCKCLOUD,
+    "scenarios/explore": MANAGER | MOCKCLOUD | {"scenarios/engine"},
     "tools": EVERYTHING,
     "tests": EVERYTHING,
     "bench": EVERYTHING,

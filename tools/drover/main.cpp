@@ -11,6 +11,7 @@ int main(int argc, char** argv) {
   app.require_subcommand(1);
   int exit_code = drover::tools::kExitPassed;
   drover::tools::add_run(app, exit_code);
+  drover::tools::add_explore(app, exit_code);
   drover::tools::add_serve(app, exit_code);
   drover::tools::add_call(app, exit_code);
   drover::tools::add_schema(app, exit_code);

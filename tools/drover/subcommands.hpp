@@ -10,6 +10,7 @@ class App;
 namespace drover::tools {
 
 void add_run(CLI::App& app, int& exit_code);
+void add_explore(CLI::App& app, int& exit_code);
 void add_schema(CLI::App& app, int& exit_code);
 void add_call(CLI::App& app, int& exit_code);
 void add_serve(CLI::App& app, int& exit_code);

@@ -1,0 +1,158 @@
+#include "scenarios/explore/search.hpp"
+
+#include <algorithm>
+#include <unordered_map>
+#include <unordered_set>
+
+#include "scenarios/explore/generator.hpp"
+
+namespace drover::explore {
+
+std::unique_ptr<Generator> make_generator(Mode mode, const GeneratorContext& context) {
+  switch (mode) {
+    case Mode::reference:
+      return make_reference(context);
+    case Mode::single:
+      return make_single(context);
+    case Mode::crash:
+      return make_crash(context);
+    case Mode::pairs:
+      return make_pairs(context);
+    case Mode::sweep:
+      return make_sweep(context);
+    case Mode::swarm:
+      return make_swarm(context);
+    case Mode::order:
+      return make_order(context);
+    case Mode::coverage:
+      return make_coverage(context);
+  }
+  return nullptr;
+}
+
+Search::Search(std::vector<Base> bases, Settings settings)
+    : bases_(std::move(bases)), settings_(std::move(settings)), base_counts_(bases_.size()) {
+  std::set<std::uint64_t> known;
+  for (auto& base : bases_) base.repeated = !known.insert(identity_of(base)).second;
+  const GeneratorContext context{bases_, settings_};
+  generators_.push_back(make_reference(context));
+  for (const Mode mode : settings_.modes)
+    if (mode != Mode::reference) generators_.push_back(make_generator(mode, context));
+  for (const auto& generator : generators_) generator->count(counts_[generator->mode()], base_counts_);
+}
+
+Search::~Search() = default;
+
+// The files as they are come first; then the modes take turns, run by run.
+std::vector<Plan> Search::next(std::size_t limit) {
+  std::vector<Plan> batch;
+  if (over_) return batch;
+  limit = std::min<std::uint64_t>(limit, settings_.runs - std::min(settings_.runs, runs_));
+  while (batch.size() < limit) {
+    if (auto plan = generators_.front()->next()) {
+      batch.push_back(std::move(*plan));
+      continue;
+    }
+    std::size_t silent = 1;
+    while (silent < generators_.size()) {
+      turn_ = turn_ % (generators_.size() - 1) + 1;
+      if (auto plan = generators_[turn_]->next()) {
+        batch.push_back(std::move(*plan));
+        break;
+      }
+      ++silent;
+    }
+    if (silent >= generators_.size()) break;
+  }
+  if (batch.empty()) over_ = true;
+  return batch;
+}
+
+bool Search::exhausted() const { return over_ && events_ < settings_.events && runs_ < settings_.runs; }
+
+void Search::absorb(const std::vector<Plan>& plans, std::vector<Outcome>& outcomes) {
+  for (std::size_t i = 0; i < plans.size() && !over_; ++i) {
+    const Plan& plan = plans[i];
+    const scenario::RunResult& result = outcomes[i].result;
+    ++runs_;
+    events_ += result.events;
+    simulated_s_ += to_seconds(result.simulated);
+    ModeCounts& counts = counts_[plan.mode];
+    ++counts.runs;
+    counts.events += result.events;
+    ++base_counts_[plan.base].runs;
+    if (!result.failures.empty() || result.verdict == scenario::Verdict::unknown) {
+      ++counts.failed;
+      note_failures(plan, result);
+    } else if (result.verdict == scenario::Verdict::vacuous) {
+      ++counts.vacuous;
+    } else if (!plan.as_written) {
+      cells_.insert(plan.cell);
+      transitions_.insert(plan.cell + " | " + plan.context);
+    }
+    for (const auto& generator : generators_)
+      if (generator->mode() == plan.mode) generator->learn(plan, outcomes[i]);
+    over_ = events_ >= settings_.events;
+  }
+}
+
+void Search::note_failures(const Plan& plan, const scenario::RunResult& result) {
+  std::string fingerprint = "gave up", invariant = "L6", message = result.reason;
+  if (!result.failures.empty()) {
+    fingerprint = result.failures.front().fingerprint;
+    invariant = result.failures.front().invariant;
+    message = result.failures.front().message;
+  }
+  auto [found, is_new] = findings_.try_emplace(fingerprint);
+  Finding& finding = found->second;
+  ++finding.count;
+  const bool smaller = !is_new && plan.faults.size() < finding.plan.faults.size() && !plan.as_written;
+  if (!is_new && !smaller) return;
+  if (is_new) {
+    finding.fingerprint = std::move(fingerprint);
+    finding.invariant = std::move(invariant);
+    finding.first_run = runs_;
+  }
+  finding.message = std::move(message);
+  finding.plan = plan;
+  finding.events = result.events;
+}
+
+std::vector<const Finding*> Search::in_order() const {
+  std::vector<const Finding*> all;
+  for (const auto& [fingerprint, finding] : findings_) all.push_back(&finding);
+  std::sort(all.begin(), all.end(),
+            [](const Finding* a, const Finding* b) { return a->first_run < b->first_run; });
+  return all;
+}
+
+Outcome run_plan(const Base& base, const Plan& plan) {
+  Outcome outcome;
+  const scenario::Scenario one = scenario_of(base, plan);
+  if (plan.wants_recording) {
+    outcome.recording = record(one, plan.seed, &base.reference.run.end, true);
+    outcome.result = std::move(outcome.recording.run);
+    return outcome;
+  }
+  scenario::RunOptions options;
+  options.max_events = kEventsAtMost;
+  if (one.judge.as_without_faults && plan.seed == base.reference.run.seed)
+    options.reference = &base.reference.run.end;
+  std::unordered_set<std::uint64_t> features;
+  std::unordered_map<std::uint64_t, std::uint64_t> latest;  // of each subject
+  if (plan.wants_features) {
+    options.prepare = [&](scenario::SimWorld& world) {
+      world.faults().set_recorder([&](std::string_view point, std::string_view subject) {
+        std::uint64_t& before = latest[hash_text(subject)];
+        const std::uint64_t here = hash_text(point);
+        const std::uint64_t feature = mix(before, here);
+        if (features.insert(feature).second) outcome.features.push_back(feature);
+        before = here;
+      });
+    };
+  }
+  outcome.result = scenario::run_scenario(one, plan.seed, options);
+  return outcome;
+}
+
+}  // namespace drover::explore

@@ -1,0 +1,147 @@
+#include "scenarios/explore/shrink.hpp"
+
+#include <algorithm>
+
+#include "scenarios/engine/load_library.hpp"
+#include "scenarios/engine/runner.hpp"
+#include "scenarios/explore/explicit_faults.hpp"
+#include "scenarios/explore/recording.hpp"
+#include "scenarios/explore/simplify.hpp"
+
+namespace drover::explore {
+namespace {
+
+using scenario::RunResult;
+using scenario::Scenario;
+
+class Shrinker {
+ public:
+  Shrinker(Scenario start, std::uint64_t seed, std::string fingerprint, const ShrinkLimits& limits)
+      : best_(std::move(start)), fingerprint_(std::move(fingerprint)), limits_(limits) {
+    out_.seed = seed;
+  }
+
+  Shrunk run() {
+    best_.seeds = {out_.seed, out_.seed};
+    out_.reproduced = fails(best_);
+    out_.events_before = last_events_;
+    if (!out_.reproduced) return finish();
+    if (auto fixed = with_explicit_faults(best_, out_.seed)) try_it(std::move(*fixed));
+    for (bool changed = true; changed && !exhausted();) {
+      changed = delete_chunks(&Shrinker::fault_count, &Shrinker::without_faults_from);
+      changed = delete_chunks(&Shrinker::step_count, &Shrinker::without_steps_from) || changed;
+      changed = try_simpler() || changed;
+    }
+    return finish();
+  }
+
+ private:
+  bool exhausted() const { return out_.runs >= limits_.runs || out_.events >= limits_.events; }
+
+  bool fails(const Scenario& one) {
+    scenario::RunOptions options;
+    options.max_events = kEventsAtMost;
+    const RunResult result = scenario::run_scenario(one, out_.seed, options);
+    ++out_.runs;
+    out_.events += result.events;
+    last_events_ = result.events;
+    for (const auto& failure : result.failures) {
+      if (failure.fingerprint != fingerprint_) continue;
+      out_.message = failure.message;
+      return true;
+    }
+    return fingerprint_ == "gave up" && result.verdict == scenario::Verdict::unknown;
+  }
+
+  // Takes it over when it still fails and can be written down.
+  bool try_it(Scenario one) {
+    if (exhausted() || one == best_) return false;
+    const std::string text = to_canonical_text(one);
+    if (scenario::prepare_scenario(text, "shrunk.json").has_error()) return false;
+    if (!fails(one)) return false;
+    best_ = std::move(one);
+    return true;
+  }
+
+  // Halves, quarters, … single ones; from the end, where what comes after a failure sits.
+  using Count = std::size_t (*)(const Scenario&);
+  using Without = Scenario (*)(const Scenario&, std::size_t from, std::size_t count);
+  bool delete_chunks(Count count, Without without) {
+    bool changed = false;
+    for (std::size_t chunk = std::max<std::size_t>(1, count(best_) / 2); !exhausted(); chunk /= 2) {
+      std::size_t end = count(best_);
+      while (end > 0 && !exhausted()) {
+        const std::size_t size = std::min(chunk, end);
+        if (try_it(without(best_, end - size, size))) changed = true;
+        end = std::min(end - size, count(best_));
+      }
+      if (chunk == 1) break;
+    }
+    return changed;
+  }
+
+  static std::size_t fault_count(const Scenario& one) { return one.faults.size(); }
+  static Scenario without_faults_from(const Scenario& one, std::size_t from, std::size_t count) {
+    Scenario less = one;
+    const auto first = static_cast<std::ptrdiff_t>(from), last = static_cast<std::ptrdiff_t>(from + count);
+    less.faults.erase(less.faults.begin() + first, less.faults.begin() + last);
+    less.fault_places.resize(less.faults.size());
+    return less;
+  }
+  static std::size_t step_count(const Scenario& one) { return one.steps.size(); }
+  static Scenario without_steps_from(const Scenario& one, std::size_t from, std::size_t count) {
+    Scenario less = one;
+    const auto first = static_cast<std::ptrdiff_t>(from), last = static_cast<std::ptrdiff_t>(from + count);
+    less.steps.erase(less.steps.begin() + first, less.steps.begin() + last);
+    return less;
+  }
+
+  bool try_simpler() {
+    bool changed = false;
+    // Each change that works gives new ones: ask again, but go on behind it.
+    for (std::size_t next = 0; !exhausted();) {
+      auto all = simplifications(best_);
+      if (next >= all.size()) break;
+      if (try_it(std::move(all[next])))
+        changed = true;
+      else
+        ++next;
+    }
+    return changed;
+  }
+
+  Shrunk finish() {
+    out_.faults = best_.faults.size();
+    out_.steps = count_steps(best_.steps);
+    out_.scenario = std::move(best_);
+    return std::move(out_);
+  }
+
+  Scenario best_;
+  std::string fingerprint_;
+  ShrinkLimits limits_;
+  Shrunk out_;
+  std::uint64_t last_events_ = 0;
+};
+
+}  // namespace
+
+std::size_t count_steps(const std::vector<scenario::Step>& steps) {
+  std::size_t count = 0;
+  for (const auto& step : steps) {
+    if (const auto* beside = std::get_if<scenario::Parallel>(&step.action))
+      count += count_steps(beside->steps);
+    else if (const auto* again = std::get_if<scenario::Repeat>(&step.action))
+      count += count_steps(again->steps);
+    else
+      ++count;
+  }
+  return count;
+}
+
+Shrunk shrink(const Scenario& scenario, std::uint64_t seed, const std::string& fingerprint,
+              const ShrinkLimits& limits) {
+  return Shrinker(scenario, seed, fingerprint, limits).run();
+}
+
+}  // namespace drover::explore

@@ -1,0 +1,150 @@
+#include "scenarios/explore/simplify.hpp"
+
+#include <functional>
+
+namespace drover::explore {
+namespace {
+
+using scenario::Scenario;
+using scenario::Step;
+
+class Simplifier {
+ public:
+  explicit Simplifier(const Scenario& from) : from_(from) {}
+
+  std::vector<Scenario> all() {
+    whole();
+    steps(from_.steps, [](Scenario& one) -> std::vector<Step>& { return one.steps; });
+    settings();
+    for (std::size_t i = 0; i < from_.faults.size(); ++i) fault(i);
+    return std::move(made_);
+  }
+
+ private:
+  using Change = std::function<void(Scenario&)>;
+  void add(const Change& change) {
+    Scenario one = from_;
+    change(one);
+    made_.push_back(std::move(one));
+  }
+
+  void whole() {
+    if (!from_.values.values.empty()) add([](Scenario& one) { one.values.values.clear(); });
+    if (!from_.expect.empty()) add([](Scenario& one) { one.expect.clear(); });
+    for (std::size_t i = 0; i < from_.expect.size() && from_.expect.size() > 1; ++i)
+      add([i](Scenario& one) { one.expect.erase(one.expect.begin() + static_cast<std::ptrdiff_t>(i)); });
+    if (from_.quiesce != scenario::Quiesce{}) add([](Scenario& one) { one.quiesce = {}; });
+    if (from_.judge.as_without_faults) add([](Scenario& one) { one.judge.as_without_faults = false; });
+    if (from_.real != scenario::RealSettings{}) add([](Scenario& one) { one.real = {}; });
+    if (!from_.tags.empty()) add([](Scenario& one) { one.tags.clear(); });
+  }
+
+  // The list of steps of `one` that corresponds to the one under examination, at whatever depth.
+  using Find = std::function<std::vector<Step>&(Scenario&)>;
+
+  void steps(const std::vector<Step>& list, const Find& find) {
+    for (std::size_t i = 0; i < list.size(); ++i) {
+      const Step& step = list[i];
+      const auto with = [&, i](const std::function<void(Step&)>& change) {
+        add([&](Scenario& one) { change(find(one)[i]); });
+      };
+      if (const auto* call = std::get_if<scenario::Call>(&step.action)) {
+        simplify_call(*call, with);
+      } else if (const auto* wait = std::get_if<scenario::Wait>(&step.action)) {
+        for (const Duration shorter : {Duration(1s), Duration(10s), Duration(1min), Duration(5min)})
+          if (shorter < wait->time)
+            with([shorter](Step& one) { std::get<scenario::Wait>(one.action).time = shorter; });
+      } else if (const auto* until = std::get_if<scenario::Until>(&step.action)) {
+        for (const Duration shorter : {Duration(1min), Duration(5min), Duration(15min)})
+          if (shorter < until->time)
+            with([shorter](Step& one) { std::get<scenario::Until>(one.action).time = shorter; });
+      } else if (const auto* again = std::get_if<scenario::Repeat>(&step.action)) {
+        for (const unsigned fewer : {1U, again->times / 2})
+          if (fewer != 0 && fewer < again->times)
+            with([fewer](Step& one) { std::get<scenario::Repeat>(one.action).times = fewer; });
+        inner(again->steps, find, i,
+              [](Step& one) -> std::vector<Step>& { return std::get<scenario::Repeat>(one.action).steps; });
+      } else if (const auto* beside = std::get_if<scenario::Parallel>(&step.action)) {
+        inner(beside->steps, find, i,
+              [](Step& one) -> std::vector<Step>& { return std::get<scenario::Parallel>(one.action).steps; });
+      }
+    }
+  }
+
+  void inner(const std::vector<Step>& list, const Find& find, std::size_t i,
+             const std::function<std::vector<Step>&(Step&)>& get) {
+    const Find deeper = [find, i, get](Scenario& one) -> std::vector<Step>& { return get(find(one)[i]); };
+    for (std::size_t k = list.size(); k-- > 0;)
+      add([&](Scenario& one) { deeper(one).erase(deeper(one).begin() + static_cast<std::ptrdiff_t>(k)); });
+    steps(list, deeper);
+  }
+
+  static void simplify_call(const scenario::Call& call,
+                            const std::function<void(const std::function<void(Step&)>&)>& with) {
+    const auto count = call.with.find("count");
+    if (count != call.with.end() && count->is_number_integer()) {
+      const auto present = count->get<std::int64_t>();
+      for (const std::int64_t fewer : {std::int64_t{1}, present / 2, present - 1})
+        if (fewer >= 1 && fewer < present)
+          with([fewer](Step& one) { std::get<scenario::Call>(one.action).with["count"] = fewer; });
+    }
+    if (call.with.contains("key"))
+      with([](Step& one) { std::get<scenario::Call>(one.action).with.erase("key"); });
+    if (call.client) with([](Step& one) { std::get<scenario::Call>(one.action).client.reset(); });
+    if (call.background) with([](Step& one) { std::get<scenario::Call>(one.action).background = false; });
+    if (call.expect != scenario::CallExpect{})
+      with([](Step& one) { std::get<scenario::Call>(one.action).expect = {}; });
+    if (!call.as.empty()) with([](Step& one) { std::get<scenario::Call>(one.action).as.clear(); });
+  }
+
+  void settings() {
+    for (scenario::Settings Scenario::*section :
+         {&Scenario::cloud, &Scenario::agents, &Scenario::manager, &Scenario::traffic})
+      for (const auto& key : (from_.*section).changed())
+        add([section, &key](Scenario& one) { (one.*section).reset(key); });
+    if (from_.traffic.integer("writers") > 1)
+      add([](Scenario& one) { one.traffic.set("writers", std::int64_t{1}); });
+  }
+
+  void fault(std::size_t i) {
+    const fault::Rule& rule = from_.faults[i];
+    const auto with = [this, i](const std::function<void(fault::Rule&)>& change) {
+      add([&](Scenario& one) { change(one.faults[i]); });
+    };
+    if (!rule.id.empty()) with([](fault::Rule& one) { one.id.clear(); });
+    if (rule.until) with([](fault::Rule& one) { one.until.reset(); });
+    if (rule.probability) with([](fault::Rule& one) { one.probability.reset(); });
+    if (rule.subject) with([](fault::Rule& one) { one.subject.reset(); });
+    for (const auto& [name, value] : rule.arguments)
+      with([name = name](fault::Rule& one) { one.arguments.erase(name); });
+    if (rule.when && rule.when->kind == fault::Trigger::Kind::point) {
+      if (rule.when->onward && rule.when->first == 1 && !rule.probability)
+        with([](fault::Rule& one) { one.when->onward = false; });
+      for (const unsigned earlier : {1U, 2U, 3U})
+        if (earlier < rule.when->first) with([earlier](fault::Rule& one) { one.when->first = earlier; });
+    }
+    if (rule.when && rule.when->kind == fault::Trigger::Kind::then)
+      with([](fault::Rule& one) {
+        fault::Trigger last = one.when->children.back();
+        one.when = std::move(last);
+      });
+    if (rule.at) snap(*rule.at, with);
+  }
+
+  // Round times say that the exact one does not matter.
+  static void snap(Duration at, const std::function<void(const std::function<void(fault::Rule&)>&)>& with) {
+    for (const Duration step : {Duration(1min), Duration(10s), Duration(1s)}) {
+      const Duration rounded = at / step * step;
+      if (rounded != at) with([rounded](fault::Rule& one) { one.at = rounded; });
+    }
+  }
+
+  const Scenario& from_;
+  std::vector<Scenario> made_;
+};
+
+}  // namespace
+
+std::vector<Scenario> simplifications(const Scenario& scenario) { return Simplifier(scenario).all(); }
+
+}  // namespace drover::explore

@@ -1,0 +1,102 @@
+// Modes sweep, swarm and order: many seeds of the same files, as they are, in random weather, and with events
+// of the same moment in other orders.
+#include <algorithm>
+
+#include "mockcloud/fault/catalogue.hpp"
+#include "scenarios/explore/generator.hpp"
+#include "scenarios/explore/weather.hpp"
+
+namespace drover::explore {
+namespace {
+
+// Every file once for each seed. Files that take long come rarely: every so many rounds.
+class Rounds : public Generator {
+ public:
+  Rounds(Mode mode, const GeneratorContext& context) : Generator(mode), context_(context) {}
+
+  std::optional<Plan> next() override {
+    if (context_.bases.empty()) return std::nullopt;
+    while (true) {
+      if (position_ == context_.bases.size()) {
+        position_ = 0;
+        ++round_;
+      }
+      const std::size_t index = position_++;
+      const auto& base = context_.bases[index];
+      if (base.too_large && round_ % 50 != 0) continue;
+      Plan plan;
+      plan.base = index;
+      plan.mode = mode();
+      plan.seed = context_.settings.seed + round_;
+      if (make(base, plan)) return plan;
+    }
+  }
+
+ protected:
+  virtual bool make(const Base& base, Plan& plan) = 0;
+  GeneratorContext context_;
+  std::uint64_t round_ = 0;
+
+ private:
+  std::size_t position_ = 0;
+};
+
+class Sweep final : public Rounds {
+ public:
+  explicit Sweep(const GeneratorContext& context) : Rounds(Mode::sweep, context) { round_ = 1; }
+
+ private:
+  bool make(const Base&, Plan& plan) override {
+    plan.as_written = true;
+    plan.cell = "as written";
+    return true;
+  }
+};
+
+class Swarm final : public Rounds {
+ public:
+  explicit Swarm(const GeneratorContext& context) : Rounds(Mode::swarm, context) {}
+
+ private:
+  bool make(const Base& base, Plan& plan) override {
+    const TimePoint end = base.reference.run.simulated + kEpoch;
+    plan.faults = weather(plan.seed, base.scenario.name + to_text(base.scenario.values),
+                          end.time_since_epoch(), context_.settings.beyond_budget);
+    plan.cell = plan.faults.empty() ? "calm" : "weather";
+    return true;
+  }
+};
+
+class Order final : public Rounds {
+ public:
+  explicit Order(const GeneratorContext& context) : Rounds(Mode::order, context) {}
+
+ private:
+  bool make(const Base& base, Plan& plan) override {
+    plan.seed = context_.settings.seed;
+    fault::Rule shuffle;
+    shuffle.at = Duration{0};
+    shuffle.action = "order.shuffle";
+    shuffle.arguments["seed"] = std::to_string(round_ + 1);
+    if (round_ % 2 == 1) shuffle.arguments["spread"] = "2ms";
+    plan.faults.push_back(std::move(shuffle));
+    plan.masked = true;
+    plan.cell = "order";
+    (void)base;
+    return true;
+  }
+};
+
+}  // namespace
+
+std::unique_ptr<Generator> make_sweep(const GeneratorContext& context) {
+  return std::make_unique<Sweep>(context);
+}
+std::unique_ptr<Generator> make_swarm(const GeneratorContext& context) {
+  return std::make_unique<Swarm>(context);
+}
+std::unique_ptr<Generator> make_order(const GeneratorContext& context) {
+  return std::make_unique<Order>(context);
+}
+
+}  // namespace drover::explore
