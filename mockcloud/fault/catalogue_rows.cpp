@@ -266,7 +266,7 @@ void add_manager_actions(std::vector<ActionRow>& rows) {
 
 void add_scheduler_actions(std::vector<ActionRow>& rows) {
   rows.push_back(done("order.shuffle", Target::scheduler, kTolerable, kSim,
-                      {required("seed", kNumber, "draws the order"),
+                      {{"seed", kNumber, "1", "draws the order"},
                        duration("spread", "0s", "timers come up to so much late as well")},
                       "events of the same moment happen in another order from now on"));
 }

@@ -88,6 +88,16 @@ bool means_something(const ActionRow& row, const ObservedPoint& point, bool on_s
   return false;
 }
 
+// The disk of the only server that is sure to have what clients were promised: nobody can mend that.
+bool loses_the_data(const Variant& variant, const ObservedPoint& point, const std::string& target) {
+  const bool disk = std::ranges::any_of(variant.arguments, [](const auto& argument) {
+    return argument.first == "keep_disk" && argument.second == "no";
+  });
+  const bool moving = point.context.find("promote") != std::string::npos ||
+                      point.context.find("set_up_replica_master") != std::string::npos;
+  return disk && (point.master.empty() || point.master == target || moving);
+}
+
 void add_world_faults(const ObservedPoint& point, const std::optional<fault::CallPoint>& call,
                       std::vector<Candidate>& to) {
   std::vector<std::string> targets;
@@ -99,17 +109,14 @@ void add_world_faults(const ObservedPoint& point, const std::optional<fault::Cal
       const bool on_subject = target == point.subject;
       if (!means_something(row, point, on_subject, call)) continue;
       for (const Variant& variant : row.variants) {
+        if (loses_the_data(variant, point, target)) continue;
         Candidate one;
         one.rule = rule_at(point);
         one.rule.action = row.name;
         one.rule.beyond_budget = row.beyond_budget;
         add_arguments(one.rule, variant);
         if (!on_subject) one.rule.arguments["target"] = target;
-        // The master's disk holds what was acknowledged.
-        const auto disk = one.rule.arguments.find("keep_disk");
-        if (disk != one.rule.arguments.end() && disk->second == "no" && target == point.master)
-          one.rule.beyond_budget = true;
-        one.masked = variant.masked && !one.rule.beyond_budget;
+        one.masked = variant.masked && !row.beyond_budget;
         one.action = label(row, variant) + (on_subject ? "" : " on the master");
         // In the middle of a command it matters where; everywhere else only what has changed.
         const bool changing = call && call->port == fault::Port::agent && !is_look(call->call);

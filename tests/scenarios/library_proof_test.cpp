@@ -77,6 +77,7 @@ constexpr Row kRows[] = {
     {"mixed/any-calls.yaml", "kill_is_believed"},
     {"mixed/any-calls-and-crashes.yaml", "journal_forgets"},
     {"mixed/any-calls-in-bad-weather.yaml", "kill_is_believed"},
+    {"mixed/in-any-order.yaml", "agent_commands_do_nothing"},
     {"replication/a-crashed-master-writes-again.yaml", "polls_are_off"},
     {"replication/a-slave-needs-a-master.yaml", "refusals_become_success"},
     {"replication/a-slave-that-takes-writes-is-fenced.yaml", "fences_do_nothing"},

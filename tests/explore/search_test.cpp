@@ -1,0 +1,155 @@
+// Exploration finds what a sabotaged manager does wrong, makes it small, and does the same twice.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "scenarios/engine/load_library.hpp"
+#include "scenarios/explore/report.hpp"
+#include "scenarios/explore/search.hpp"
+#include "scenarios/explore/shrink.hpp"
+
+namespace drover::explore {
+namespace {
+
+constexpr const char* kReplicas = R"(
+schema: 1
+name: replicas
+traffic: {writers: 1, rate: "1/s"}
+steps:
+  - {call: add_nodes, with: {count: 2}, as: job}
+  - await: {operation: $job.operation}
+  - {call: set_up_replica_master, with: {id: "1"}}
+  - {call: set_up_replica_slave, with: {id: "2"}, as: slave}
+  - await: {operation: $slave.operation}
+  - wait: 1m
+)";
+
+scenario::Scenario replicas() {
+  return scenario::prepare_scenario(kReplicas, "replicas.yaml").value().cases.front();
+}
+
+std::vector<Base> one_base(const scenario::Scenario& from) {
+  std::vector<Base> bases;
+  bases.push_back(make_base(from, 1));
+  return bases;
+}
+
+// All runs of a search, as "cell: digest".
+std::vector<std::string> run_all(Search& search, std::size_t batch) {
+  std::vector<std::string> seen;
+  for (auto plans = search.next(batch); !plans.empty(); plans = search.next(batch)) {
+    std::vector<Outcome> outcomes;
+    for (const auto& plan : plans) outcomes.push_back(run_plan(search.bases()[plan.base], plan));
+    for (std::size_t i = 0; i < plans.size(); ++i)
+      seen.push_back(plans[i].cell + ": " + std::to_string(outcomes[i].result.digest));
+    search.absorb(plans, outcomes);
+  }
+  return seen;
+}
+
+Settings small(std::vector<Mode> modes, std::uint64_t runs) {
+  Settings settings;
+  settings.modes = std::move(modes);
+  settings.runs = runs;
+  return settings;
+}
+
+TEST(Explore, MakesTheSameRunsWhateverTheSizeOfABatch) {
+  const std::vector<Mode> all = {Mode::single, Mode::crash, Mode::pairs,   Mode::sweep,
+                                 Mode::swarm,  Mode::order, Mode::coverage};
+  Search one(one_base(replicas()), small(all, 140));
+  Search other(one_base(replicas()), small(all, 140));
+  // What a mode learns comes at the end of a batch: equal batches, then.
+  EXPECT_EQ(run_all(one, 64), run_all(other, 64));
+}
+
+TEST(Explore, StaysSilentOnASoundManager) {
+  Search search(one_base(replicas()), small({Mode::single, Mode::crash}, 600));
+  run_all(search, 64);
+  for (const auto* finding : search.in_order()) ADD_FAILURE() << finding->fingerprint << ": " << finding->message;
+  EXPECT_EQ(search.runs(), 600U);
+}
+
+TEST(Explore, EveryPlannedFaultIsTriedWhenTheBudgetAllows) {
+  Search search(one_base(replicas()), small({Mode::crash}, UINT64_MAX));
+  run_all(search, 64);
+  EXPECT_TRUE(search.exhausted());
+  const auto& counts = search.counts().at(Mode::crash);
+  EXPECT_GE(counts.runs, counts.plans);  // and second crashes
+  EXPECT_EQ(counts.applicable, counts.plans);  // one case: nothing repeats
+}
+
+TEST(Explore, PlansHoldRulesThatTheCatalogueAccepts) {
+  Search search(one_base(replicas()), small({Mode::single, Mode::crash, Mode::pairs, Mode::swarm}, 2000));
+  for (auto plans = search.next(500); !plans.empty() && search.runs() < 2000; plans = search.next(500)) {
+    std::vector<Outcome> none(plans.size());
+    for (const auto& plan : plans) {
+      const auto checked = fault::check_rules(plan.faults);
+      EXPECT_TRUE(checked.has_value()) << plan.cell << ": " << checked.error().message;
+    }
+    search.absorb(plans, none);
+  }
+}
+
+// A writer that asks for a slave before there is a master: fails at its third step, whatever else there is.
+constexpr const char* kTooEarly = R"(
+schema: 1
+name: too-early
+cloud: {boot: "20s"}
+traffic: {writers: 3, rate: "1/s"}
+steps:
+  - {call: add_nodes, with: {count: 4, key: first}, as: job}
+  - await: {operation: $job.operation}
+  - {call: list_nodes}
+  - wait: 5m
+  - {call: set_up_replica_slave, with: {id: "2"}}
+  - wait: 10m
+faults:
+  - {when: "iaas.newInstance.reply#1", do: lose_reply}
+  - {at: 3m, do: db.crash, target: node-1}
+)";
+
+TEST(Shrink, DeletesWhatTheFailureDoesNotNeed) {
+  const auto from = scenario::prepare_scenario(kTooEarly, "too-early.yaml").value().cases.front();
+  const auto failed = scenario::run_scenario(from, 1);
+  ASSERT_EQ(failed.failures.size(), 1U);
+  const Shrunk small = shrink(from, 1, failed.failures.front().fingerprint);
+  EXPECT_TRUE(small.reproduced);
+  EXPECT_EQ(small.faults, 0U);
+  EXPECT_EQ(small.steps, 1U);
+  EXPECT_TRUE(small.scenario.traffic.changed().empty());
+}
+
+TEST(Shrink, WritesAFileThatFailsByItself) {
+  const auto from = scenario::prepare_scenario(kTooEarly, "too-early.yaml").value().cases.front();
+  const auto fingerprint = scenario::run_scenario(from, 1).failures.front().fingerprint;
+  const Shrunk small = shrink(from, 1, fingerprint);
+  const auto text = to_canonical_text(small.scenario, 1);
+  const auto again = scenario::prepare_scenario(text, "found.json").value().cases.front();
+  const auto failed = scenario::run_scenario(again, 1);
+  ASSERT_FALSE(failed.failures.empty());
+  EXPECT_EQ(failed.failures.front().fingerprint, fingerprint);
+}
+
+TEST(EndStates, OperationsThatFailOnlyUnderTheFaultAreTold) {
+  scenario::EndState reference, end;
+  reference.operations["add_nodes DONE"] = 1;
+  end.operations["add_nodes FAILED"] = 1;
+  const auto found = compare_ends(reference, end);
+  ASSERT_EQ(found.size(), 1U);
+  EXPECT_EQ(found.front().what, "operation add_nodes FAILED");
+}
+
+TEST(EndStates, EndsAreComparedOnlyAfterTheSameOperations) {
+  scenario::EndState reference, end;
+  reference.operations["add_nodes DONE"] = 1;
+  reference.values["members"] = "3";
+  end.operations["add_nodes CANCELLED"] = 1;
+  end.values["members"] = "0";
+  EXPECT_TRUE(compare_ends(reference, end).empty());
+  end.operations = reference.operations;
+  ASSERT_EQ(compare_ends(reference, end).size(), 1U);
+  EXPECT_EQ(compare_ends(reference, end).front().what, "end members");
+}
+
+}  // namespace
+}  // namespace drover::explore
