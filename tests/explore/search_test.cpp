@@ -65,7 +65,8 @@ TEST(Explore, MakesTheSameRunsWhateverTheSizeOfABatch) {
 TEST(Explore, StaysSilentOnASoundManager) {
   Search search(one_base(replicas()), small({Mode::single, Mode::crash}, 600));
   run_all(search, 64);
-  for (const auto* finding : search.in_order()) ADD_FAILURE() << finding->fingerprint << ": " << finding->message;
+  for (const auto* finding : search.in_order())
+    ADD_FAILURE() << finding->fingerprint << ": " << finding->message;
   EXPECT_EQ(search.runs(), 600U);
 }
 
@@ -74,7 +75,7 @@ TEST(Explore, EveryPlannedFaultIsTriedWhenTheBudgetAllows) {
   run_all(search, 64);
   EXPECT_TRUE(search.exhausted());
   const auto& counts = search.counts().at(Mode::crash);
-  EXPECT_GE(counts.runs, counts.plans);  // and second crashes
+  EXPECT_GE(counts.runs, counts.plans);        // and second crashes
   EXPECT_EQ(counts.applicable, counts.plans);  // one case: nothing repeats
 }
 
