@@ -5,6 +5,7 @@
 
 #include <concepts>
 #include <cstdint>
+#include <functional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -55,6 +56,12 @@ class Trace {
   void keep() { keep_ = true; }
   bool keeping() const { return keep_; }
   void set_time(TimePoint now) { now_ = now; }
+  // `watch` is shown every text of at least `shortest` bytes that is added from now on: what must not be here
+  // is found without rendering anything.
+  void watch_texts(std::size_t shortest, std::function<void(std::string_view)> watch) {
+    watched_from_ = shortest;
+    watch_ = std::move(watch);
+  }
   // Entries are stamped with what `clock` says then; it must outlive the trace's use.
   void follow(const TimePoint* clock) { clock_ = clock; }
 
@@ -63,7 +70,7 @@ class Trace {
   void add(TraceKind kind, std::string_view subject, const Parts&... parts) {
     std::uint64_t state = mix(digest_, static_cast<std::uint64_t>(clock_->time_since_epoch().count()));
     state = mix(state, static_cast<std::uint64_t>(kind) + 1);
-    state = hash_text(subject, state);
+    state = mix_part(state, subject);
     ((state = mix_part(state, parts)), ...);
     digest_ = state;
     ++count_;
@@ -79,7 +86,11 @@ class Trace {
   const std::vector<TraceEntry>& entries() const { return entries_; }
 
  private:
-  static std::uint64_t mix_part(std::uint64_t state, std::string_view part) { return hash_text(part, state); }
+  std::uint64_t mix_part(std::uint64_t state, std::string_view part) const {
+    if (part.size() >= watched_from_) [[unlikely]]
+      watch_(part);
+    return hash_text(part, state);
+  }
   static std::uint64_t mix_part(std::uint64_t state, std::integral auto part) {
     return mix(state, static_cast<std::uint64_t>(part));
   }
@@ -95,6 +106,8 @@ class Trace {
   std::uint64_t count_ = 0;
   TimePoint now_{};
   const TimePoint* clock_ = &now_;
+  std::size_t watched_from_ = SIZE_MAX;
+  std::function<void(std::string_view)> watch_;
   bool keep_ = false;
   std::vector<TraceEntry> entries_;
 };

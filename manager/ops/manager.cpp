@@ -76,6 +76,17 @@ Task<void> MySQLServerManager::accept(model::OperationRequest request, Handler<A
   model::Admission& admission = admitted.value();
   if (admission.repeated != nullptr) {
     Accepted again{admission.repeated->id, admission.repeated->nodes};
+    if (accepting_.contains(again.operation)) {
+      // Not in the journal yet: it may still be taken back.
+      Result<void> known = co_await core_.journal.flush();
+      if (known.has_value() && model.operation(again.operation) == nullptr)
+        known = make_error(ErrorCode::storage, "operation " + model::id_text(again.operation) +
+                                                   " could not be written to the journal: ask again");
+      if (known.has_error()) {
+        handler(known.error());
+        co_return;
+      }
+    }
     handler(std::move(again));
     co_return;
   }
@@ -104,10 +115,14 @@ Task<void> MySQLServerManager::accept(model::OperationRequest request, Handler<A
   const std::string accepted_text = std::string(model::to_text(request.kind)) + " accepted";
   core_.note(name, accepted_text);
   const Result<void> written = co_await core_.journal.flush();
-  if (written.has_error() && request.kind != OperationKind::shutdown) {
-    take_back(id);
-    handler(written.error());
-    co_return;
+  if (written.has_error()) {
+    if (request.kind != OperationKind::shutdown) {
+      take_back(id);
+      handler(written.error());
+      co_return;
+    }
+    // What a shutdown has ended cannot be begun again: it is answered when it is safe.
+    co_await core_.journal.durable();
   }
   accepting_.erase(id);
   core_.observe("operation.accepted", name);

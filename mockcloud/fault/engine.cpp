@@ -60,6 +60,12 @@ std::string_view argument_of(const Rule& rule, const char* name) {
 
 }  // namespace
 
+TimePoint end_of(const Arguments& arguments, const Scheduler& scheduler) {
+  Duration longest{0};
+  for (const auto& value : arguments.values()) longest = std::max(longest, value.duration);
+  return scheduler.later(longest);
+}
+
 Engine::Engine(Scheduler& scheduler, Domain& domain, Choices& choices, Trace& trace, std::vector<Rule> rules,
                ActionSink& sink)
     : scheduler_(scheduler), domain_(domain), choices_(choices), trace_(trace), sink_(sink) {
@@ -219,9 +225,9 @@ void Engine::fire(std::size_t index, Observation& observation) {
     observation.faults->any = true;
     observation.faults->swallow = true;
   }
-  observation.due.push_back(
-      {action, target, resolve_arguments(*row, rule, choices_, state.entity), state.name});
-  mark_fired(index, action, target, observation);
+  const Arguments arguments = resolve_arguments(*row, rule, choices_, state.entity);
+  observation.due.push_back({action, target, arguments, state.name});
+  mark_fired(index, action, target, arguments, observation);
 }
 
 void Engine::fire_at_call(std::size_t index, const std::string& action, Observation& observation) {
@@ -242,7 +248,7 @@ void Engine::fire_at_call(std::size_t index, const std::string& action, Observat
     open_window(index, *row, arguments, observation);
   } else if (observation.faults != nullptr) {
     add_fault(*observation.faults, *row, arguments, *observation.call, observation.subject);
-    mark_fired(index, action, observation.subject, observation);
+    mark_fired(index, action, observation.subject, arguments, observation);
   }
 }
 
@@ -263,7 +269,7 @@ void Engine::hit_waiting(std::size_t index, Observation& observation) {
     return;
   }
   add_fault(*observation.faults, *row, arguments, *observation.call, observation.subject);
-  mark_fired(index, row->name, observation.subject, observation);
+  mark_fired(index, row->name, observation.subject, arguments, observation);
 }
 
 void Engine::open_window(std::size_t index, const ActionRow& row, const Arguments& arguments,
@@ -276,7 +282,7 @@ void Engine::open_window(std::size_t index, const ActionRow& row, const Argument
     const Window window = windows_.back();
     apply_window(window, observation);
   }
-  mark_fired(index, row.name, observation.subject, observation);
+  mark_fired(index, row.name, observation.subject, arguments, observation);
 }
 
 void Engine::apply_windows(Observation& observation) {
@@ -302,9 +308,11 @@ void Engine::apply_window(const Window& window, Observation& observation) {
 }
 
 void Engine::mark_fired(std::size_t index, std::string_view action, std::string_view target,
-                        Observation& observation) {
+                        const Arguments& arguments, Observation& observation) {
   RuleState& state = rules_[index];
   ++state.fired;
+  firings_.push_back({state.name, std::string(action), std::string(target), scheduler_.now(),
+                      end_of(arguments, scheduler_)});
   trace().add(TraceKind::fault, target, state.name, action, observation.point);
   if (state.rule.id.empty()) return;
   const Interested& entry = interested(state.rule.id);
@@ -318,6 +326,10 @@ void Engine::perform(std::string_view name, std::string_view target) {
 void Engine::not_performed(const Action& action) {
   for (auto& state : rules_)
     if (state.name == action.rule && state.fired > 0) --state.fired;
+  const auto last = std::find_if(firings_.rbegin(), firings_.rend(), [&](const Firing& firing) {
+    return firing.rule == action.rule && firing.action == action.name;
+  });
+  if (last != firings_.rend()) firings_.erase(std::next(last).base());
 }
 
 void Engine::arm_timer(std::size_t index, TimePoint at) {

@@ -46,6 +46,18 @@ class ActionSink {
   virtual void perform(const Action& action) = 0;
 };
 
+// One firing, for whoever must know what was done to whom, and for how long.
+struct Firing {
+  std::string rule;    // as in RuleCount
+  std::string action;  // "lose_reply"
+  std::string target;  // the call's subject, or what the rule was aimed at
+  TimePoint at{};
+  TimePoint until{};  // when it is over by itself; `at` for what is done at once, kNever for what stays
+};
+
+// When what begins now, with these arguments, is over: the longest of their durations.
+TimePoint end_of(const Arguments& arguments, const Scheduler& scheduler);
+
 struct RuleCount {
   std::string name;           // the id, or "fault-N" by position among the unnamed
   std::uint64_t matched = 0;  // its trigger was completed, or its time came
@@ -90,6 +102,8 @@ class Engine {
   // Whether a rule may do this: decorators remember earlier answers only when one may ask for them.
   bool may_do(CallAction action) const { return (call_actions_ >> static_cast<unsigned>(action) & 1U) != 0; }
 
+  // Of this process, oldest first.
+  const std::vector<Firing>& firings() const { return firings_; }
   // In the order of the rules.
   std::vector<RuleCount> counts() const;
   // What must survive a restart of the world's process: counts and half-completed triggers, by rule.
@@ -169,7 +183,7 @@ class Engine {
   void apply_windows(Observation& observation);
   void apply_window(const Window& window, Observation& observation);
   void mark_fired(std::size_t index, std::string_view action, std::string_view target,
-                  Observation& observation);
+                  const Arguments& arguments, Observation& observation);
   void arm_timer(std::size_t index, TimePoint at);
   void arm_next(std::size_t index);
   void timer_due(std::size_t index);
@@ -181,6 +195,7 @@ class Engine {
   ActionSink& sink_;
   std::vector<RuleState> rules_;
   std::vector<Window> windows_;
+  std::vector<Firing> firings_;
   std::unordered_map<std::string, Interested, TextHash, std::equal_to<>>
       points_;  // looked up, never iterated
   Recorder recorder_;

@@ -269,6 +269,10 @@ Duration Fleet::delay(const SimServer& from, const SimServer& to) {
 
 void Fleet::server_changed(SimServer& server) { refresh(node_of(server)); }
 
+void Fleet::write_acknowledged(const SimServer& server, Stamp stamp) {
+  if (config_.on_acknowledged) config_.on_acknowledged(server, stamp);
+}
+
 void Fleet::agent_changed(const std::string& id) {
   if (Node* node = find(id)) refresh(*node);
 }

@@ -36,6 +36,7 @@ struct FleetConfig {
   std::string image;             // machines of other images have neither agent nor server; "": all have
   unsigned data_megabytes = 50;  // of each server; the time of a clone follows it
   std::function<void(const Heartbeat&)> on_heartbeat;
+  std::function<void(const SimServer&, Stamp)> on_acknowledged;  // a client's write, when it is told so
   std::function<Result<std::string>(const std::string& path)> read_dump;  // LoadDump's file
 };
 
@@ -171,6 +172,7 @@ class Fleet final : public Agent, public cloud::InstanceListener, private Server
   bool connected(const SimServer& from, const SimServer& to) const override;
   Duration delay(const SimServer& from, const SimServer& to) override;
   void server_changed(SimServer& server) override;
+  void write_acknowledged(const SimServer& server, Stamp stamp) override;
   void agent_reply(std::uint64_t call, Result<AgentReply> result) override;
   void agent_crashes(const std::string& id, std::optional<Duration> restart) override;
   Result<std::string> read_dump(const std::string& path) override;

@@ -83,6 +83,7 @@ void SimServer::end_process(bool tell_peers, bool clean) {
 
 void SimServer::wipe() {
   DROVER_CHECK(!running_, "the data directory of a running server was wiped");
+  ++data_generation_;
   binlog_ = Binlog{};
   slave_pos_.clear();
   io_pos_.clear();
@@ -100,6 +101,7 @@ void SimServer::wipe() {
 
 void SimServer::restore_from(const SimServer& source) {
   DROVER_CHECK(!running_, "a backup was restored over a running server");
+  ++data_generation_;
   data_ = source.data_;
   counters_ = source.counters_;
   users_ = source.users_;
@@ -219,7 +221,7 @@ void SimServer::write(Ledger::Item counter, WriteListener* listener, std::uint64
   log_local(next_local(stamp));
   if (!semi_sync_active()) {
     apply_to_tables(stamp);
-    listener->write_done(token, WriteOutcome::acknowledged, stamp);
+    finish_write(listener, token, WriteOutcome::acknowledged, stamp);
     return;
   }
   if (config_.semi_sync_point == SemiSyncPoint::after_commit) apply_to_tables(stamp);
@@ -280,8 +282,14 @@ void SimServer::release_waiting(std::uint64_t up_to_ordinal, WriteOutcome outcom
     const Waiting w = waiting_.front();
     waiting_.pop_front();
     if (config_.semi_sync_point == SemiSyncPoint::after_sync) apply_to_tables(w.stamp);
-    if (w.listener != nullptr) w.listener->write_done(w.token, outcome, w.stamp);
+    if (w.listener != nullptr) finish_write(w.listener, w.token, outcome, w.stamp);
   }
+}
+
+void SimServer::finish_write(WriteListener* listener, std::uint64_t token, WriteOutcome outcome,
+                             Stamp stamp) {
+  if (outcome == WriteOutcome::acknowledged) host_.write_acknowledged(*this, stamp);
+  listener->write_done(token, outcome, stamp);
 }
 
 void SimServer::forget(const WriteListener* listener) {

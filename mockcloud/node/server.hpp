@@ -38,6 +38,10 @@ class ServerHost {
   virtual Duration delay(const SimServer& from, const SimServer& to) = 0;
   // Running, read_only, replication or reachability of `server` changed (not: it merely has more data).
   virtual void server_changed(SimServer& server) = 0;
+  // A client is told now that its write is safe.
+  virtual void write_acknowledged(const SimServer& server, Stamp stamp) {
+    static_cast<void>(server), static_cast<void>(stamp);
+  }
 };
 
 enum class SemiSyncPoint : unsigned char { after_commit, after_sync };
@@ -168,6 +172,10 @@ class SimServer {
   const StampSet& data() const { return data_; }
   // The transactions in the relay log that have not been applied.
   std::uint64_t relay_pending() const;
+  // Whether it has the transaction, applied or not.
+  bool has_received(Stamp stamp) const;
+  // Grows whenever its data directory is emptied or replaced.
+  std::uint64_t data_generation() const { return data_generation_; }
   bool replication_configured() const { return configured_; }
   const ChangeMaster& source() const { return master_; }
   std::uint64_t queries() const { return queries_; }
@@ -223,6 +231,7 @@ class SimServer {
   void apply_to_tables(Stamp stamp);
   void undo_in_tables(Stamp stamp);
   void apply_change(const Change& change);
+  void finish_write(WriteListener* listener, std::uint64_t token, WriteOutcome outcome, Stamp stamp);
   void release_waiting(std::uint64_t up_to_ordinal, WriteOutcome outcome);
   void arm_semi_sync_timer();
   void on_semi_sync_timeout();
@@ -291,6 +300,7 @@ class SimServer {
   Binlog binlog_;
   GtidPosition slave_pos_;
   StampSet data_;
+  std::uint64_t data_generation_ = 0;
   std::vector<std::uint64_t> counters_;
   std::map<std::string, UserAccount> users_;
 

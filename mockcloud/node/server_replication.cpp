@@ -150,6 +150,14 @@ std::uint64_t SimServer::relay_pending() const {
   return count;
 }
 
+bool SimServer::has_received(Stamp stamp) const {
+  if (data_.contains(stamp)) return true;
+  return std::any_of(relay_.begin(), relay_.end(), [stamp](const RelayBatch& batch) {
+    return batch.run.stamp != kNoStamp && batch.run.stamp <= stamp &&
+           stamp < batch.run.stamp + batch.run.count;
+  });
+}
+
 // The primary's side.
 
 void SimServer::wake_replicas() {

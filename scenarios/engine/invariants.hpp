@@ -1,6 +1,11 @@
 // The checkers of every run: safety S1–S12 after each event that could break it, liveness L1–L7 at the end
-// (L7 always). They look at the truth (cloud, servers) and at what the manager says, and stand apart from
-// both.
+// (L7 always), and W1–W2, the rules that the simulated cloud and servers themselves keep. They look at the
+// truth (cloud, servers), at the journal, at the manager's calls and at what it says, and stand apart from
+// all of them. What a fault explains is excused for whom it was done to, and for no longer than it lasts
+// (evidence.hpp).
+//
+// This class is the frame: the subjects have classes and sources of their own (check_*.hpp,
+// invariants_*.cpp).
 #pragma once
 
 #include <cstdint>
@@ -8,6 +13,12 @@
 #include <set>
 #include <string>
 
+#include "scenarios/engine/check_answers.hpp"
+#include "scenarios/engine/check_cloud.hpp"
+#include "scenarios/engine/check_repeats.hpp"
+#include "scenarios/engine/check_servers.hpp"
+#include "scenarios/engine/check_states.hpp"
+#include "scenarios/engine/check_write_ahead.hpp"
 #include "scenarios/engine/sim_world.hpp"
 
 namespace drover::scenario {
@@ -19,9 +30,12 @@ struct Invariant {
 };
 std::span<const Invariant> invariants();
 
-class Checkers {
+class Checkers final : private PortWatch {
  public:
   explicit Checkers(SimWorld& world);
+  ~Checkers() override;
+  Checkers(const Checkers&) = delete;
+  Checkers& operator=(const Checkers&) = delete;
 
   // After an event that changed something (the caller looks at the trace's count).
   void after_change();
@@ -30,7 +44,9 @@ class Checkers {
 
   // A client was told of an accepted operation: from now on it must survive (S8), and be the only one of its
   // key (S7).
-  void acknowledged(model::OperationId operation, const std::string& key);
+  void acknowledged(model::OperationId operation, const std::string& key) {
+    answers_.acknowledged(operation, key);
+  }
 
   // Whether nothing is under way any more and what is wanted is there: what settling waits for.
   bool settled();
@@ -41,31 +57,58 @@ class Checkers {
   std::uint64_t check_writes();
 
  private:
+  // PortWatch.
+  std::uint64_t asked(const IaasCall& call, const InstanceSpec* spec) override;
+  void answered(std::uint64_t number, const IaasCall& call, const IaasAnswer& answer) override;
+  std::uint64_t asked(const std::string& subject, const AgentCommand& command, Duration timeout) override;
+  void answered(std::uint64_t number, const std::string& subject, const AgentCommand& command,
+                const Result<AgentReply>& reply) override;
+
   void at_point(std::string_view point, std::string_view subject);
-  void check_masters();
+  void requested(const api::Request& request);
+  void stored(const Change& change, const std::string& before);
+
+  // invariants_instances.cpp
   void check_instances();
-  void check_nodes();
-  void check_killed(const std::string& vm);
+  void check_surplus(const cloud::Instance& vm, const std::string& subject);
+  void check_foreign(const std::string& vm);
+  void check_gone(const std::string& vm);
   bool holds_data(const std::string& vm);
+  void check_bounds();
+  // invariants_operations.cpp
   void check_running(const std::string& subject);
+  void check_lost(const std::string& subject);
   void check_stopped();
   void check_operation_done(const std::string& subject);
+  void check_promoted(const std::string& subject, const model::Node& node);
   void check_restart();
-  void check_secrets();
-  void check_bounds();
+  // invariants_secrets.cpp
+  void watch_secrets();
+  bool holds_secret(std::string_view text) const;
+  void check_secret(std::string_view text, const char* where);
+  // invariants_liveness.cpp
+  bool is_settled(const model::Node& node);
+  void check_members();
   void check_replicas();
-  std::uint64_t fired() const;
+  void count_repairs(const std::string& subject);
 
   SimWorld& world_;
+  WriteAhead write_ahead_;
+  Repeats repeats_;
+  States states_;
+  Servers servers_;
+  CloudRules cloud_;
+  Answers answers_;
   std::uint64_t epoch_ = 0;
-  std::map<model::OperationId, std::string> acknowledged_;
-  std::map<std::string, model::OperationId> keys_;
-  std::map<std::string, TimePoint> writable_replicas_;  // since when
-  std::map<std::string, std::string> living_;           // tagged VMs that live, and whose they are
-  std::map<std::string, std::string> newest_of_;        // the newest VM seen of each node
-  std::map<std::uint32_t, model::NodeId> server_ids_;   // who was given each, last
+  std::map<std::string, std::string> living_;     // VMs of ours that live, and whose they are
+  std::map<std::string, std::string> newest_of_;  // the newest VM seen of each node
+  std::set<std::string> doomed_;                  // VMs that the manager wanted destroyed
+  std::map<std::string, unsigned> repairs_;       // of each node since it became quiet
+  std::size_t secrets_watched_ = 0;
   TimePoint instant_{};
   std::uint64_t events_at_instant_ = 0;
+  TimePoint quiet_at_ = kNever;
+  TimePoint shutdown_at_{};
   bool promised_ = true;  // no server lost its disk so far: acknowledged writes must be there
 };
 

@@ -11,6 +11,11 @@ namespace {
 
 constexpr std::uint64_t kCallsPerNodeAndMinute = 60;  // S10
 
+bool is_tagged(const cloud::Instance& vm) {
+  return std::any_of(vm.spec.tags.begin(), vm.spec.tags.end(),
+                     [](const auto& tag) { return tag.first == kServiceTag; });
+}
+
 }  // namespace
 
 // S1 for the VMs that changed.
@@ -25,23 +30,26 @@ void Checkers::check_instances() {
       living_.erase(id);
       continue;
     }
-    bool tagged = false;
-    for (const auto& [key, value] : vm->spec.tags) tagged = tagged || key == kServiceTag;
-    if (!tagged && manager != nullptr) {
-      const bool recorded = manager->model().node_of_vm(id) != nullptr;
-      if (!recorded && fired() == 0)
+    if (!is_tagged(*vm)) {
+      const bool recorded = manager == nullptr || manager->model().node_of_vm(id) != nullptr;
+      if (!recorded && !world_.evidence().any_to(*vm, {"vm.forget_tags", "drop_tags"}))
         world_.report("S1", "VM " + id + " carries no tag of the service and no record knows it",
                       "S1 untagged");
+      continue;
     }
-    // A second VM for one node while the first lives: only a cloud that was made to misbehave may cause it.
     const std::string subject = SimWorld::subject_of(*vm);
-    if (!tagged || !living_.emplace(id, subject).second) continue;
-    std::string& present = newest_of_[subject];
-    const bool surplus = !present.empty() && living_.contains(present);
-    present = id;
-    if (surplus && fired() == 0 && !world_.disturbed())
-      world_.report("S1", subject + " has two VMs at once", "S1 surplus VM");
+    if (living_.emplace(id, subject).second) check_surplus(*vm, subject);
   }
+}
+
+// A second VM for one node while the first lives: only when the cloud does not know the token, or after the
+// first was to be destroyed.
+void Checkers::check_surplus(const cloud::Instance& vm, const std::string& subject) {
+  std::string& present = newest_of_[subject];
+  const std::string before = std::exchange(present, vm.id);
+  if (before.empty() || !living_.contains(before) || doomed_.contains(before)) return;
+  if (world_.evidence().any_to(vm, {"ignore_token"})) return;
+  world_.report("S1", subject + " has two VMs at once", "S1 surplus VM");
 }
 
 // Whether the service's data is lost with this VM: it is the master's, or its server alone has acknowledged
@@ -57,17 +65,20 @@ bool Checkers::holds_data(const std::string& id) {
   return master != nullptr && traffic->lost(*server) < traffic->lost(*master);
 }
 
-// S6: a VM has begun to go.
-void Checkers::check_killed(const std::string& id) {
+// S6: the manager is about to destroy a VM.
+void Checkers::check_foreign(const std::string& id) {
   const auto* vm = world_.cloud().instance(id);
   if (vm == nullptr) return;
-  bool ours = false;
-  for (const auto& [key, value] : vm->spec.tags) ours = ours || key == kServiceTag;
-  const auto* manager = world_.manager();
-  if (!ours && manager != nullptr && fired() == 0 && !world_.disturbed())
+  if (!vm->token.starts_with(world_.configuration().service_id + ":"))
     world_.report("S6", "VM " + id + " is none of the service's, and was destroyed", "S6 foreign VM");
-  if (manager == nullptr || !holds_data(id)) return;
+}
+
+// S6: a VM has begun to go.
+void Checkers::check_gone(const std::string& id) {
+  const auto* manager = world_.manager();
+  if (world_.cloud().instance(id) == nullptr || manager == nullptr || !holds_data(id)) return;
   promised_ = false;
+  if (!doomed_.contains(id)) return;  // somebody else's doing
   bool wanted = false;
   for (const auto operation_id : manager->model().active()) {
     const auto& request = manager->model().operation(operation_id)->request;
@@ -85,9 +96,10 @@ void Checkers::check_bounds() {
   if (manager == nullptr) return;
   const auto& service = manager->model().service;
   const auto nodes_ever = static_cast<std::uint64_t>(service.next_node - 1);
-  const auto attempts = world_.configuration().boot_attempts;
-  const auto faults = fired();
-  if (world_.cloud().total_created() > nodes_ever * attempts + faults)
+  const auto& firings = world_.faults().firings();
+  const auto twins = static_cast<std::uint64_t>(std::count_if(
+      firings.begin(), firings.end(), [](const auto& firing) { return firing.action == "ignore_token"; }));
+  if (world_.cloud().total_created() > nodes_ever * world_.configuration().boot_attempts + twins)
     world_.report("S10",
                   std::to_string(world_.cloud().total_created()) + " VMs were created for " +
                       std::to_string(nodes_ever) + " nodes",

@@ -1,12 +1,31 @@
-// When a run has come to rest, and what must be so then: L1 to L3.
+// When a run has come to rest, and what must be so then: L1 to L4, L6, and S3.
 #include "scenarios/engine/invariants.hpp"
 
 namespace drover::scenario {
 
+using model::NodeState;
 using model::ServiceState;
+
+namespace {
+
+constexpr unsigned kRepairsWhenQuiet = 12;  // L6: of one node, after the last fault and without an operation
+
+}  // namespace
+
+// Whether nothing is left to be done about this node.
+bool Checkers::is_settled(const model::Node& node) {
+  if (!model::is_listed(node.state)) return true;
+  const auto truth = world_.fleet().truth(node.vm);
+  const bool answers = truth && truth->up && truth->agent_running;
+  if (node.state == NodeState::lost) return !answers;
+  if (answers && !truth->server_running) return false;
+  if (node.role != Role::replica || !truth || !truth->responsive) return true;
+  return truth->replication.io == ThreadState::yes && truth->replication.sql_running;
+}
 
 bool Checkers::settled() {
   const auto* manager = world_.manager();
+  if (quiet_at_ == kNever) quiet_at_ = world_.scheduler().now();
   if (manager == nullptr) return false;
   const auto state = manager->dstate();
   if (manager->model().active_operations() > 0) return false;
@@ -14,20 +33,17 @@ bool Checkers::settled() {
       state != ServiceState::S_ERROR)
     return false;
   if (!world_.pending_requests().empty()) return false;
-  if (manager->model().count(model::NodeState::removing) > 0) return false;
+  if (manager->model().count(NodeState::removing) > 0) return false;
   if (world_.leaked_instances() > 0) return false;
-  for (const auto& [id, node] : manager->model().nodes()) {
-    if (node.role != Role::replica || !model::is_listed(node.state)) continue;
-    const auto truth = world_.fleet().truth(node.vm);
-    if (!truth || !truth->responsive) continue;
-    if (truth->replication.io != ThreadState::yes || !truth->replication.sql_running) return false;
-  }
+  for (const auto& [id, node] : manager->model().nodes())
+    if (!is_settled(node)) return false;
   return true;
 }
 
 void Checkers::at_end(bool judged) {
   check_restart();
-  check_secrets();
+  servers_.at_end();
+  states_.at_rest();
   if (!judged) return;
   check_bounds();
   const auto* manager = world_.manager();
@@ -46,15 +62,93 @@ void Checkers::at_end(bool judged) {
   if (state == ServiceState::S_PROLOGUE || state == ServiceState::S_ADAPTING ||
       state == ServiceState::S_EPILOGUE)
     world_.report("L2", std::string("the service is still ") + model::to_text(state), "L2 service state");
-  for (const auto& [id, node] : manager->model().nodes())
-    if (!model::is_listed(node.state))
-      world_.report("L2", model::node_name(id) + " is still " + model::to_text(node.state), "L2 node state");
   if (const auto leaked = world_.leaked_instances(); leaked > 0)
     world_.report("L3", std::to_string(leaked) + " VM(s) live that nobody accounts for", "L3 leaked VM");
   if (const auto leaked = world_.leaked_volumes(); leaked > 0)
     world_.report("L3", std::to_string(leaked) + " volume(s) are left that nobody accounts for",
                   "L3 leaked volume");
+  check_members();
   check_replicas();
+}
+
+// L2: every member is what the manager calls it, and has a VM of its own.
+void Checkers::check_members() {
+  std::map<std::string, model::NodeId> owners;
+  for (const auto& [id, node] : world_.manager()->model().nodes()) {
+    const std::string name = model::node_name(id);
+    if (!model::is_listed(node.state)) {
+      world_.report("L2", name + " is still " + model::to_text(node.state), "L2 node state");
+      continue;
+    }
+    const auto [owner, alone] = owners.emplace(node.vm, id);
+    if (!alone)
+      world_.report("L2", name + " and " + model::node_name(owner->second) + " have the same VM " + node.vm,
+                    "L2 one VM of two nodes");
+    const auto* vm = world_.cloud().instance(node.vm);
+    const auto truth = world_.fleet().truth(node.vm);
+    if (vm == nullptr || (is_gone(vm->state) && !vm->zombie())) {
+      world_.report("L2", name + " is a member, and its VM \"" + node.vm + "\" is gone",
+                    "L2 member without VM");
+    } else if (node.state == NodeState::running && (!truth || !truth->server_running)) {
+      world_.report("L2", name + " is RUNNING, and its server does not run", "L2 member without server");
+    } else if (node.state == NodeState::lost && truth && truth->up && truth->agent_running) {
+      world_.report("L2", name + " is LOST, and its agent runs", "L2 member still lost");
+    } else if (truth && node.address != truth->address && node.state == NodeState::running) {
+      world_.report("L2", name + " is at " + truth->address + ", not at " + node.address,
+                    "L2 member at another address");
+    }
+  }
+}
+
+// L4, once the clients have stopped.
+void Checkers::check_replicas() {
+  const auto* manager = world_.manager();
+  if (manager == nullptr) return;
+  const auto& model = manager->model();
+  const auto* primary = model.node(model.service.primary);
+  if (primary == nullptr || primary->state != NodeState::running) return;
+  for (const auto& [id, node] : model.nodes()) {
+    if (node.role != Role::replica || node.state != NodeState::running) continue;
+    const auto truth = world_.fleet().truth(node.vm);
+    const std::string name = model::node_name(id);
+    if (!truth || !truth->replication.configured || truth->replication.io != ThreadState::yes ||
+        !truth->replication.sql_running) {
+      world_.report(
+          "L4",
+          name + " does not replicate: " + (truth ? truth->replication.last_error : "its server is gone"),
+          "L4 not replicating");
+      continue;
+    }
+    if (!world_.fleet().same_data(primary->vm, node.vm))
+      world_.report("L4", name + " does not hold the master's data", "L4 data differs");
+  }
+}
+
+// L6: repairs of one node, when nothing goes wrong any more and nobody asks for anything.
+void Checkers::count_repairs(const std::string& subject) {
+  const auto* manager = world_.manager();
+  if (quiet_at_ == kNever || manager == nullptr || manager->model().active_operations() > 0) return;
+  if (++repairs_[subject] == kRepairsWhenQuiet)
+    world_.report(
+        "L6", subject + " was repaired " + std::to_string(kRepairsWhenQuiet) + " times after all was quiet",
+        "L6 repair without end");
+}
+
+std::uint64_t Checkers::check_writes() {
+  auto* traffic = world_.traffic();
+  if (traffic == nullptr || !world_.known_master()) return 0;
+  auto* server = world_.fleet().server(world_.fleet().id_at(*world_.known_master()));
+  if (server == nullptr) return 0;
+  if (const auto phantoms = traffic->phantoms(*server); phantoms > 0)
+    world_.report("S3", std::to_string(phantoms) + " write(s) on the master that no client made",
+                  "S3 phantom");
+  const auto lost = traffic->lost(*server);
+  if (lost == 0) return 0;
+  if (promised_ || world_.configuration().semi_sync) {
+    world_.report("S3", std::to_string(lost) + " acknowledged write(s) are lost", "S3 lost");
+    return 0;
+  }
+  return lost;
 }
 
 }  // namespace drover::scenario

@@ -1,33 +1,55 @@
-// What the manager has promised and what it says: S4, S7, S8, S12.
+// What the manager says when it says it: S12 (true), L5 (with a cause), S3 and S4 at a promotion, and S8
+// after a restart.
 #include "scenarios/engine/invariants.hpp"
 
 namespace drover::scenario {
 
 using model::OperationKind;
 
+namespace {
+
+constexpr Duration kLately = 5min;  // how long after a fault its effect on what is said is excused
+
+}  // namespace
+
 // S12: the manager calls a node RUNNING.
 void Checkers::check_running(const std::string& subject) {
   // The VM of the record: a cloud that drops tags hides whose VM it is.
   const auto* manager = world_.manager();
-  const auto* node =
-      manager != nullptr && subject.starts_with("node-") ? manager->model().find(subject.substr(5)) : nullptr;
+  const auto* node = manager != nullptr ? manager->model().node(node_number(subject)) : nullptr;
   const auto truth = node == nullptr ? std::nullopt : world_.fleet().truth(node->vm);
   if (truth && truth->server_running) return;
-  if (fired() > 0 || world_.disturbed()) {
-    // It may have died between its answer and the record; it must have been up once, though.
-    if (truth && truth->server_id != 0) return;
-  }
+  // It may have died between its answer and the record; it must have been up once, though.
+  const auto* vm = node == nullptr ? nullptr : world_.cloud().instance(node->vm);
+  const auto* server = vm == nullptr ? nullptr : world_.fleet().server(node->vm);
+  if (server != nullptr && server->process() > 0 &&
+      world_.evidence().touched(*vm, world_.scheduler().now() - kLately))
+    return;
+  // A removal that was taken back, of a node that was lost.
   world_.report("S12", subject + " is called RUNNING, but its database server does not run", "S12 running");
 }
 
+// L5: the manager has not heard of a node for a while.
+void Checkers::check_lost(const std::string& subject) {
+  const auto* manager = world_.manager();
+  const auto* node = manager != nullptr ? manager->model().node(node_number(subject)) : nullptr;
+  const auto* vm = node == nullptr ? nullptr : world_.cloud().instance(node->vm);
+  if (vm != nullptr && world_.evidence().touched(*vm, world_.scheduler().now() - kLately)) return;
+  // Off, as a fault long ago left it.
+  if (vm != nullptr && (!vm->powered || vm->paused) && world_.evidence().touched(*vm)) return;
+  world_.report("L5", subject + " was lost although nothing was done to it", "L5 lost without a fault");
+}
+
 void Checkers::check_stopped() {
+  // A cloud that shows less than there is hides what is left.
+  if (world_.cloud().config().list_lag.median() > Duration{0}) return;
+  if (world_.evidence().any({"stale_list", "torn_list", "not_found", "backwards"}, shutdown_at_)) return;
   std::size_t living = 0;
   world_.cloud().for_each_instance([&](const cloud::Instance& vm) {
-    bool ours = false;
-    for (const auto& [key, value] : vm.spec.tags) ours = ours || key == kServiceTag;
-    if (ours && vm.live() && !is_gone(vm.state)) ++living;
+    if (node_of_token(vm.token).empty() || !vm.live() || is_gone(vm.state)) return;
+    if (!world_.evidence().any_to(vm, {"vm.forget_tags", "drop_tags", "late_effect"})) ++living;
   });
-  if (living > 0 && fired() == 0 && !world_.disturbed())
+  if (living > 0)
     world_.report("S12", "the service is called STOPPED while " + std::to_string(living) + " of its VMs live",
                   "S12 stopped");
 }
@@ -41,7 +63,8 @@ void Checkers::check_operation_done(const std::string& subject) {
   if (kind != OperationKind::set_up_replica_master && kind != OperationKind::promote) return;
   const auto* node = manager->model().node(operation->request.node);
   const auto truth = node == nullptr ? std::nullopt : world_.fleet().truth(node->vm);
-  const bool excused = fired() > 0 || world_.disturbed();
+  const auto* vm = node == nullptr ? nullptr : world_.cloud().instance(node->vm);
+  const bool excused = vm != nullptr && world_.evidence().touched(*vm, world_.scheduler().now() - kLately);
   if (!truth || truth->role != Role::primary || (truth->read_only && !excused)) {
     world_.report(
         "S12",
@@ -49,10 +72,14 @@ void Checkers::check_operation_done(const std::string& subject) {
         "S12 master");
     return;
   }
-  if (kind != OperationKind::promote) return;
+  if (kind == OperationKind::promote) check_promoted(subject, *node);
+}
+
+void Checkers::check_promoted(const std::string& subject, const model::Node& node) {
+  const auto* server = world_.fleet().server(node.vm);
+  if (server == nullptr) return;
   // S3: a planned switchover loses nothing, whatever the durability mode.
-  auto* server = world_.fleet().server(node->vm);
-  if (const auto* traffic = world_.traffic(); traffic != nullptr && server != nullptr && promised_)
+  if (const auto* traffic = world_.traffic(); traffic != nullptr && promised_)
     if (const auto lost = traffic->lost(*server); lost > 0)
       world_.report("S3", subject + " lost " + std::to_string(lost) + " acknowledged write(s)",
                     "S3 lost by switchover");
@@ -61,33 +88,17 @@ void Checkers::check_operation_done(const std::string& subject) {
     const auto other = world_.fleet().truth(id);
     if (!other || !other->responsive || other->role != Role::replica) continue;
     const auto* rival = world_.fleet().server(id);
-    if (server != nullptr && rival != nullptr && rival->data().minus(server->data()).size() > 0)
-      world_.report("S4", other->name + " has transactions that the promoted " + truth->name + " lacks",
-                    "S4");
+    if (rival != nullptr && rival->data().minus(server->data()).size() > 0)
+      world_.report(
+          "S4", other->name + " has transactions that the promoted " + model::node_name(node.id) + " lacks",
+          "S4");
   }
-}
-
-void Checkers::acknowledged(model::OperationId operation, const std::string& key) {
-  acknowledged_.emplace(operation, key);
-  if (key.empty()) return;
-  const auto [known, inserted] = keys_.emplace(key, operation);
-  if (!inserted && known->second != operation)
-    world_.report("S7",
-                  "key \"" + key + "\" was answered with operation " + model::id_text(known->second) +
-                      " and then with " + model::id_text(operation),
-                  "S7 two operations of one key");
 }
 
 void Checkers::check_restart() {
   const auto* manager = world_.manager();
   if (manager == nullptr) return;
-  constexpr model::OperationId kPrunedBelow = 900;  // the manager forgets the oldest ended ones
-  for (const auto& [operation, key] : acknowledged_) {
-    if (manager->model().operation(operation) != nullptr) continue;
-    if (manager->model().service.next_operation > operation + kPrunedBelow) continue;
-    world_.report("S8", "operation " + model::id_text(operation) + " was acknowledged, and is forgotten",
-                  "S8 operation forgotten");
-  }
+  answers_.restarted();
   if (manager->model().service.epoch < epoch_)
     world_.report("S8",
                   "the epoch went back from " + std::to_string(epoch_) + " to " +

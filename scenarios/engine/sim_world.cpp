@@ -4,7 +4,7 @@
 
 namespace drover::scenario {
 
-// --- counting ports, below the faults: what really went out ---
+// --- counting ports, below the faults: what really went out, and what the cloud says to it ---
 
 class SimWorld::CountingIaas final : public Iaas {
  public:
@@ -12,20 +12,37 @@ class SimWorld::CountingIaas final : public Iaas {
   void newInstance(const CallContext& context, const InstanceSpec& spec, const std::string& token,
                    Handler<InstanceInfo> handler) override {
     world_.count_call(true);
-    inner_.newInstance(context, spec, token, std::move(handler));
+    inner_.newInstance(context, spec, token,
+                       [this, spec, token, done = std::move(handler)](Result<InstanceInfo> answer) mutable {
+                         if (world_.cloud_watch_) world_.cloud_watch_->created(spec, token, answer);
+                         done(std::move(answer));
+                       });
   }
   void killInstance(const CallContext& context, const std::string& id, Handler<void> handler) override {
     world_.count_call(true);
-    inner_.killInstance(context, id, std::move(handler));
+    inner_.killInstance(context, id, [this, id, done = std::move(handler)](Result<void> answer) mutable {
+      if (world_.cloud_watch_) world_.cloud_watch_->killed(id, answer);
+      done(std::move(answer));
+    });
   }
   void getVMInfo(const CallContext& context, const std::string& id, Handler<InstanceInfo> handler) override {
     world_.count_call(true);
-    inner_.getVMInfo(context, id, std::move(handler));
+    auto told = [this, id, asked = world_.scheduler_.now(),
+                 done = std::move(handler)](Result<InstanceInfo> answer) mutable {
+      if (world_.cloud_watch_) world_.cloud_watch_->looked(id, asked, answer);
+      done(std::move(answer));
+    };
+    inner_.getVMInfo(context, id, std::move(told));
   }
   void listVMs(const CallContext& context, const std::string& key, const std::string& value,
                Handler<std::vector<InstanceInfo>> handler) override {
     world_.count_call(true);
-    inner_.listVMs(context, key, value, std::move(handler));
+    auto told = [this, key, value, asked = world_.scheduler_.now(),
+                 done = std::move(handler)](Result<std::vector<InstanceInfo>> answer) mutable {
+      if (world_.cloud_watch_) world_.cloud_watch_->listed(key, value, asked, answer);
+      done(std::move(answer));
+    };
+    inner_.listVMs(context, key, value, std::move(told));
   }
   void createVolume(const CallContext& context, const std::string& name, unsigned gigabytes,
                     const std::string& token, Handler<VolumeInfo> handler) override {
@@ -84,21 +101,28 @@ SimWorld::SimWorld(const Scenario& scenario, std::uint64_t seed, const Sabotage*
     if (found == uploads_.end()) return make_error(ErrorCode::not_found, "there is no upload " + path);
     return found->second;
   };
+  fleet.on_acknowledged = [this](const node::SimServer& server, node::Stamp stamp) {
+    if (write_watch_) write_watch_(server, stamp);
+  };
   fleet_ = std::make_unique<node::Fleet>(scheduler_, choices_, trace_, std::move(fleet));
   cloud_->set_listener(fleet_.get());
   cloud_->set_observer([this](const cloud::Instance& vm, InstanceState from) { instance_changed(vm, from); });
   store_ = SqliteStore::open(":memory:").value();
+  durable_ = std::make_unique<DurableView>(*store_);
   engine_ = std::make_unique<fault::Engine>(scheduler_, domain_, choices_, trace_, scenario.faults,
                                             static_cast<fault::ActionSink&>(*this));
+  evidence_ = std::make_unique<Evidence>(scheduler_, *engine_);
   counting_iaas_ = std::make_unique<CountingIaas>(*cloud_, *this);
   counting_agent_ = std::make_unique<CountingAgent>(*fleet_, *this);
   iaas_ = std::make_unique<fault::FaultyIaas>(*counting_iaas_, *engine_);
   agent_ = std::make_unique<fault::FaultyAgent>(*counting_agent_, *engine_);
-  faulty_store_ = std::make_unique<fault::FaultyStore>(*store_, *engine_);
+  faulty_store_ = std::make_unique<fault::FaultyStore>(*durable_, *engine_);
+  watched_iaas_ = std::make_unique<WatchedIaas>(*iaas_, port_watch_);
+  watched_agent_ = std::make_unique<WatchedAgent>(*agent_, port_watch_);
   if (sabotage_ != nullptr) {
     if (sabotage_->configuration) sabotage_->configuration(configuration_);
-    if (sabotage_->iaas) broken_iaas_ = sabotage_->iaas(*iaas_);
-    if (sabotage_->agent) broken_agent_ = sabotage_->agent(*agent_);
+    if (sabotage_->iaas) broken_iaas_ = sabotage_->iaas(*watched_iaas_);
+    if (sabotage_->agent) broken_agent_ = sabotage_->agent(*watched_agent_);
     if (sabotage_->store) broken_store_ = sabotage_->store(*faulty_store_);
   }
   secrets_.insert(configuration_.replication_password.value);
@@ -130,9 +154,12 @@ void SimWorld::start_manager() {
     if (watch_) watch_(point, subject);
     if (point.starts_with("operation.") || point.starts_with("service.")) refresh_known_master();
   };
+  hooks.log = [this](const std::string& line) {
+    if (log_watch_) log_watch_(line);
+  };
   hooks.violation = [this](const std::string& what) { report("S5", what, "S5 illegal transition"); };
-  Iaas& iaas = broken_iaas_ ? *broken_iaas_ : *iaas_;
-  Agent& agent = broken_agent_ ? *broken_agent_ : *agent_;
+  Iaas& iaas = broken_iaas_ ? *broken_iaas_ : *watched_iaas_;
+  Agent& agent = broken_agent_ ? *broken_agent_ : *watched_agent_;
   Store& store = broken_store_ ? *broken_store_ : *faulty_store_;
   manager_ = std::make_unique<Incarnation>(ops::Ports{scheduler_, iaas, agent, store, trace_}, configuration_,
                                            std::move(hooks));
@@ -164,6 +191,7 @@ void SimWorld::instance_changed(const cloud::Instance& vm, InstanceState from) {
     last_indexed_ = vm.number;
     by_subject_[subject_of(vm)].push_back(&vm);
   }
+  if (cloud_watch_ != nullptr) cloud_watch_->changed(vm, from);
   if (watch_ && is_gone(vm.state) && !is_gone(from)) watch_("vm.gone", vm.id);
   if (engine_->watching()) engine_->observe(std::string("vm.") + to_text(vm.state), subject_of(vm));
 }
@@ -207,9 +235,11 @@ void SimWorld::request(api::Request request, std::function<void(ClientAnswer)> a
     pending_[number] = std::move(answer);
     pending_since_[number] = Pending{scheduler_.now(), request.method};
     const std::string method = request.method;
+    if (client_watch_.request) client_watch_.request(request);
     if (sabotage_ != nullptr && sabotage_->request) sabotage_->request(request);
     manager_->service.handle(std::move(request), [this, number, method](api::Response response) {
       if (sabotage_ != nullptr && sabotage_->response) sabotage_->response(method, response);
+      if (client_watch_.response) client_watch_.response(method, response);
       const auto found = pending_.find(number);
       if (found == pending_.end()) return;
       auto reply = std::move(found->second);
@@ -235,6 +265,7 @@ void SimWorld::quiesce() {
   engine_->stop();
   auto healers = std::exchange(healers_, {});
   for (auto& heal : healers) heal();
+  evidence_->quiesce();
   if (!manager_) start_manager();
 }
 

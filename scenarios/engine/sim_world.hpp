@@ -21,6 +21,9 @@
 #include "mockcloud/fault/faulty_store.hpp"
 #include "mockcloud/node/fleet.hpp"
 #include "mockcloud/node/traffic.hpp"
+#include "scenarios/engine/durable_view.hpp"
+#include "scenarios/engine/evidence.hpp"
+#include "scenarios/engine/port_watch.hpp"
 #include "scenarios/engine/sabotage.hpp"
 #include "scenarios/engine/scenario.hpp"
 
@@ -66,6 +69,11 @@ class SimWorld final : public fault::ActionSink {
   node::Traffic* traffic() { return traffic_.get(); }
   fault::Engine& faults() { return *engine_; }
   SqliteStore& journal() { return *store_; }
+  // What a crash would leave of the journal now.
+  DurableView& durable() { return *durable_; }
+  // What has been done to this world so far.
+  Evidence& evidence() { return *evidence_; }
+  const Evidence& evidence() const { return *evidence_; }
   const Scenario& scenario() const { return scenario_; }
   const ops::Configuration& configuration() const { return configuration_; }
 
@@ -89,10 +97,6 @@ class SimWorld final : public fault::ActionSink {
   std::size_t leaked_instances() const;
   std::size_t leaked_volumes() const { return cloud_->volumes(); }
 
-  // Whether a step has disturbed the world (`do:`), as a fault would.
-  bool disturbed() const { return disturbed_; }
-  void disturb() { disturbed_ = true; }
-
   // Violations found by the world itself (the manager's own alarm). Checkers add theirs.
   void report(std::string invariant, std::string message, std::string fingerprint = {});
   const std::vector<Violation>& violations() const { return violations_; }
@@ -108,6 +112,21 @@ class SimWorld final : public fault::ActionSink {
   // Checkers: called at every observation point of the manager, and whenever a VM begins to go.
   void set_watch(std::function<void(std::string_view point, std::string_view subject)> watch) {
     watch_ = std::move(watch);
+  }
+  // Checkers that see more than points; null: none. They must outlive the world's run.
+  void set_port_watch(PortWatch* watch) { port_watch_ = watch; }
+  void set_cloud_watch(CloudWatch* watch) { cloud_watch_ = watch; }
+  // Clients' requests (without heartbeats), and what they are answered.
+  struct ClientWatch {
+    std::function<void(const api::Request&)> request;
+    std::function<void(const std::string& method, const api::Response&)> response;
+  };
+  void set_client_watch(ClientWatch watch) { client_watch_ = std::move(watch); }
+  // Every line of the manager's log.
+  void set_log_watch(std::function<void(const std::string&)> watch) { log_watch_ = std::move(watch); }
+  // A server has told a client that its write is safe.
+  void set_write_watch(std::function<void(const node::SimServer&, node::Stamp)> watch) {
+    write_watch_ = std::move(watch);
   }
   // Calls the manager made to the cloud and to agents, and commits.
   struct Counts {
@@ -132,6 +151,8 @@ class SimWorld final : public fault::ActionSink {
   class CountingAgent;
 
   void perform(const fault::Action& action) override;
+  Result<void> carry_out(const fault::Action& action);
+  std::vector<std::string> those_meant_by(const fault::Action& action) const;
   std::string draw_target(const std::string& rule);
   void start_manager();
   void crash_manager(std::optional<Duration> restart);
@@ -155,12 +176,16 @@ class SimWorld final : public fault::ActionSink {
   std::unique_ptr<cloud::Cloud> cloud_;
   std::unique_ptr<node::Fleet> fleet_;
   std::unique_ptr<SqliteStore> store_;
+  std::unique_ptr<DurableView> durable_;
   std::unique_ptr<fault::Engine> engine_;
+  std::unique_ptr<Evidence> evidence_;
   std::unique_ptr<CountingIaas> counting_iaas_;
   std::unique_ptr<CountingAgent> counting_agent_;
   std::unique_ptr<fault::FaultyIaas> iaas_;
   std::unique_ptr<fault::FaultyAgent> agent_;
   std::unique_ptr<fault::FaultyStore> faulty_store_;
+  std::unique_ptr<WatchedIaas> watched_iaas_;
+  std::unique_ptr<WatchedAgent> watched_agent_;
   std::unique_ptr<Iaas> broken_iaas_;  // of the sabotage, between the manager and the faults; may be null
   std::unique_ptr<Agent> broken_agent_;
   std::unique_ptr<Store> broken_store_;
@@ -169,12 +194,16 @@ class SimWorld final : public fault::ActionSink {
 
   unsigned incarnations_ = 0;
   bool quiet_ = false;
-  bool disturbed_ = false;
   bool crash_due_ = false;
   std::optional<std::string> known_master_;
   std::map<std::uint64_t, std::function<void(ClientAnswer)>> pending_;
   std::map<std::uint64_t, Pending> pending_since_;
   std::function<void(std::string_view, std::string_view)> watch_;
+  PortWatch* port_watch_ = nullptr;
+  CloudWatch* cloud_watch_ = nullptr;
+  ClientWatch client_watch_;
+  std::function<void(const std::string&)> log_watch_;
+  std::function<void(const node::SimServer&, node::Stamp)> write_watch_;
   std::uint64_t last_request_ = 0;
   std::unordered_map<std::string, std::vector<const cloud::Instance*>> by_subject_;  // looked up only
   std::uint32_t last_indexed_ = 0;

@@ -38,7 +38,33 @@ void SimWorld::perform(const fault::Action& action) {
   engine_->not_performed(action);
 }
 
+// The VMs that an action is done to; "" where it is done to nobody in particular.
+std::vector<std::string> SimWorld::those_meant_by(const fault::Action& action) const {
+  std::vector<std::string> meant;
+  if (action.name == "vm.zone_loss") {
+    const std::string zone = cloud_->config().zones.empty() ? "a" : cloud_->config().zones.front();
+    cloud_->for_each_instance([&](const cloud::Instance& vm) {
+      if (vm.zone == zone) meant.push_back(vm.id);
+    });
+    return meant;
+  }
+  const cloud::Instance* vm = instance_of(action.target);
+  if (vm != nullptr && !action.name.starts_with("manager.")) meant.push_back(vm->id);
+  // Whoever had the address before does not have it alone any more.
+  if (meant.empty() || action.name == "vm.duplicate_address" || action.name == "vm.reuse_address")
+    meant.emplace_back();
+  return meant;
+}
+
 Result<void> SimWorld::act(const fault::Action& action) {
+  const auto meant = those_meant_by(action);
+  for (const auto& id : meant) evidence_->add(action.name, id, action.arguments);
+  auto done = carry_out(action);
+  if (done.has_error()) evidence_->take_back(meant.size());
+  return done;
+}
+
+Result<void> SimWorld::carry_out(const fault::Action& action) {
   const std::string& name = action.name;
   if (name == "manager.crash") {
     const Duration restart = action.arguments.duration("restart");

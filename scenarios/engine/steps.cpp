@@ -459,7 +459,6 @@ void Steps::act(const Step& step, const Do& action) {
   performed.target = target.value();
   performed.rule = "step";
   performed.arguments = fault::resolve_arguments(*row, rule, world_.choices(), "step:" + describe(step));
-  world_.disturb();
   world_.trace().add(TraceKind::fault, action.action, performed.target);
   if (const auto done = world_.act(performed); done.has_error()) fail(step, done.error().message);
 }

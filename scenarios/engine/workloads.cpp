@@ -108,7 +108,7 @@ Task<std::string> foreign_kill(SimWorld& world, Checkers&, json with) {
     co_return why;
   }
   const std::string id = vm->id;
-  world.disturb();
+  world.evidence().add("foreign_kill", id, {});
   const auto killed = co_await await_reply<void>(1min, [&](Handler<void> handler) {
     world.cloud().killInstance(CallContext{"somebody", 1min}, id, std::move(handler));
   });

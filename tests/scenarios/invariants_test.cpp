@@ -1,15 +1,13 @@
 // Each invariant, broken behind everybody's back, is reported under its own name.
 #include <nlohmann/json.hpp>
 
-#include "tests/scenarios/run_text.hpp"
+#include "tests/scenarios/oracle_text.hpp"
 
 namespace drover::scenario {
 namespace {
 
 using testing::Contains;
 using testing::IsEmpty;
-
-constexpr Duration kLater = 10min;
 
 // Tells an agent something as the manager would; the answer is nobody's.
 void tell(SimWorld& world, const std::string& node, const AgentCommand& command) {
@@ -30,9 +28,6 @@ Tags tags_of(const SimWorld& world, const std::string& node) {
   return {{kServiceTag, world.configuration().service_id}, {kNodeTag, node}};
 }
 
-// The manager's own core: what a defect of the manager could reach.
-ops::Core& core(SimWorld& world) { return const_cast<ops::Core&>(world.manager()->core()); }
-
 std::set<std::string> broken_by(Prepare prepare, const std::string& text = pair_text()) {
   return broken(run_text(text, std::move(prepare)));
 }
@@ -51,7 +46,7 @@ TEST(Invariants, EachHasARowAndAName) {
   std::vector<std::string> names;
   for (const auto& row : invariants()) names.emplace_back(row.name);
   EXPECT_THAT(names, testing::ElementsAre("S1", "S2", "S3", "S4", "S5", "S6", "S7", "S8", "S9", "S10", "S11",
-                                          "S12", "L1", "L2", "L3", "L4", "L5", "L6", "L7"));
+                                          "S12", "L1", "L2", "L3", "L4", "L5", "L6", "L7", "W1", "W2"));
 }
 
 TEST(S1, AVmThatNobodyCanFindIsReported) {
@@ -149,7 +144,7 @@ TEST(S6, AForeignVmThatIsDestroyedIsReported) {
                 at(kLater + 2min, [](SimWorld& w) {
                   const auto* vm = w.instance_of("foreign");
                   ASSERT_NE(vm, nullptr);
-                  w.cloud().killInstance(CallContext{"test", 10s}, vm->id, [](Result<void>) {});
+                  core(w).iaas.killInstance(CallContext{"test", 10s}, vm->id, [](Result<void>) {});
                 })(world);
               }),
               Contains("S6"));
@@ -173,8 +168,8 @@ steps:
 )";
   EXPECT_THAT(broken_by(at(kLater,
                            [](SimWorld& world) {
-                             world.cloud().killInstance(CallContext{"test", 10s}, id_of(world, "node-1"),
-                                                        [](Result<void>) {});
+                             core(world).iaas.killInstance(CallContext{"test", 10s}, id_of(world, "node-1"),
+                                                           [](Result<void>) {});
                            }),
                         text),
               Contains("S6"));
@@ -305,20 +300,32 @@ TEST(S11, ASecretInTheLogIsReported) {
 }
 
 TEST(S11, ASecretInTheJournalIsReported) {
+  EXPECT_THAT(
+      broken_by(at(kLater,
+                   [](SimWorld& world) {
+                     core(world).journal.add_history(world.configuration().replication_password.value);
+                     spawn(core(world).domain, core(world).journal.durable());
+                   })),
+      Contains("S11"));
+}
+
+TEST(S11, ASecretInTheTraceIsReportedWhetherItIsKeptOrNot) {
   EXPECT_THAT(broken_by(at(kLater,
                            [](SimWorld& world) {
-                             write_journal(world, {Table::history, 100'000, false,
-                                                   world.configuration().replication_password.value});
+                             world.trace().add(TraceKind::note, "test",
+                                               "it is " + world.configuration().replication_password.value);
                            })),
               Contains("S11"));
 }
 
-TEST(S11, ASecretInTheTraceIsReportedInARunThatKeepsIt) {
+TEST(S11, ASecretInAnAnswerIsReported) {
+  Sabotage leak;
+  leak.response = [](const std::string&, api::Response& response) {
+    response.result["hint"] = "the password is hunter22";
+  };
   RunOptions options;
-  options.full_trace = true;
-  options.prepare = at(kLater, [](SimWorld& world) {
-    world.trace().add(TraceKind::note, "test", world.configuration().replication_password.value);
-  });
+  options.sabotage = &leak;
+  options.prepare = [](SimWorld& world) { world.add_secret("hunter22"); };
   EXPECT_THAT(broken(run_text(pair_text(), options)), Contains("S11"));
 }
 
@@ -418,6 +425,30 @@ TEST(L5, ANodeThatIsLostWithoutAFaultIsReported) {
   EXPECT_THAT(
       broken_by(at(kLater, [](SimWorld& world) { world.fleet().hang_agent(id_of(world, "node-2"), true); })),
       Contains("L5"));
+}
+
+TEST(L5, AFaultOnAnotherNodeExplainsNothing) {
+  EXPECT_THAT(broken_by(at(kLater,
+                           [](SimWorld& world) {
+                             fault::Action reboot;
+                             reboot.name = "db.stop_io";
+                             reboot.target = "node-2";
+                             EXPECT_TRUE(world.act(reboot).has_value());
+                             world.fleet().hang_agent(id_of(world, "node-1"), true);
+                           })),
+              Contains("L5"));
+}
+
+TEST(L2, AMemberThatIsAtAnotherAddressIsReported) {
+  EXPECT_THAT(broken_by(at(29min, [](SimWorld& world) { core(world).model.node(2)->address = "10.9.9.9"; })),
+              Contains("L2"));
+}
+
+TEST(L2, TwoMembersOnOneVmAreReported) {
+  EXPECT_THAT(
+      broken_by(
+          at(29min, [](SimWorld& world) { core(world).model.node(2)->vm = core(world).model.node(1)->vm; })),
+      Contains("L2"));
 }
 
 TEST(L6, TimeThatStandsStillIsReported) {

@@ -1,0 +1,39 @@
+// What clients are told: S7 (one operation a key), S12 (what is told is what the manager holds), and that
+// numbers given to clients keep their meaning (S8).
+#pragma once
+
+#include <map>
+#include <nlohmann/json_fwd.hpp>
+#include <string>
+
+#include "manager/api/request.hpp"
+#include "scenarios/engine/sim_world.hpp"
+
+namespace drover::scenario {
+
+class Answers {
+ public:
+  explicit Answers(SimWorld& world) : world_(world) {}
+
+  void answered(const std::string& method, const api::Response& response);
+  // A client was told of an accepted operation of its key ("" without one).
+  void acknowledged(model::OperationId operation, const std::string& key);
+  // The operation has ended, as the journal says.
+  void stored(const Change& change);
+  // Another manager has read the journal: it must know what clients were promised.
+  void restarted();
+
+ private:
+  void check_nodes(const nlohmann::json& result);
+  void check_operation(const nlohmann::json& told);
+  void check_topology(const nlohmann::json& result);
+  void differs(const std::string& method, const std::string& what);
+
+  SimWorld& world_;
+  std::map<model::OperationId, std::string> acknowledged_;
+  std::map<std::string, model::OperationId> keys_;
+  std::map<model::OperationId, std::string> operations_;  // what each is and about whom, as first told
+  std::map<model::OperationId, std::string> ended_;       // how each ended, as a client was told
+};
+
+}  // namespace drover::scenario

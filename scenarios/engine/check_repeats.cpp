@@ -1,0 +1,233 @@
+#include "scenarios/engine/check_repeats.hpp"
+
+#include <algorithm>
+
+#include "scenarios/engine/check_write_ahead.hpp"
+
+namespace drover::scenario {
+namespace {
+
+constexpr std::uint64_t kLooksPerMinute = 150;  // S10: looks about one node beside the configured intervals
+
+// Everything that makes two commands the same, secrets left out; "" for those that change nothing and those
+// that a client asks for by name.
+struct Described {
+  std::string operator()(const StartServer& c) const { return std::to_string(c.server_id); }
+  std::string operator()(const SetUpPrimary& c) const { return "epoch " + std::to_string(c.epoch); }
+  std::string operator()(const SetUpReplica& c) const {
+    return "epoch " + std::to_string(c.epoch) + " from " + c.source.address + (c.clone ? " clone " : " ") +
+           c.log_file + ":" + std::to_string(c.log_position);
+  }
+  std::string operator()(const StopReplica& c) const { return "epoch " + std::to_string(c.epoch); }
+  std::string operator()(const SetReadOnly& c) const {
+    return "epoch " + std::to_string(c.epoch) + (c.read_only ? " closed" : " open");
+  }
+  std::string operator()(const WaitForGtid& c) const { return "epoch " + std::to_string(c.epoch) + c.gtid; }
+  std::string operator()(const ConfigureUser& c) const { return c.username; }
+  std::string operator()(const DeleteUser& c) const { return c.username; }
+  std::string operator()(const SetPassword& c) const { return c.username; }
+  std::string operator()(const LoadDump& c) const { return c.path; }
+  template <class Other>
+  std::string operator()(const Other&) const {
+    return {};
+  }
+};
+
+// Whether a server in this state has what the command would give it.
+struct Satisfied {
+  const ServerState& state;
+
+  bool operator()(const StartServer&) const { return state.running; }
+  bool operator()(const SetUpPrimary& c) const {
+    return state.running && state.role == Role::primary && state.epoch >= c.epoch && !state.read_only;
+  }
+  bool operator()(const SetUpReplica& c) const {
+    const auto& r = state.replication;
+    return state.running && state.role == Role::replica && r.configured &&
+           r.source_address == c.source.address && r.sql_running && r.io != ThreadState::no &&
+           r.io_errno != 1045 && r.io_errno != 1236;
+  }
+  bool operator()(const StopReplica&) const { return state.running && !state.replication.configured; }
+  bool operator()(const SetReadOnly& c) const {
+    return state.running && state.read_only == c.read_only && state.epoch >= c.epoch;
+  }
+  template <class Other>
+  bool operator()(const Other&) const {
+    return true;
+  }
+};
+
+const char* name_of(IaasCall::Kind kind) {
+  switch (kind) {
+    case IaasCall::Kind::create:
+      return "newInstance";
+    case IaasCall::Kind::kill:
+      return "killInstance";
+    case IaasCall::Kind::look:
+      return "getVMInfo";
+    case IaasCall::Kind::list:
+      return "listVMs";
+    case IaasCall::Kind::volume:
+      return "volume call";
+  }
+  return "?";
+}
+
+}  // namespace
+
+std::uint64_t Repeats::repeat(const std::string& subject, const std::string& name, std::string what,
+                              Duration timeout, const AgentCommand* command) {
+  const TimePoint now = world_.scheduler().now();
+  Done call;
+  call.number = ++last_;
+  call.what = std::move(what);
+  call.asked = now;
+  call.timeout = timeout;
+  if (command != nullptr) call.command = *command;
+  auto& done = subjects_[subject];
+  const auto earlier = std::find_if(done.begin(), done.end(), [&](const Done& d) { return d.what == call.what; });
+  if (earlier == done.end()) {
+    done.push_back(std::move(call));
+    return last_;
+  }
+  const std::string which = call.what + " (" + subject + ")";
+  if (earlier->pending && now - earlier->asked < earlier->timeout)
+    world_.report("S10", which + " was called again while the first call was under way",
+                  "S10 repeated " + name);
+  else if (!earlier->pending && earlier->ok && !earlier->needed &&
+           !looked_in_vain(subject, earlier->answered))
+    world_.report("S10", which + " was called again although it had succeeded", "S10 repeated " + name);
+  call.times = earlier->times + 1;
+  if (name == "newInstance") {
+    const auto& retry = world_.configuration().retry;
+    if (!earlier->pending && now - earlier->answered < retry.first)
+      world_.report("S10", which + " was called again without a pause", "S10 retry without a pause");
+    if (call.times > retry.attempts)
+      world_.report("S10", which + " was called " + std::to_string(call.times) + " times",
+                    "S10 newInstance without end");
+  }
+  *earlier = std::move(call);
+  return last_;
+}
+
+std::uint64_t Repeats::look(const std::string& subject, Duration timeout) {
+  if (subjects_.contains(subject))
+    looks_[subject].push_back({++last_, world_.scheduler().now(), timeout});
+  else
+    ++last_;
+  return last_;
+}
+
+bool Repeats::end_look(std::uint64_t number, const std::string& subject) {
+  const auto found = looks_.find(subject);
+  if (found == looks_.end()) return true;
+  const auto at = std::find_if(found->second.begin(), found->second.end(),
+                               [number](const Look& look) { return look.number == number; });
+  if (at == found->second.end()) return true;
+  const bool in_time = world_.scheduler().now() - at->asked < at->timeout;
+  if (in_time) found->second.erase(at);
+  return in_time;
+}
+
+bool Repeats::looked_in_vain(const std::string& subject, TimePoint since) const {
+  const auto found = looks_.find(subject);
+  if (found == looks_.end()) return false;
+  return std::any_of(found->second.begin(), found->second.end(), [&](const Look& look) {
+    return look.asked >= since && world_.scheduler().now() - look.asked >= look.timeout;
+  });
+}
+
+void Repeats::end(std::uint64_t number, const std::string& subject, bool ok) {
+  const auto found = subjects_.find(subject);
+  if (found == subjects_.end()) return;
+  for (Done& done : found->second) {
+    if (done.number != number) continue;
+    // An answer after its time is none.
+    done.ok = ok && world_.scheduler().now() - done.asked < done.timeout;
+    done.answered = world_.scheduler().now();
+    done.pending = false;
+  }
+}
+
+void Repeats::count(const std::string& subject, const char* name) {
+  Window& window = windows_[subject + " " + name];
+  const std::int64_t minute = world_.scheduler().now().time_since_epoch() / 1min;
+  if (window.minute != minute) window = Window{minute, 0, requests_};
+  const auto& config = world_.configuration();
+  const auto often = [](Duration interval) {
+    return static_cast<std::uint64_t>(60.0 / std::max(0.1, to_seconds(interval))) + 1;
+  };
+  const auto bound = 3 * (often(config.poll_agents_timer) + often(config.poll_interval) +
+                          often(config.reconcile_interval)) +
+                     2 * (requests_ - window.requests) + kLooksPerMinute;
+  if (++window.calls == bound)
+    world_.report("S10", std::to_string(bound) + " calls of " + name + " about " + subject + " in one minute",
+                  std::string("S10 rate of ") + name);
+}
+
+std::uint64_t Repeats::asked(const IaasCall& call) {
+  if (call.kind == IaasCall::Kind::create)
+    return repeat(call.subject, "newInstance", "newInstance " + call.object, call.timeout, nullptr);
+  if (call.kind == IaasCall::Kind::kill)
+    return repeat(call.object, "killInstance", "killInstance " + call.object, call.timeout, nullptr);
+  // One look at a VM may have many subjects: of an operation that removes several.
+  const bool is_look = call.kind == IaasCall::Kind::look;
+  count(is_look ? call.object : call.subject, name_of(call.kind));
+  return is_look ? look(call.object, call.timeout) : ++last_;
+}
+
+void Repeats::answered(std::uint64_t number, const IaasCall& call, const IaasAnswer& answer) {
+  using Kind = IaasCall::Kind;
+  if (call.kind == Kind::create) end(number, call.subject, answer.error == nullptr);
+  if (call.kind == Kind::kill) end(number, call.object, answer.error == nullptr);
+  const auto still_there = [this](const std::string& vm) {
+    const auto found = subjects_.find(vm);
+    if (found == subjects_.end()) return;
+    for (Done& done : found->second) done.needed = true;
+  };
+  if (call.kind == Kind::look) {
+    const bool gone = answer.error != nullptr ? answer.error->code == ErrorCode::not_found
+                                              : answer.info != nullptr && is_gone(answer.info->state);
+    const bool in_time = end_look(number, call.object);
+    if (in_time && !gone) still_there(call.object);
+  }
+  if (call.kind == Kind::list && answer.infos != nullptr && !subjects_.empty())
+    for (const auto& info : *answer.infos)
+      if (!is_gone(info.state)) still_there(info.id);
+}
+
+std::uint64_t Repeats::asked(const std::string& subject, const AgentCommand& command, Duration timeout) {
+  const std::string described = std::visit(Described{}, command);
+  const char* name = agent_method(command);
+  if (described.empty()) {
+    count(subject, name);
+    return look(subject, timeout);
+  }
+  // A node that goes away is fenced before each attempt to destroy its VM.
+  const auto* node = world_.durable().node(node_number(subject));
+  const auto* set = std::get_if<SetReadOnly>(&command);
+  if (set != nullptr && set->read_only && (node == nullptr || node->state == model::NodeState::removing))
+    return ++last_;
+  const std::string vm = node == nullptr ? std::string() : " on " + node->vm;
+  return repeat(subject, name, std::string(name) + vm + " " + described, timeout, &command);
+}
+
+void Repeats::answered(std::uint64_t number, const std::string& subject, const AgentCommand& command,
+                       const Result<AgentReply>& reply) {
+  (void)command;
+  if (!end_look(number, subject)) return;  // as if it had not come
+  const auto found = subjects_.find(subject);
+  if (found == subjects_.end()) return;
+  const auto* node = world_.durable().node(node_number(subject));
+  // Whoever answered, it was not the node.
+  const bool stranger = reply.has_value() && node != nullptr && !reply.value().state.instance_id.empty() &&
+                        reply.value().state.instance_id != node->vm;
+  end(number, subject, reply.has_value() && !stranger);
+  for (Done& done : found->second) {
+    if (done.number == number || done.pending) continue;
+    done.needed = done.needed || reply.has_error() || stranger ||
+                  !std::visit(Satisfied{reply.value().state}, done.command);
+  }
+}
+
+}  // namespace drover::scenario

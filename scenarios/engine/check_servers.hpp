@@ -1,0 +1,57 @@
+// Database servers as they really are: S2 by truth (who takes client writes, and who may), S9, and W2: what a
+// MariaDB server never does, so that a simulated one that does is not mistaken for the world.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "scenarios/engine/sim_world.hpp"
+
+namespace drover::scenario {
+
+class Servers {
+ public:
+  explicit Servers(SimWorld& world) : world_(world), strict_(world.scenario().agents.boolean("strict")) {}
+
+  // Looks at the servers that changed since the last call, and at who may be writable now.
+  void after_change();
+  // A server has just told a client that its write is safe.
+  void acknowledged(const node::SimServer& server, node::Stamp stamp);
+  // Everything that costs a walk over the data.
+  void at_end();
+
+ private:
+  struct Seen {
+    TimePoint down_at = TimePoint{} - 1h;      // its latest end
+    std::uint64_t process = 0;
+    std::uint64_t data_generation = 0;
+    node::GtidPosition slave_pos;
+    bool running = false;
+  };
+
+  void look_at(const std::string& id);
+  void check_replication(const std::string& id, const node::NodeTruth& truth, const node::SimServer& server);
+  void check_position(Seen& seen, const node::NodeTruth& truth, const node::SimServer& server);
+  void check_server_id(const std::string& id);
+  void check_writable();
+  void check_open_replicas();
+  bool may_be_writable(const cloud::Instance& vm) const;
+  // Whether servers may hold what their source never had.
+  bool data_was_tampered_with() const;
+
+  SimWorld& world_;
+  std::map<std::string, Seen> seen_;
+  std::map<std::string, TimePoint> writable_;       // servers that take client writes, since when
+  std::map<std::string, TimePoint> open_replicas_;  // replicas that are not read-only, since when
+  std::map<std::uint32_t, model::NodeId> server_ids_;  // who was given each, last
+  const bool strict_;  // gtid_strict_mode
+  bool lost_a_disk_ = false;
+};
+
+// What the counters of a server with this data must be, by number; nothing when a dump has set some of them.
+std::optional<std::vector<std::uint64_t>> counted_in(const node::StampSet& data, const node::Ledger& ledger);
+
+}  // namespace drover::scenario

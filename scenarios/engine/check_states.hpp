@@ -1,0 +1,55 @@
+// S5 by a second pair of eyes: the legal transitions of service, nodes and operations, written down again
+// (a test compares them with the manager's own tables), against what the model and the journal really say. A
+// state that is changed behind the tables' back, or a table that became looser, shows here.
+#pragma once
+
+#include <map>
+#include <optional>
+#include <set>
+#include <span>
+#include <string>
+#include <utility>
+
+#include "scenarios/engine/sim_world.hpp"
+
+namespace drover::scenario {
+
+template <class State>
+using StatePair = std::pair<State, State>;  // from, to
+
+// The checker's own tables.
+std::span<const StatePair<model::ServiceState>> legal_service_steps();
+std::span<const StatePair<model::NodeState>> legal_node_steps();
+std::span<const StatePair<model::OperationState>> legal_operation_steps();
+
+class States {
+ public:
+  explicit States(SimWorld& world) : world_(world) {}
+
+  // A transition that the manager announces ("node.running", "node-3").
+  void at_point(std::string_view point, std::string_view subject);
+  // What the manager holds now agrees with what it announced.
+  void after_change();
+  // A document was stored; "" before: none was there.
+  void stored(const Change& change, const std::string& before);
+  // What the journal says of the members is what the manager holds. For a run that has come to rest.
+  void at_rest();
+
+ private:
+  void begin();  // another manager has read its journal
+  void check_service();
+  void check_nodes();
+  void check_operations();
+  void stored_service(const Change& change, const std::string& before);
+  void report(const std::string& who, const std::string& from, const std::string& to,
+              const std::string& where);
+
+  SimWorld& world_;
+  std::optional<model::ServiceState> service_;
+  std::map<model::NodeId, model::NodeState> nodes_;
+  std::map<model::OperationId, model::OperationState> operations_;  // that have not ended
+  std::set<model::NodeId> erased_;                                  // from the journal
+  std::uint64_t changes_ = 0;
+};
+
+}  // namespace drover::scenario

@@ -1,0 +1,64 @@
+#include "scenarios/engine/evidence.hpp"
+
+#include <algorithm>
+
+namespace drover::scenario {
+namespace {
+
+bool is_one_of(std::string_view action, Evidence::Actions actions) {
+  return std::find(actions.begin(), actions.end(), action) != actions.end();
+}
+
+// Call faults that last for a time are windows: they meet every call.
+bool meets(const fault::Firing& firing, std::string_view node) {
+  return firing.target == node || firing.until > firing.at;
+}
+
+// The manager's own troubles are done to no VM.
+bool is_about_manager(std::string_view action) { return action.starts_with("manager."); }
+
+}  // namespace
+
+void Evidence::add(std::string action, std::string vm, const fault::Arguments& arguments) {
+  const TimePoint now = scheduler_.now();
+  deeds_.push_back({std::move(action), std::move(vm), now, fault::end_of(arguments, scheduler_)});
+}
+
+bool Evidence::any(Actions actions, TimePoint since) const {
+  const auto deed = [&](const Deed& d) { return is_one_of(d.action, actions) && end_of(d.until) >= since; };
+  const auto call = [&](const fault::Firing& f) {
+    return is_one_of(f.action, actions) && end_of(f.until) >= since;
+  };
+  return std::any_of(deeds_.begin(), deeds_.end(), deed) ||
+         std::any_of(engine_.firings().begin(), engine_.firings().end(), call);
+}
+
+bool Evidence::any_to(const cloud::Instance& vm, Actions actions, TimePoint since) const {
+  const std::string node = node_of_token(vm.token);
+  const auto deed = [&](const Deed& d) {
+    return is_one_of(d.action, actions) && (d.vm.empty() || d.vm == vm.id) && end_of(d.until) >= since;
+  };
+  const auto call = [&](const fault::Firing& f) {
+    return is_one_of(f.action, actions) && meets(f, node) && end_of(f.until) >= since;
+  };
+  return std::any_of(deeds_.begin(), deeds_.end(), deed) ||
+         std::any_of(engine_.firings().begin(), engine_.firings().end(), call);
+}
+
+bool Evidence::touched(const cloud::Instance& vm, TimePoint since) const {
+  const std::string node = node_of_token(vm.token);
+  const auto deed = [&](const Deed& d) {
+    return (d.vm == vm.id || (d.vm.empty() && !is_about_manager(d.action))) && end_of(d.until) >= since;
+  };
+  const auto call = [&](const fault::Firing& f) { return meets(f, node) && end_of(f.until) >= since; };
+  return std::any_of(deeds_.begin(), deeds_.end(), deed) ||
+         std::any_of(engine_.firings().begin(), engine_.firings().end(), call);
+}
+
+std::string node_of_token(std::string_view token) {
+  const auto begin = token.find(":node-");
+  if (begin == std::string_view::npos) return {};
+  return std::string(token.substr(begin + 1, token.find('.', begin) - begin - 1));
+}
+
+}  // namespace drover::scenario

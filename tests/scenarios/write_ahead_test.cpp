@@ -1,0 +1,121 @@
+// S8, write-ahead: effects and promises that the journal does not announce are reported; hard legal runs are
+// silent.
+#include <nlohmann/json.hpp>
+
+#include "tests/scenarios/oracle_text.hpp"
+
+namespace drover::scenario {
+namespace {
+
+using testing::Contains;
+using testing::IsEmpty;
+
+void create(SimWorld& world, const std::string& subject, const std::string& token) {
+  InstanceSpec spec = world.configuration().instance;
+  spec.name = token;
+  spec.tags = {{kServiceTag, world.configuration().service_id}, {kNodeTag, token.substr(token.find(':') + 1)}};
+  core(world).iaas.newInstance(CallContext{subject, 10s}, spec, token, [](Result<InstanceInfo>) {});
+}
+
+TEST(WriteAhead, AVmWithoutARecordIsReported) {
+  EXPECT_THAT(fingerprints_of(at(kLater, [](SimWorld& w) { create(w, "node-9", "drover:node-9.1"); })),
+              Contains("S8 newInstance before its record"));
+}
+
+TEST(WriteAhead, AVmOfAnAttemptThatIsNotRecordedIsReported) {
+  EXPECT_THAT(fingerprints_of(at(10s, [](SimWorld& w) { create(w, "node-2", "drover:node-2.2"); })),
+              Contains("S8 newInstance before its record"));
+}
+
+TEST(WriteAhead, AMemberThatIsDestroyedWithoutARecordIsReported) {
+  EXPECT_THAT(fingerprints_of(at(kLater,
+                                 [](SimWorld& w) {
+                                   core(w).iaas.killInstance(CallContext{"node-2", 10s}, id_of(w, "node-2"),
+                                                             [](Result<void>) {});
+                                 })),
+              Contains("S8 killInstance before its record"));
+}
+
+TEST(WriteAhead, ASecondMasterThatTheJournalDoesNotNameIsReported) {
+  SetReadOnly open;
+  open.read_only = false;
+  EXPECT_THAT(fingerprints_of(command_at(kLater, "node-2", open)),
+              Contains("S8 set_read_only before its record"));
+  EXPECT_THAT(fingerprints_of(command_at(kLater, "node-2", SetUpPrimary{})),
+              Contains("S8 set_up_replica_master before its record"));
+}
+
+TEST(WriteAhead, AnEpochThatTheJournalDoesNotHaveIsReported) {
+  SetReadOnly open;
+  open.epoch = 99;
+  open.read_only = false;
+  EXPECT_THAT(fingerprints_of(command_at(kLater, "node-1", open)),
+              Contains("S8 set_read_only before its record"));
+}
+
+TEST(WriteAhead, AReplicaThatTheJournalDoesNotNameIsReported) {
+  EXPECT_THAT(fingerprints_of(command_at(kLater, "node-1", SetUpReplica{})),
+              Contains("S8 set_up_replica_slave before its record"));
+}
+
+TEST(WriteAhead, FencingNeedsNoRecord) {
+  SetReadOnly close;
+  close.epoch = 1;
+  EXPECT_THAT(fingerprints_of(command_at(kLater, "node-2", close)), IsEmpty());
+}
+
+// Says that everything is stored, and stores it a little later.
+class HastyStore final : public Store {
+ public:
+  HastyStore(Store& inner, SimWorld& world) : inner_(inner), world_(world) {}
+  void commit(std::vector<Change> changes, Handler<void> handler) override {
+    world_.scheduler().call_after(world_.domain(), 100ms, [this, changes = std::move(changes)]() mutable {
+      inner_.commit(std::move(changes), [](Result<void>) {});
+    });
+    handler(success());
+  }
+  Result<std::vector<StoredDocument>> load() override { return inner_.load(); }
+
+ private:
+  Store& inner_;
+  SimWorld& world_;
+};
+
+TEST(WriteAhead, AManagerThatDoesNotWaitForItsJournalIsReported) {
+  SimWorld* world = nullptr;
+  Sabotage hasty;
+  hasty.name = "hasty";
+  hasty.store = [&world](Store& inner) -> std::unique_ptr<Store> {
+    struct Late final : Store {
+      Late(Store& to, SimWorld*& of) : inner(to), world_of(of) {}
+      void commit(std::vector<Change> changes, Handler<void> handler) override {
+        if (!store) store = std::make_unique<HastyStore>(inner, *world_of);
+        store->commit(std::move(changes), std::move(handler));
+      }
+      Result<std::vector<StoredDocument>> load() override { return inner.load(); }
+      Store& inner;
+      SimWorld*& world_of;
+      std::unique_ptr<HastyStore> store;
+    };
+    return std::make_unique<Late>(inner, world);
+  };
+  RunOptions options;
+  options.sabotage = &hasty;
+  options.prepare = [&world](SimWorld& w) { world = &w; };
+  const auto found = fingerprints(run_text(pair_text(), options));
+  EXPECT_THAT(found, Contains("S8 newInstance before its record"));
+  EXPECT_THAT(found, Contains("S8 operation acknowledged before its record"));
+  EXPECT_THAT(found, Contains("S8 set_up_replica_master before its record"));
+}
+
+TEST(WriteAhead, HardLegalRunsAreSilent) {
+  for (const std::string& text : hard_legal_texts()) {
+    for (std::uint64_t seed = 1; seed <= 3; ++seed) {
+      const auto run = run_text(text, RunOptions{}, seed);
+      EXPECT_THAT(fingerprints(run), IsEmpty()) << text << told(run);
+    }
+  }
+}
+
+}  // namespace
+}  // namespace drover::scenario
