@@ -20,7 +20,9 @@ std::string described(const model::Operation& operation) {
 
 std::string text_of(const json& object, const char* key) {
   const auto found = object.find(key);
-  return found == object.end() ? std::string() : found->is_string() ? found->get<std::string>() : found->dump();
+  return found == object.end() ? std::string()
+         : found->is_string()  ? found->get<std::string>()
+                               : found->dump();
 }
 
 }  // namespace
@@ -57,7 +59,8 @@ void Answers::check_topology(const json& result) {
   const auto* primary = model.node(model.service.primary);
   const json master = primary == nullptr ? json(nullptr) : json(model::id_text(primary->id));
   if (result.value("master", json(nullptr)) != master)
-    differs("get_topology", "the master is " + master.dump() + ", not " + result.value("master", json()).dump());
+    differs("get_topology",
+            "the master is " + master.dump() + ", not " + result.value("master", json()).dump());
   if (result.value("epoch", json()) != json(model.service.epoch))
     differs("get_topology", "the epoch is " + std::to_string(model.service.epoch));
   const auto rows = result.find("nodes");
@@ -65,11 +68,12 @@ void Answers::check_topology(const json& result) {
     return differs("get_topology", "it does not name every node");
   for (const auto& row : *rows) {
     const auto* node = model.find(text_of(row, "id"));
-    const char* role = node == nullptr                ? "?"
-                       : node->role == Role::primary   ? "master"
+    const char* role = node == nullptr               ? "?"
+                       : node->role == Role::primary ? "master"
                        : node->role == Role::replica ? "slave"
-                                                       : "none";
-    if (node == nullptr || text_of(row, "state") != model::to_text(node->state) || text_of(row, "role") != role)
+                                                     : "none";
+    if (node == nullptr || text_of(row, "state") != model::to_text(node->state) ||
+        text_of(row, "role") != role)
       differs("get_topology", row.dump());
   }
 }
@@ -81,7 +85,8 @@ void Answers::check_operation(const json& told) {
   if (operation == nullptr) return differs("get_operation", "there is no operation " + id);
   const std::string state = text_of(told, "state");
   if (state != model::to_text(operation->state))
-    differs("get_operation", "operation " + id + " is " + model::to_text(operation->state) + ", not " + state);
+    differs("get_operation",
+            "operation " + id + " is " + model::to_text(operation->state) + ", not " + state);
   if (told.contains("ended_at_s") && told.value("ended_at_s", 0.0) < told.value("accepted_at_s", 0.0))
     differs("get_operation", "operation " + id + " ended before it was accepted");
   if (model::is_ended(operation->state)) {
@@ -134,10 +139,10 @@ void Answers::restarted() {
     }
     const auto known = operations_.find(id);
     if (known != operations_.end() && known->second != described(*operation))
-      world_.report("S8",
-                    "operation " + model::id_text(id) + " was " + known->second + ", and is " +
-                        described(*operation),
-                    "S8 operation is another");
+      world_.report(
+          "S8",
+          "operation " + model::id_text(id) + " was " + known->second + ", and is " + described(*operation),
+          "S8 operation is another");
   }
 }
 

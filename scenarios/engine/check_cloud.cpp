@@ -9,22 +9,21 @@ using S = InstanceState;
 namespace {
 
 constexpr std::pair<S, S> kSteps[] = {
-    {S::pending, S::running},       {S::pending, S::error},         {S::pending, S::stopped},
-    {S::pending, S::terminated},    {S::pending, S::shutting_down}, {S::running, S::stopping},
-    {S::running, S::rebooting},     {S::running, S::stopped},       {S::running, S::error},
-    {S::running, S::terminated},    {S::running, S::shutting_down}, {S::rebooting, S::running},
-    {S::rebooting, S::stopping},    {S::rebooting, S::stopped},     {S::rebooting, S::error},
-    {S::rebooting, S::terminated},  {S::rebooting, S::shutting_down}, {S::stopping, S::stopped},
-    {S::stopping, S::error},        {S::stopping, S::terminated},   {S::stopping, S::shutting_down},
-    {S::stopped, S::pending},       {S::stopped, S::error},         {S::stopped, S::terminated},
-    {S::stopped, S::shutting_down}, {S::error, S::terminated},      {S::error, S::shutting_down},
+    {S::pending, S::running},          {S::pending, S::error},           {S::pending, S::stopped},
+    {S::pending, S::terminated},       {S::pending, S::shutting_down},   {S::running, S::stopping},
+    {S::running, S::rebooting},        {S::running, S::stopped},         {S::running, S::error},
+    {S::running, S::terminated},       {S::running, S::shutting_down},   {S::rebooting, S::running},
+    {S::rebooting, S::stopping},       {S::rebooting, S::stopped},       {S::rebooting, S::error},
+    {S::rebooting, S::terminated},     {S::rebooting, S::shutting_down}, {S::stopping, S::stopped},
+    {S::stopping, S::error},           {S::stopping, S::terminated},     {S::stopping, S::shutting_down},
+    {S::stopped, S::pending},          {S::stopped, S::error},           {S::stopped, S::terminated},
+    {S::stopped, S::shutting_down},    {S::error, S::terminated},        {S::error, S::shutting_down},
     {S::shutting_down, S::terminated},
 };
 
 bool has_tag(const cloud::Instance& vm, const std::string& key, const std::string& value) {
-  return key.empty() || std::any_of(vm.spec.tags.begin(), vm.spec.tags.end(), [&](const auto& tag) {
-           return tag.first == key && tag.second == value;
-         });
+  return key.empty() || std::any_of(vm.spec.tags.begin(), vm.spec.tags.end(),
+                                    [&](const auto& tag) { return tag.first == key && tag.second == value; });
 }
 
 }  // namespace

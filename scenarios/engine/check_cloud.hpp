@@ -17,7 +17,8 @@ class CloudRules final : public CloudWatch {
   // The cloud says that an instance changed (or, new, was made).
   void changed(const cloud::Instance& vm, InstanceState from) override;
   // The cloud's answers, before any fault had a hand in them. `asked`: when the call arrived.
-  void created(const InstanceSpec& spec, const std::string& token, const Result<InstanceInfo>& answer) override;
+  void created(const InstanceSpec& spec, const std::string& token,
+               const Result<InstanceInfo>& answer) override;
   void killed(const std::string& id, const Result<void>& answer) override;
   void looked(const std::string& id, TimePoint asked, const Result<InstanceInfo>& answer) override;
   void listed(const std::string& key, const std::string& value, TimePoint asked,

@@ -85,7 +85,8 @@ std::uint64_t Repeats::repeat(const std::string& subject, const std::string& nam
   call.timeout = timeout;
   if (command != nullptr) call.command = *command;
   auto& done = subjects_[subject];
-  const auto earlier = std::find_if(done.begin(), done.end(), [&](const Done& d) { return d.what == call.what; });
+  const auto earlier =
+      std::find_if(done.begin(), done.end(), [&](const Done& d) { return d.what == call.what; });
   if (earlier == done.end()) {
     done.push_back(std::move(call));
     return last_;
@@ -141,9 +142,9 @@ void Repeats::end(std::uint64_t number, const std::string& subject, bool ok) {
   const auto found = subjects_.find(subject);
   if (found == subjects_.end()) return;
   for (Done& done : found->second) {
-    if (done.number != number) continue;
     // An answer after its time is none.
-    done.ok = ok && world_.scheduler().now() - done.asked < done.timeout;
+    if (done.number != number || world_.scheduler().now() - done.asked >= done.timeout) continue;
+    done.ok = ok;
     done.answered = world_.scheduler().now();
     done.pending = false;
   }
@@ -157,9 +158,9 @@ void Repeats::count(const std::string& subject, const char* name) {
   const auto often = [](Duration interval) {
     return static_cast<std::uint64_t>(60.0 / std::max(0.1, to_seconds(interval))) + 1;
   };
-  const auto bound = 3 * (often(config.poll_agents_timer) + often(config.poll_interval) +
-                          often(config.reconcile_interval)) +
-                     2 * (requests_ - window.requests) + kLooksPerMinute;
+  const auto bound =
+      3 * (often(config.poll_agents_timer) + often(config.poll_interval) + often(config.reconcile_interval)) +
+      2 * (requests_ - window.requests) + kLooksPerMinute;
   if (++window.calls == bound)
     world_.report("S10", std::to_string(bound) + " calls of " + name + " about " + subject + " in one minute",
                   std::string("S10 rate of ") + name);

@@ -47,7 +47,7 @@ void Servers::look_at(const std::string& id) {
   if (const auto* vm = world_.cloud().instance(id);
       vm != nullptr && vm->state == InstanceState::terminated && !vm->powered && truth->up)
     world_.report("W1", "VM " + id + " is terminated, and its machine runs", "W1 terminated VM runs");
-  check_position(seen, *truth, server);
+  check_position(seen, id, *truth, server);
   check_server_id(id);
   if (truth->role == Role::replica) {
     const std::string cycle = fleet.replication_cycle();
@@ -79,7 +79,8 @@ void Servers::check_writable() {
     const auto node = world_.durable().node_of_vm(id);
     // No member any more: somebody took it from the list because the cloud or its agent said so.
     if (node == 0 && world_.evidence().touched(*vm)) continue;
-    world_.report("S2", vm->spec.name + " takes writes from clients, and the journal does not say that it may",
+    world_.report("S2",
+                  vm->spec.name + " takes writes from clients, and the journal does not say that it may",
                   "S2 writable without leave");
   }
   if (masters > 1)
@@ -94,7 +95,8 @@ void Servers::check_open_replicas() {
     if (vm == nullptr || is_gone(vm->state) || world_.durable().node_of_vm(id) == 0) continue;
     // Who cannot be reached, or lies, cannot be closed.
     const TimePoint lately = now - kReadOnlyGrace;
-    if (world_.evidence().touched(*vm, lately) || world_.evidence().any({"manager.crash", "manager.pause"}, lately))
+    if (world_.evidence().touched(*vm, lately) ||
+        world_.evidence().any({"manager.crash", "manager.pause"}, lately))
       continue;
     world_.report("S9",
                   "the replica on " + id + " takes writes for more than " + drover::to_text(kReadOnlyGrace),
@@ -121,10 +123,14 @@ bool Servers::data_was_tampered_with() const {
          world_.evidence().any({"db.errant", "db.diverge", "db.duplicate_server_id", "db.lose_read_only"});
 }
 
-void Servers::check_position(Seen& seen, const node::NodeTruth& truth, const node::SimServer& server) {
+void Servers::check_position(Seen& seen, const std::string& id, const node::NodeTruth& truth,
+                             const node::SimServer& server) {
   if (seen.data_generation != server.data_generation()) {
     seen.data_generation = server.data_generation();
-    lost_a_disk_ = lost_a_disk_ || server.data().size() == 0;
+    // Wiped for a clone it holds the source's data later; after a reboot without its disk its history begins
+    // anew.
+    const auto* vm = world_.cloud().instance(id);
+    lost_a_disk_ = lost_a_disk_ || vm == nullptr || world_.evidence().any_to(*vm, {"vm.reboot"});
   } else if (!truth.gtid_slave_pos.reaches(seen.slave_pos)) {
     world_.report("W2",
                   truth.name + ": gtid_slave_pos went back from " + seen.slave_pos.to_text() + " to " +
@@ -151,7 +157,8 @@ void Servers::check_replication(const std::string& id, const node::NodeTruth& tr
     world_.report("W2", truth.name + " has transactions that its source never had", "W2 data without source");
   if (truth.relay_pending == 0 && truth.gtid_slave_pos == source->gtid_binlog_pos() &&
       !(server.data() == source->data()))
-    world_.report("W2", truth.name + " is where its source is, with other data", "W2 same position other data");
+    world_.report("W2", truth.name + " is where its source is, with other data",
+                  "W2 same position other data");
 }
 
 void Servers::acknowledged(const node::SimServer& server, node::Stamp stamp) {

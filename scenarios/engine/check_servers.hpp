@@ -25,7 +25,7 @@ class Servers {
 
  private:
   struct Seen {
-    TimePoint down_at = TimePoint{} - 1h;      // its latest end
+    TimePoint down_at = TimePoint{} - 1h;  // its latest end
     std::uint64_t process = 0;
     std::uint64_t data_generation = 0;
     node::GtidPosition slave_pos;
@@ -34,7 +34,8 @@ class Servers {
 
   void look_at(const std::string& id);
   void check_replication(const std::string& id, const node::NodeTruth& truth, const node::SimServer& server);
-  void check_position(Seen& seen, const node::NodeTruth& truth, const node::SimServer& server);
+  void check_position(Seen& seen, const std::string& id, const node::NodeTruth& truth,
+                      const node::SimServer& server);
   void check_server_id(const std::string& id);
   void check_writable();
   void check_open_replicas();
@@ -44,10 +45,10 @@ class Servers {
 
   SimWorld& world_;
   std::map<std::string, Seen> seen_;
-  std::map<std::string, TimePoint> writable_;       // servers that take client writes, since when
-  std::map<std::string, TimePoint> open_replicas_;  // replicas that are not read-only, since when
+  std::map<std::string, TimePoint> writable_;          // servers that take client writes, since when
+  std::map<std::string, TimePoint> open_replicas_;     // replicas that are not read-only, since when
   std::map<std::uint32_t, model::NodeId> server_ids_;  // who was given each, last
-  const bool strict_;  // gtid_strict_mode
+  const bool strict_;                                  // gtid_strict_mode
   bool lost_a_disk_ = false;
 };
 

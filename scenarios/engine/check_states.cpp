@@ -16,13 +16,13 @@ namespace {
 constexpr std::size_t kManyNodes = 32;  // beyond this the nodes are compared now and then
 
 constexpr std::array kService{
-    StatePair<S>{S::S_INIT, S::S_PROLOGUE},      StatePair<S>{S::S_INIT, S::S_EPILOGUE},
-    StatePair<S>{S::S_PROLOGUE, S::S_RUNNING},   StatePair<S>{S::S_PROLOGUE, S::S_ERROR},
-    StatePair<S>{S::S_PROLOGUE, S::S_EPILOGUE},  StatePair<S>{S::S_RUNNING, S::S_ADAPTING},
-    StatePair<S>{S::S_RUNNING, S::S_EPILOGUE},   StatePair<S>{S::S_ADAPTING, S::S_RUNNING},
-    StatePair<S>{S::S_ADAPTING, S::S_EPILOGUE},  StatePair<S>{S::S_EPILOGUE, S::S_STOPPED},
-    StatePair<S>{S::S_EPILOGUE, S::S_ERROR},     StatePair<S>{S::S_STOPPED, S::S_PROLOGUE},
-    StatePair<S>{S::S_ERROR, S::S_PROLOGUE},     StatePair<S>{S::S_ERROR, S::S_EPILOGUE},
+    StatePair<S>{S::S_INIT, S::S_PROLOGUE},     StatePair<S>{S::S_INIT, S::S_EPILOGUE},
+    StatePair<S>{S::S_PROLOGUE, S::S_RUNNING},  StatePair<S>{S::S_PROLOGUE, S::S_ERROR},
+    StatePair<S>{S::S_PROLOGUE, S::S_EPILOGUE}, StatePair<S>{S::S_RUNNING, S::S_ADAPTING},
+    StatePair<S>{S::S_RUNNING, S::S_EPILOGUE},  StatePair<S>{S::S_ADAPTING, S::S_RUNNING},
+    StatePair<S>{S::S_ADAPTING, S::S_EPILOGUE}, StatePair<S>{S::S_EPILOGUE, S::S_STOPPED},
+    StatePair<S>{S::S_EPILOGUE, S::S_ERROR},    StatePair<S>{S::S_STOPPED, S::S_PROLOGUE},
+    StatePair<S>{S::S_ERROR, S::S_PROLOGUE},    StatePair<S>{S::S_ERROR, S::S_EPILOGUE},
 };
 
 constexpr std::array kNode{
@@ -39,10 +39,10 @@ constexpr std::array kNode{
 };
 
 constexpr std::array kOperation{
-    StatePair<O>{O::queued, O::running},       StatePair<O>{O::queued, O::cancelled},
-    StatePair<O>{O::running, O::done},         StatePair<O>{O::running, O::failed},
-    StatePair<O>{O::running, O::cancelled},    StatePair<O>{O::running, O::compensating},
-    StatePair<O>{O::compensating, O::failed},  StatePair<O>{O::compensating, O::cancelled},
+    StatePair<O>{O::queued, O::running},      StatePair<O>{O::queued, O::cancelled},
+    StatePair<O>{O::running, O::done},        StatePair<O>{O::running, O::failed},
+    StatePair<O>{O::running, O::cancelled},   StatePair<O>{O::running, O::compensating},
+    StatePair<O>{O::compensating, O::failed}, StatePair<O>{O::compensating, O::cancelled},
 };
 
 template <class State>

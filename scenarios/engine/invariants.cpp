@@ -108,6 +108,7 @@ void Checkers::requested(const api::Request& request) {
 
 void Checkers::stored(const Change& change, const std::string& before) {
   check_secret(change.document, "the journal");
+  if (change.table == Table::service) epoch_ = std::max(epoch_, number_in(change.document, "epoch"));
   states_.stored(change, before);
   answers_.stored(change);
 }
@@ -146,8 +147,6 @@ void Checkers::after_change() {
   servers_.after_change();
   check_instances();
   states_.after_change();
-  if (const auto* manager = world_.manager(); manager != nullptr)
-    epoch_ = std::max(epoch_, manager->model().service.epoch);
 }
 
 }  // namespace drover::scenario

@@ -99,7 +99,7 @@ class Checkers final : private PortWatch {
   Servers servers_;
   CloudRules cloud_;
   Answers answers_;
-  std::uint64_t epoch_ = 0;
+  std::uint64_t epoch_ = 0;                       // the highest that was ever in the journal
   std::map<std::string, std::string> living_;     // VMs of ours that live, and whose they are
   std::map<std::string, std::string> newest_of_;  // the newest VM seen of each node
   std::set<std::string> doomed_;                  // VMs that the manager wanted destroyed

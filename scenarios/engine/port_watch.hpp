@@ -1,5 +1,6 @@
-// What checkers see of the ports. The manager's calls as the manager makes them, and the answers as it gets them: between the manager (with
-// its sabotage, if any) and the faults; and the cloud's answers as the cloud gives them.
+// What checkers see of the ports. The manager's calls as the manager makes them, and the answers as it gets
+// them: between the manager (with its sabotage, if any) and the faults; and the cloud's answers as the cloud
+// gives them.
 #pragma once
 
 #include <string>

@@ -49,21 +49,21 @@ TEST(Answers, ATopologyWithAnotherMasterIsReported) {
 }
 
 TEST(Answers, AnOperationThatIsToldWronglyIsReported) {
-  EXPECT_THAT(found([](SimWorld&, Answers& answers) {
-                answers.answered("get_operation",
-                                 answer_of({{"operation", {{"id", "1"}, {"state", "RUNNING"}}}}));
-              }),
-              Contains("S12 get_operation answered wrongly"));
+  EXPECT_THAT(
+      found([](SimWorld&, Answers& answers) {
+        answers.answered("get_operation", answer_of({{"operation", {{"id", "1"}, {"state", "RUNNING"}}}}));
+      }),
+      Contains("S12 get_operation answered wrongly"));
 }
 
 TEST(Answers, AnEndThatChangesIsReported) {
-  EXPECT_THAT(found([](SimWorld& world, Answers& answers) {
-                answers.answered("get_operation",
-                                 answer_of({{"operation", {{"id", "1"}, {"state", "DONE"}}}}));
-                EXPECT_THAT(world.violations(), IsEmpty());
-                answers.stored(Change{Table::operation, 1, false, R"({"state":"FAILED"})"});
-              }),
-              Contains("S12 end of an operation changed"));
+  EXPECT_THAT(
+      found([](SimWorld& world, Answers& answers) {
+        answers.answered("get_operation", answer_of({{"operation", {{"id", "1"}, {"state", "DONE"}}}}));
+        EXPECT_THAT(world.violations(), IsEmpty());
+        answers.stored(Change{Table::operation, 1, false, R"({"state":"FAILED"})"});
+      }),
+      Contains("S12 end of an operation changed"));
 }
 
 TEST(Answers, AKeyThatTheOperationDoesNotHaveIsReported) {

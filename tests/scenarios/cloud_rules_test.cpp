@@ -48,10 +48,9 @@ TEST(CloudRules, ATokenThatMakesTwoVmsIsReported) {
 }
 
 TEST(CloudRules, ADestructionThatDidNothingIsReported) {
-  EXPECT_THAT(found([](SimWorld& world, CloudRules& rules) {
-                rules.killed(id_of(world, "node-1"), success());
-              }),
-              Contains("W1 killInstance of nothing"));
+  EXPECT_THAT(
+      found([](SimWorld& world, CloudRules& rules) { rules.killed(id_of(world, "node-1"), success()); }),
+      Contains("W1 killInstance of nothing"));
 }
 
 TEST(CloudRules, ALookThatIsWrongIsReported) {

@@ -71,7 +71,8 @@ TEST(Evidence, ACallFaultTouchesTheNodeThatTheCallWasAbout) {
         EXPECT_TRUE(world.evidence().any_to(vm_of(world, "node-2"), {"lose_reply"}));
         EXPECT_FALSE(world.evidence().any_to(vm_of(world, "node-1"), {"lose_reply"}));
       },
-      pair_text("faults:\n  - {when: \"iaas.newInstance.reply\", subject: node-2, times: 1, do: lose_reply}\n"));
+      pair_text(
+          "faults:\n  - {when: \"iaas.newInstance.reply\", subject: node-2, times: 1, do: lose_reply}\n"));
 }
 
 TEST(Evidence, TokensTellWhomAVmWasMadeFor) {

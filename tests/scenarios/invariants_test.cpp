@@ -440,8 +440,11 @@ TEST(L5, AFaultOnAnotherNodeExplainsNothing) {
 }
 
 TEST(L2, AMemberThatIsAtAnotherAddressIsReported) {
-  EXPECT_THAT(broken_by(at(29min, [](SimWorld& world) { core(world).model.node(2)->address = "10.9.9.9"; })),
-              Contains("L2"));
+  std::string text = pair_text();
+  text.replace(text.find("steps:"), 0, "manager: {poll_agents_timer: 10h}\n");
+  EXPECT_THAT(
+      broken_by(at(29min, [](SimWorld& world) { core(world).model.node(2)->address = "10.9.9.9"; }), text),
+      Contains("L2"));
 }
 
 TEST(L2, TwoMembersOnOneVmAreReported) {

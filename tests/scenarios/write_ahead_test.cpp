@@ -13,7 +13,8 @@ using testing::IsEmpty;
 void create(SimWorld& world, const std::string& subject, const std::string& token) {
   InstanceSpec spec = world.configuration().instance;
   spec.name = token;
-  spec.tags = {{kServiceTag, world.configuration().service_id}, {kNodeTag, token.substr(token.find(':') + 1)}};
+  spec.tags = {{kServiceTag, world.configuration().service_id},
+               {kNodeTag, token.substr(token.find(':') + 1)}};
   core(world).iaas.newInstance(CallContext{subject, 10s}, spec, token, [](Result<InstanceInfo>) {});
 }
 
@@ -28,12 +29,13 @@ TEST(WriteAhead, AVmOfAnAttemptThatIsNotRecordedIsReported) {
 }
 
 TEST(WriteAhead, AMemberThatIsDestroyedWithoutARecordIsReported) {
-  EXPECT_THAT(fingerprints_of(at(kLater,
-                                 [](SimWorld& w) {
-                                   core(w).iaas.killInstance(CallContext{"node-2", 10s}, id_of(w, "node-2"),
-                                                             [](Result<void>) {});
-                                 })),
-              Contains("S8 killInstance before its record"));
+  EXPECT_THAT(
+      fingerprints_of(
+          at(kLater,
+             [](SimWorld& w) {
+               core(w).iaas.killInstance(CallContext{"node-2", 10s}, id_of(w, "node-2"), [](Result<void>) {});
+             })),
+      Contains("S8 killInstance before its record"));
 }
 
 TEST(WriteAhead, ASecondMasterThatTheJournalDoesNotNameIsReported) {
