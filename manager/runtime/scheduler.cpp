@@ -33,11 +33,57 @@ void Domain::kill() {
   if (head_ == nullptr) return;
   FrameRecycling recycling(frame_cache());
   scheduler_.forget(this);
+  if (process_ != nullptr) process_->forget(this);
   // Destroying one op may destroy coroutines that own others of this domain: always take the head.
   while (head_ != nullptr) {
     Op* op = head_;
     unlink(op);
     op->act(op, Op::Act::destroy);
+  }
+}
+
+Process::~Process() {
+  while (parked_head_ != nullptr) {
+    Op* op = std::exchange(parked_head_, parked_head_->next_ready);
+    DROVER_CHECK(op->domain == nullptr, "a process ended before its domains");
+    op->act(op, Op::Act::destroy);
+  }
+}
+
+void Process::park(Op* op) {
+  op->next_ready = nullptr;
+  if (parked_tail_ != nullptr)
+    parked_tail_->next_ready = op;
+  else
+    parked_head_ = op;
+  parked_tail_ = op;
+}
+
+void Process::thaw() {
+  if (!frozen_) return;
+  frozen_ = false;
+  Op* op = std::exchange(parked_head_, nullptr);
+  parked_tail_ = nullptr;
+  while (op != nullptr) {
+    Op* next = op->next_ready;
+    if (op->domain != nullptr)
+      scheduler_.push_ready(op);
+    else
+      op->act(op, Op::Act::destroy);
+    op = next;
+  }
+}
+
+void Process::forget(const Domain* domain) {
+  Op** link = &parked_head_;
+  parked_tail_ = nullptr;
+  while (*link != nullptr) {
+    if ((*link)->domain == domain) {
+      *link = (*link)->next_ready;
+    } else {
+      parked_tail_ = *link;
+      link = &(*link)->next_ready;
+    }
   }
 }
 

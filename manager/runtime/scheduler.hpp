@@ -5,7 +5,8 @@
 //
 // Everything pending belongs to a Domain (one incarnation of the manager, one operation, the cloud). Killing
 // a domain destroys its suspended coroutines and drops its pending callbacks without running them: this is
-// how a crash of the manager and the cancellation of an operation are made.
+// how a crash of the manager and the cancellation of an operation are made. Domains of one Process can be
+// frozen together: this is how a SIGSTOP of the manager is made.
 //
 // Single-threaded: every member is called on the thread that runs the scheduler.
 #pragma once
@@ -28,6 +29,7 @@ namespace asio = boost::asio;
 
 class Scheduler;
 class Domain;
+class Process;
 
 // A pending piece of work, linked into its domain. `act` runs it, or destroys it without running.
 struct Op {
@@ -46,10 +48,38 @@ struct Op {
   std::uint64_t sequence = 0;
 };
 
+// What can be frozen as a whole: while it is, nothing of its domains runs. What comes due waits, and runs in
+// that order when it goes on. Must outlive its domains.
+class Process {
+ public:
+  explicit Process(Scheduler& scheduler) : scheduler_(scheduler) {}
+  Process(const Process&) = delete;
+  Process& operator=(const Process&) = delete;
+  ~Process();
+
+  // May be called from one of its own coroutines, which goes on to its next wait.
+  void freeze() { frozen_ = true; }
+  void thaw();
+  bool frozen() const { return frozen_; }
+
+ private:
+  friend class Scheduler;
+  friend class Domain;
+  void park(Op* op);
+  void forget(const Domain* domain);
+
+  Scheduler& scheduler_;
+  // Came due while frozen. Linked into their domains, or into none when their timer was abandoned since.
+  Op* parked_head_ = nullptr;
+  Op* parked_tail_ = nullptr;
+  bool frozen_ = false;
+};
+
 // A group of pending work with one lifetime. Must outlive the coroutines spawned in it; ~Domain kills.
 class Domain {
  public:
   explicit Domain(Scheduler& scheduler) : scheduler_(scheduler) {}
+  Domain(Scheduler& scheduler, Process& process) : scheduler_(scheduler), process_(&process) {}
   Domain(const Domain&) = delete;
   Domain& operator=(const Domain&) = delete;
   ~Domain() { kill(); }
@@ -64,6 +94,7 @@ class Domain {
  private:
   friend class Scheduler;
   friend class Executor;
+  bool frozen() const { return process_ != nullptr && process_->frozen(); }
   void link(Op* op) {
     op->domain = this;
     op->next = head_;
@@ -82,6 +113,7 @@ class Domain {
 
   Scheduler& scheduler_;
   Op* head_ = nullptr;
+  Process* process_ = nullptr;
   bool killed_ = false;
 };
 
@@ -224,6 +256,7 @@ class Scheduler : public asio::execution_context {
 
  private:
   friend class Domain;
+  friend class Process;
 
   // `op->domain` is null when the timer was abandoned.
   struct Timer {
@@ -252,6 +285,10 @@ class Scheduler : public asio::execution_context {
   void run_op(Op* op, std::uint64_t sequence) {
     digest_ = mix(digest_ ^ static_cast<std::uint64_t>(now_.time_since_epoch().count()), sequence);
     ++events_;
+    if (op->domain->frozen()) {
+      op->domain->process_->park(op);
+      return;
+    }
     op->domain->unlink(op);
     op->act(op, Op::Act::run);
   }
