@@ -20,28 +20,30 @@ const Operation* pending(const Model& model, OperationKind kind) {
   return nullptr;
 }
 
-// Whether the node is the primary, or may be when an operation accepted before has ended: any of them may
-// fail.
-bool may_be_primary(const Model& model, NodeId node) {
-  if (model.service.primary == node) return true;
-  for (const OperationId id : model.active()) {
-    const auto& request = model.operation(id)->request;
-    if ((request.kind == OperationKind::set_up_replica_master || request.kind == OperationKind::promote) &&
-        request.node == node)
-      return true;
-  }
-  return false;
-}
-
-// The node that is, or by accepted operations will be, the primary; 0: none.
-NodeId coming_primary(const Model& model) {
-  NodeId primary = model.service.primary;
+// Calls visit(node) for the primary (0: none), then for each node that an accepted operation will make it, in
+// their order: any of them may fail.
+template <class Visit>
+void for_each_coming_primary(const Model& model, Visit visit) {
+  visit(model.service.primary);
   for (const OperationId id : model.active()) {
     const auto& request = model.operation(id)->request;
     if (request.kind == OperationKind::set_up_replica_master || request.kind == OperationKind::promote)
-      primary = request.node;
+      visit(request.node);
   }
-  return primary;
+}
+
+// Whether the node is the primary, or may be when the accepted operations have ended.
+bool may_be_primary(const Model& model, NodeId node) {
+  bool may_be = false;
+  for_each_coming_primary(model, [&](NodeId primary) { may_be = may_be || primary == node; });
+  return may_be;
+}
+
+// The node that is the primary when the accepted operations have ended well; 0: none.
+NodeId coming_primary(const Model& model) {
+  NodeId last = 0;
+  for_each_coming_primary(model, [&](NodeId primary) { last = primary; });
+  return last;
 }
 
 Result<const Node*> usable_node(const Model& model, NodeId id) {
