@@ -31,10 +31,11 @@ void commit(benchmark::State& state, const std::string& path) {
     state.SkipWithError(store.error().message.c_str());
     return;
   }
+  const std::uint64_t generation = store.value()->take_generation(0, 0).value();
   std::int64_t number = 0;
   for (auto _ : state) {
     bool written = false;
-    store.value()->commit(step_of_an_operation(number++),
+    store.value()->commit(generation, step_of_an_operation(number++),
                           [&written](Result<void> result) { written = result.has_value(); });
     if (!written) {
       state.SkipWithError("a commit failed");

@@ -2,13 +2,20 @@
 
 #include <sqlite3.h>
 
+#include <algorithm>
 #include <string>
 
 namespace drover {
 namespace {
 
 constexpr Table kTables[] = {Table::service, Table::node, Table::operation, Table::history};
-constexpr int kVersion = 1;
+constexpr int kVersion = 2;  // 2: generations of writers
+
+Error fenced(std::uint64_t generation, std::uint64_t newest) {
+  return make_error(ErrorCode::fenced, "another manager has taken over this journal (generation " +
+                                           std::to_string(newest) + ", this one has " +
+                                           std::to_string(generation) + ")");
+}
 
 }  // namespace
 
@@ -58,6 +65,9 @@ Result<void> SqliteStore::prepare(bool memory) {
   for (const Table table : kTables)
     schema += std::string("CREATE TABLE IF NOT EXISTS ") + to_text(table) +
               "(id INTEGER PRIMARY KEY, document TEXT NOT NULL);";
+  schema +=
+      "CREATE TABLE IF NOT EXISTS generation(id INTEGER PRIMARY KEY CHECK (id = 1), newest INTEGER NOT NULL);"
+      "INSERT OR IGNORE INTO generation VALUES (1, 0);";
   schema += "PRAGMA user_version=" + std::to_string(kVersion) + ";COMMIT;";
   if (sqlite3_exec(database_, schema.c_str(), nullptr, nullptr, nullptr) != SQLITE_OK)
     return error("prepared");
@@ -66,7 +76,9 @@ Result<void> SqliteStore::prepare(bool memory) {
            SQLITE_OK;
   };
   bool prepared = statement("BEGIN IMMEDIATE", &begin_) && statement("COMMIT", &commit_) &&
-                  statement("ROLLBACK", &rollback_);
+                  statement("ROLLBACK", &rollback_) &&
+                  statement("SELECT newest FROM generation WHERE id = 1", &read_generation_) &&
+                  statement("UPDATE generation SET newest = ?1 WHERE id = 1", &write_generation_);
   for (const Table table : kTables) {
     const auto at = static_cast<std::size_t>(table);
     prepared =
@@ -85,16 +97,51 @@ SqliteStore::~SqliteStore() {
   sqlite3_finalize(begin_);
   sqlite3_finalize(commit_);
   sqlite3_finalize(rollback_);
+  sqlite3_finalize(read_generation_);
+  sqlite3_finalize(write_generation_);
   sqlite3_close(database_);
 }
 
-Result<void> SqliteStore::write(const std::vector<Change>& changes) {
-  const auto run = [](sqlite3_stmt* statement) {
-    const int code = sqlite3_step(statement);
-    sqlite3_reset(statement);
-    return code == SQLITE_DONE || code == SQLITE_ROW;
-  };
+bool SqliteStore::run(sqlite3_stmt* statement) {
+  const int code = sqlite3_step(statement);
+  sqlite3_reset(statement);
+  return code == SQLITE_DONE || code == SQLITE_ROW;
+}
+
+Result<std::uint64_t> SqliteStore::newest_generation() {
+  const int code = sqlite3_step(read_generation_);
+  const auto newest = static_cast<std::uint64_t>(sqlite3_column_int64(read_generation_, 0));
+  sqlite3_reset(read_generation_);
+  if (code != SQLITE_ROW) return error("read");
+  return newest;
+}
+
+Result<std::uint64_t> SqliteStore::take_generation(std::uint64_t own, std::uint64_t above) {
   if (!run(begin_)) return error("written");
+  auto newest = newest_generation();
+  if (newest.has_value() && own != 0 && newest.value() != own) newest = fenced(own, newest.value());
+  if (newest.has_error()) {
+    run(rollback_);
+    return newest;
+  }
+  const std::uint64_t taken = std::max(newest.value(), above) + 1;
+  sqlite3_bind_int64(write_generation_, 1, static_cast<std::int64_t>(taken));
+  if (!run(write_generation_) || !run(commit_)) {
+    auto failed = error("written");
+    run(rollback_);
+    return failed;
+  }
+  return taken;
+}
+
+Result<void> SqliteStore::write(std::uint64_t generation, const std::vector<Change>& changes) {
+  if (!run(begin_)) return error("written");
+  auto newest = newest_generation();
+  if (newest.has_value() && newest.value() != generation) newest = fenced(generation, newest.value());
+  if (newest.has_error()) {
+    run(rollback_);
+    return std::move(newest).error();
+  }
   for (const auto& change : changes) {
     auto* statement = (change.erase ? erase_ : put_)[static_cast<std::size_t>(change.table)];
     sqlite3_bind_int64(statement, 1, change.id);
@@ -120,7 +167,9 @@ void SqliteStore::limit_pages(unsigned pages) {
   (void)sqlite3_exec(database_, sql.c_str(), nullptr, nullptr, nullptr);
 }
 
-void SqliteStore::commit(std::vector<Change> changes, Handler<void> handler) { handler(write(changes)); }
+void SqliteStore::commit(std::uint64_t generation, std::vector<Change> changes, Handler<void> handler) {
+  handler(write(generation, changes));
+}
 
 Result<std::vector<StoredDocument>> SqliteStore::load() {
   std::vector<StoredDocument> documents;

@@ -22,7 +22,8 @@ class SqliteStore : public Store {
   static Result<std::unique_ptr<SqliteStore>> open(const std::string& path);
   ~SqliteStore() override;
 
-  void commit(std::vector<Change> changes, Handler<void> handler) override;
+  Result<std::uint64_t> take_generation(std::uint64_t own, std::uint64_t above) override;
+  void commit(std::uint64_t generation, std::vector<Change> changes, Handler<void> handler) override;
   Result<std::vector<StoredDocument>> load() override;
   // From now on the journal takes at most so many pages of 4 KiB: a commit beyond that fails as on a full
   // disk.
@@ -31,7 +32,10 @@ class SqliteStore : public Store {
  private:
   explicit SqliteStore(sqlite3* database) : database_(database) {}
   Result<void> prepare(bool memory);
-  Result<void> write(const std::vector<Change>& changes);
+  Result<void> write(std::uint64_t generation, const std::vector<Change>& changes);
+  // Within a transaction. Errors: ErrorCode::storage.
+  Result<std::uint64_t> newest_generation();
+  bool run(sqlite3_stmt* statement);
   Error error(const char* what) const;
 
   sqlite3* database_;
@@ -40,6 +44,8 @@ class SqliteStore : public Store {
   sqlite3_stmt* begin_ = nullptr;
   sqlite3_stmt* commit_ = nullptr;
   sqlite3_stmt* rollback_ = nullptr;
+  sqlite3_stmt* read_generation_ = nullptr;
+  sqlite3_stmt* write_generation_ = nullptr;
 };
 
 }  // namespace drover

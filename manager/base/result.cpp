@@ -34,6 +34,8 @@ const char* to_text(ErrorCode code) {
       return "protocol";
     case ErrorCode::storage:
       return "storage";
+    case ErrorCode::fenced:
+      return "fenced";
     case ErrorCode::cancelled:
       return "cancelled";
     case ErrorCode::database:

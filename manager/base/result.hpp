@@ -29,6 +29,7 @@ enum class ErrorCode : unsigned char {
   connection_lost,  // the connection broke before the answer
   protocol,         // the answer could not be understood
   storage,          // the journal could not be written
+  fenced,           // another manager has taken over: final, whoever gets it must stop
   cancelled,        // passed on, never retried
   database,         // the database server reported an error (its number is in the message)
   internal,

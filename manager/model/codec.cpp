@@ -90,6 +90,7 @@ std::string encode(const Service& service) {
   document["next_server_id"] = service.next_server_id;
   document["primary"] = service.primary;
   document["maybe_writable"] = service.maybe_writable;
+  if (!service.doomed.empty()) document["doomed"] = service.doomed;
   return text_of(document);
 }
 
@@ -102,6 +103,13 @@ Result<Service> decode_service(const std::string& document) {
     to.next_server_id = number<std::uint32_t>(from, "next_server_id", 1, 1);
     to.primary = number<NodeId>(from, "primary", 0, 0);
     to.maybe_writable = number<NodeId>(from, "maybe_writable", 0, 0);
+    if (const auto doomed = from.find("doomed"); doomed != from.end()) {
+      if (!doomed->is_array()) reject("doomed", "is no list");
+      for (const auto& vm : *doomed) {
+        if (!vm.is_string()) reject("doomed", "holds something else than the names of VMs");
+        to.doomed.insert(vm.get<std::string>());
+      }
+    }
   });
 }
 

@@ -93,8 +93,9 @@ struct Service {  // journaled
   NodeId next_node = 1;
   OperationId next_operation = 1;
   std::uint32_t next_server_id = 1;
-  NodeId primary = 0;         // confirmed primary, 0: none
-  NodeId maybe_writable = 0;  // told to become writable, not known to be fenced again
+  NodeId primary = 0;            // confirmed primary, 0: none
+  NodeId maybe_writable = 0;     // told to become writable, not known to be fenced again
+  std::set<std::string> doomed;  // VMs that must be destroyed and never be members again
 };
 
 inline std::string id_text(std::int64_t id) { return std::to_string(id); }

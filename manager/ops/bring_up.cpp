@@ -1,5 +1,7 @@
 #include "manager/ops/bring_up.hpp"
 
+#include "manager/ops/disposal.hpp"
+
 namespace drover::ops {
 
 using model::Node;
@@ -11,19 +13,6 @@ using model::NodeState;
 namespace {
 
 Error gone(NodeId id) { return make_error(ErrorCode::cancelled, node_name(id) + " is no longer wanted"); }
-
-// Looks for the VM of the node's present attempt by its tag: after a call whose effect is unknown. The id, ""
-// when the cloud shows none (it may lag), or an error when the cloud could not be asked.
-Task<Result<std::string>> find_vm(Core& core, NodeId id) {
-  const Node* node = core.model.node(id);
-  if (node == nullptr) co_return gone(id);
-  std::string tag = Core::node_tag(*node);
-  auto listed = co_await core.list_vms(node_name(id), kNodeTag, tag);
-  if (listed.has_error()) co_return std::move(listed).error();
-  for (const auto& info : listed.value())
-    if (info.tag(kServiceTag) == core.config.service_id && !is_gone(info.state)) co_return info.id;
-  co_return std::string();
-}
 
 InstanceSpec spec_of(const Core& core, const Node& node) {
   InstanceSpec spec = core.config.instance;
@@ -61,7 +50,9 @@ std::string trouble_of(const InstanceInfo& info) {
 Task<Result<void>> configure(Core& core, NodeId id) {
   const TimePoint deadline = core.scheduler.later(core.config.agent_wait);
   std::string last = "no answer";
-  while (core.now() < deadline) {
+  // Once more after the deadline: this manager may have been frozen while it passed.
+  for (bool late = false; !late;) {
+    late = core.now() >= deadline;
     const Node* node = core.model.node(id);
     if (node == nullptr || node->state != NodeState::configuring) co_return gone(id);
     GetServerState look;
@@ -105,10 +96,20 @@ Task<Result<void>> configure(Core& core, NodeId id) {
         }
       }
     }
-    co_await sleep_for(core.config.poll_interval);
+    if (!late) co_await sleep_for(core.config.poll_interval);
   }
   co_return make_error(ErrorCode::timeout, "the agent of " + node_name(id) + " did not come up within " +
                                                to_text(core.config.agent_wait) + ": " + last);
+}
+
+void next_attempt(Core& core, NodeId id) {
+  Node* node = core.model.node(id);
+  core.model.set_vm(*node, "");
+  node->address.clear();
+  ++node->attempt;
+  node->fresh = true;
+  if (node->state != NodeState::creating) core.change(*node, NodeEvent::replace);
+  core.journal.node_changed(id);
 }
 
 // Takes back the VM of a failed attempt and puts the node back to CREATING for the next one.
@@ -118,16 +119,13 @@ Task<Result<void>> replace_vm(Core& core, NodeId id, std::string why) {
   core.note(node_name(id), "replacing its VM (attempt " + std::to_string(node->attempt) + "): " + why);
   core.observe("operation.retry", node_name(id));
   std::string vm = node->vm;
-  auto killed = co_await kill_vm(core, node_name(id), vm);
-  (void)killed;  // what could not be confirmed is an orphan now, and the reconciler's
-  Node* changed = core.model.node(id);
-  if (changed == nullptr || !model::is_coming_up(changed->state)) co_return gone(id);
-  core.model.set_vm(*changed, "");
-  changed->address.clear();
-  ++changed->attempt;
-  changed->fresh = true;
-  core.change(*changed, NodeEvent::replace);
+  next_attempt(core, id);
+  doom(core, vm);
   co_await core.journal.durable();
+  auto destroyed = co_await destroy_doomed(core, node_name(id), vm);
+  (void)destroyed;  // what could not be confirmed stays doomed, and the reconciler's
+  node = core.model.node(id);
+  if (node == nullptr || !model::is_coming_up(node->state)) co_return gone(id);
   co_return success();
 }
 
@@ -161,6 +159,12 @@ Task<Result<void>> create_vm(Core& core, NodeId id) {
     });
     node = core.model.node(id);
     if (node == nullptr || node->state != NodeState::creating) co_return gone(id);
+    if (created.has_value() && core.model.service.doomed.contains(created.value().id)) {
+      // The answer to a call that was condemned since.
+      next_attempt(core, id);
+      co_await core.journal.durable();
+      continue;
+    }
     if (created.has_value()) {
       std::string vm = created.value().id;
       co_await record_vm(core, id, std::move(vm));
@@ -260,77 +264,6 @@ Task<Result<void>> createServiceNodeThread(Core& core, NodeId id) {
     auto replaced = co_await replace_vm(core, id, std::move(why));
     if (replaced.has_error()) co_return replaced;
   }
-}
-
-Task<Result<void>> kill_vm(Core& core, std::string subject, std::string vm) {
-  if (vm.empty()) co_return success();
-  const TimePoint deadline = core.scheduler.later(core.config.kill_timeout);
-  std::string last;
-  for (unsigned attempt = 1;; ++attempt) {
-    auto killed = co_await await_reply<void>(core.config.iaas_timeout, [&](Handler<void> handler) {
-      core.iaas.killInstance(CallContext{subject, core.config.iaas_timeout}, vm, std::move(handler));
-    });
-    Duration pause = core.config.poll_interval;
-    if (killed.has_error()) {
-      last = killed.error().message;
-      if (killed.error().code == ErrorCode::permission || killed.error().code == ErrorCode::invalid)
-        co_return std::move(killed).error();
-      pause = core.config.retry.pause_after(attempt, killed.error().retry_after);
-    }
-    auto info = co_await core.get_vm_info(subject, vm);
-    if (info.has_value() ? is_gone(info.value().state)
-                         : info.error().code == ErrorCode::not_found && killed.has_value())
-      co_return success();
-    if (info.has_value()) last = std::string("it is still ") + to_text(info.value().state);
-    if (core.now() >= deadline) {
-      co_return make_error(ErrorCode::timeout, "VM " + vm + " is not confirmed gone after " +
-                                                   to_text(core.config.kill_timeout) + ": " + last +
-                                                   "; drover keeps trying");
-    }
-    core.observe("operation.retry", subject);
-    co_await sleep_for(pause);
-  }
-}
-
-Task<Result<void>> remove_node(Core& core, NodeId id) {
-  for (unsigned attempt = 1;; ++attempt) {
-    const Node* node = core.model.node(id);
-    if (node == nullptr) co_return success();
-    if (!node->vm.empty()) break;
-    auto found = co_await find_vm(core, id);
-    Node* changed = core.model.node(id);
-    if (changed == nullptr) co_return success();
-    if (found.has_value()) {
-      if (!found.value().empty()) {
-        core.model.set_vm(*changed, found.value());
-        core.journal.node_changed(id);
-        co_await core.journal.durable();
-      }
-      break;
-    }
-    if (attempt >= core.config.retry.attempts) co_return std::move(found).error();
-    core.observe("operation.retry", node_name(id));
-    co_await sleep_for(core.config.retry.pause_after(attempt, found.error().retry_after));
-  }
-  const Node* node = core.model.node(id);
-  if (node == nullptr) co_return success();
-  std::string vm = node->vm;
-  if (core.model.service.maybe_writable == id && !node->address.empty()) {
-    // No write may be taken by a master that is going, should its VM outlive its deletion.
-    SetReadOnly closing;
-    closing.epoch = core.model.service.epoch;
-    const AgentCommand named = closing;
-    (void)co_await core.ask(id, named);
-  }
-  auto killed = co_await kill_vm(core, node_name(id), vm);
-  if (killed.has_error()) co_return killed;
-  Node* removed = core.model.node(id);
-  if (removed != nullptr) {
-    core.forget(*removed, NodeEvent::removed);
-    core.note(node_name(id), "removed");
-    co_await core.journal.durable();
-  }
-  co_return success();
 }
 
 }  // namespace drover::ops

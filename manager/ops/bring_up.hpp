@@ -18,11 +18,4 @@ Task<Result<void>> create_vm(Core& core, model::NodeId id);
 // with an address. Fails with the first VM that ended otherwise, or with timeout after config.boot_timeout.
 Task<Result<void>> wait_for_nodes(Core& core, std::vector<model::NodeId> nodes, Duration poll_interval);
 
-// Destroys a VM and waits until the cloud confirms that it is gone; config.kill_timeout at most.
-Task<Result<void>> kill_vm(Core& core, std::string subject, std::string vm);
-
-// Takes a node in REMOVING down: finds its VM, destroys it, forgets the record. On an error the record stays,
-// and the reconciler goes on trying.
-Task<Result<void>> remove_node(Core& core, model::NodeId id);
-
 }  // namespace drover::ops

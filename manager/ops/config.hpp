@@ -61,6 +61,9 @@ struct Hooks {
   std::function<void(std::string_view point, std::string_view subject)> observe;
   // The manager found itself doing what it must never do. Unset: the process ends.
   std::function<void(const std::string& what)> violation;
+  // Another manager has taken over the journal: this one has frozen for good and is to be destroyed, but not
+  // from inside this call.
+  std::function<void(const Error& why)> fenced;
   // One line for people.
   std::function<void(const std::string& line)> log;
 };

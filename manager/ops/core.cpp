@@ -30,6 +30,34 @@ void Core::illegal(std::string what) {
   DROVER_CHECK(false, what.c_str());
 }
 
+void Core::stand_down(const Error& why) {
+  if (stood_down) return;
+  stood_down = true;
+  process.freeze();
+  trace.add(TraceKind::crash, "manager", "stood down", why.message);
+  observe("manager.fenced", "manager");
+  if (hooks.fenced) hooks.fenced(why);
+}
+
+void Core::notice(const ServerState& state) {
+  highest_epoch = std::max(highest_epoch, state.epoch);
+  if (state.generation <= journal.generation() || proving_) return;
+  proving_ = true;
+  spawn(domain, outlive(state.generation));
+}
+
+// An agent has heard from a generation above ours: we were replaced, or the journal went back to an earlier
+// state. The journal itself decides.
+Task<void> Core::outlive(std::uint64_t generation) {
+  const auto raised = co_await journal.raise_generation(generation);
+  if (raised.has_value()) {
+    note("journal", "is behind: agents have heard from manager generation " + std::to_string(generation) +
+                        "; going on as generation " + std::to_string(journal.generation()));
+    co_await journal.durable();
+  }
+  proving_ = false;
+}
+
 void Core::change(ServiceEvent event) {
   const auto from = model.service.state;
   const auto to = model::next_state(from, event);
@@ -131,6 +159,7 @@ Task<Result<AgentReply>> Core::ask(const model::NodeId id, AgentCommand command,
     co_return make_error(ErrorCode::unavailable, model::node_name(id) + " has no address");
   const std::string subject = model::node_name(id);
   const Endpoint to = endpoint(*node);
+  set_generation(command, journal.generation());
   Result<AgentReply> reply = co_await await_reply<AgentReply>(timeout, [&](Handler<AgentReply> handler) {
     agent.call(CallContext{subject, timeout}, to, command, std::move(handler));
   });
@@ -142,6 +171,7 @@ Task<Result<AgentReply>> Core::ask(const model::NodeId id, AgentCommand command,
                            "the agent at " + to.address + " is that of " + reply.value().state.instance_id +
                                ", not of " + subject + " (" + node->vm + ")",
                            Effect::none, Retry::later);
+    if (node != nullptr && !node->vm.empty()) notice(reply.value().state);
   }
   co_return reply;
 }

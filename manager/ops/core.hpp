@@ -4,6 +4,7 @@
 
 #include <deque>
 #include <memory>
+#include <set>
 #include <string>
 
 #include "manager/base/trace.hpp"
@@ -28,16 +29,20 @@ class Core {
  public:
   Core(const Ports& ports, Configuration configuration, Hooks hooks_)
       : scheduler(ports.scheduler),
-        domain(ports.scheduler),
+        process(ports.scheduler),
+        domain(ports.scheduler, process),
         iaas(ports.iaas),
         agent(ports.agent),
         trace(ports.trace),
         config(std::move(configuration)),
         hooks(std::move(hooks_)),
-        journal(domain, ports.store, model, config) {}
+        journal(domain, ports.store, model, config) {
+    journal.set_on_fenced([this](const Error& why) { stand_down(why); });
+  }
 
   Scheduler& scheduler;
-  Domain domain;  // destroyed after everything declared below it
+  Process process;  // of all domains of this manager
+  Domain domain;    // destroyed after everything declared below it
   Iaas& iaas;
   Agent& agent;
   Trace& trace;
@@ -45,7 +50,10 @@ class Core {
   const Hooks hooks;
   model::Model model;
   Journal journal;
-  Signal operations_changed;  // an operation ended or was accepted
+  Signal operations_changed;         // an operation ended or was accepted
+  std::set<std::string> destroying;  // doomed VMs that a coroutine is destroying now
+  std::uint64_t highest_epoch = 0;   // that an agent of ours told
+  bool stood_down = false;           // another manager has taken over
 
   TimePoint now() const { return scheduler.now(); }
 
@@ -84,8 +92,14 @@ class Core {
 
  private:
   void illegal(std::string what);
+  // Nothing of this manager runs any more: no call to any port, no answer to anybody.
+  void stand_down(const Error& why);
+  // What an agent has heard that this manager does not know of.
+  void notice(const ServerState& state);
+  Task<void> outlive(std::uint64_t generation);
 
   std::deque<std::string> log_;
+  bool proving_ = false;  // outlive() is under way
 };
 
 // Whether trying again can help.

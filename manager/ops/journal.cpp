@@ -15,6 +15,8 @@ Error misplaced(const char* what, std::int64_t row, std::int64_t id) {
 }  // namespace
 
 Result<void> Journal::load(model::Model& model) {
+  // First of all: from here on nobody else changes what is read.
+  DROVER_TRY(generation_, store_.take_generation(0, 0));
   DROVER_TRY(const std::vector<StoredDocument> documents, store_.load());
   for (const auto& stored : documents) {
     switch (stored.table) {
@@ -41,6 +43,22 @@ Result<void> Journal::load(model::Model& model) {
     }
   }
   return success();
+}
+
+void Journal::fenced(const Error& error) {
+  if (auto tell = std::exchange(on_fenced_, nullptr)) tell(error);
+}
+
+Task<Result<void>> Journal::raise_generation(std::uint64_t above) {
+  // A commit under way names the present one.
+  while (writing_) (void)co_await ended_.wait(kForever);
+  auto raised = store_.take_generation(generation_, above);
+  if (raised.has_error()) {
+    if (raised.error().code == ErrorCode::fenced) fenced(raised.error());
+    co_return std::move(raised).error();
+  }
+  generation_ = raised.value();
+  co_return success();
 }
 
 std::int64_t Journal::add_history(std::string document) {
@@ -86,10 +104,14 @@ Task<void> Journal::write() {
   auto history = std::exchange(history_changes_, {});
   bool written = false;
   for (unsigned attempt = 1; attempt <= 4 && !written; ++attempt) {
-    const Result<void> result = co_await await_reply<void>(
-        config_.store_timeout, [&](Handler<void> handler) { store_.commit(changes, std::move(handler)); });
+    const Result<void> result = co_await await_reply<void>(config_.store_timeout, [&](Handler<void> handler) {
+      store_.commit(generation_, changes, std::move(handler));
+    });
     if (result.has_value()) {
       written = true;
+    } else if (result.error().code == ErrorCode::fenced) {
+      fenced(result.error());
+      co_await sleep_for(kForever);
     } else {
       last_error_ = result.error();
       co_await sleep_for(50ms * (1U << attempt));

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <set>
 #include <string>
 #include <vector>
@@ -19,8 +20,15 @@ class Journal {
   Journal(Domain& domain, Store& store, const model::Model& model, const Configuration& config)
       : domain_(domain), store_(store), model_(model), config_(config) {}
 
-  // Reads everything into `model`. Called once, before anything else.
+  // Takes the journal over from whoever wrote it before, and reads everything into `model`. Called once,
+  // before anything else.
   Result<void> load(model::Model& model);
+  // This manager's generation; 0 before load().
+  std::uint64_t generation() const { return generation_; }
+  // Goes on under a generation above `above`. Errors: fenced when another manager has taken over; storage.
+  Task<Result<void>> raise_generation(std::uint64_t above);
+  // Called, once, when a commit shows that another manager has taken over. No flush returns after that.
+  void set_on_fenced(std::function<void(const Error&)> on_fenced) { on_fenced_ = std::move(on_fenced); }
 
   void service_changed() { mark(), service_ = true; }
   void node_changed(model::NodeId id) { mark(), nodes_.insert(id); }  // also when erased
@@ -39,6 +47,7 @@ class Journal {
 
  private:
   void mark() { ++changed_; }
+  void fenced(const Error& error);
   std::vector<Change> take_changes();
   Task<void> write();
 
@@ -50,6 +59,8 @@ class Journal {
   std::uint64_t written_ = 0;  // durable through this change
   std::uint64_t tried_ = 0;    // commits that ended, well or not, cover this change
   std::uint64_t commits_ = 0;
+  std::uint64_t generation_ = 0;
+  std::function<void(const Error&)> on_fenced_;
   bool writing_ = false;
   bool service_ = false;
   std::set<model::NodeId> nodes_;

@@ -1,6 +1,7 @@
 #include "manager/ops/manager.hpp"
 
 #include "manager/ops/bring_up.hpp"
+#include "manager/ops/disposal.hpp"
 #include "manager/ops/replication.hpp"
 #include "manager/runtime/parallel.hpp"
 
@@ -38,6 +39,10 @@ Result<void> MySQLServerManager::start() {
   return success();
 }
 
+void MySQLServerManager::thaw() {
+  if (!core_.stood_down) core_.process.thaw();
+}
+
 void MySQLServerManager::resume() {
   const auto state = core_.model.service.state;
   if (state == ServiceState::S_INIT && core_.config.automatic_startup) core_.change(ServiceEvent::start);
@@ -49,13 +54,14 @@ void MySQLServerManager::resume() {
   for (const OperationId id : core_.model.active()) {
     const auto& operation = *core_.model.operation(id);
     if (operation.state == OperationState::compensating) {
-      auto& running = running_[id] = std::make_unique<Running>(core_.scheduler);
+      auto& running = running_[id] = std::make_unique<Running>(core_);
       spawn(running->domain, compensate(id));
     } else if (operation.state == OperationState::running) {
-      auto& running = running_[id] = std::make_unique<Running>(core_.scheduler);
+      auto& running = running_[id] = std::make_unique<Running>(core_);
       spawn(running->domain, run(id));
     }
   }
+  if (!core_.model.service.doomed.empty()) spawn(core_.domain, sweep_doomed());
   core_.settle_service_state();
   dispatch();
 }
@@ -226,7 +232,7 @@ void MySQLServerManager::dispatch() {
 void MySQLServerManager::begin(Operation& operation) {
   const OperationId id = operation.id;
   core_.change(operation, OperationEvent::start);
-  auto& running = running_[id] = std::make_unique<Running>(core_.scheduler);
+  auto& running = running_[id] = std::make_unique<Running>(core_);
   spawn(running->domain, run(id));
 }
 
@@ -296,7 +302,7 @@ void MySQLServerManager::compensate_soon(OperationId id, bool cancelling) {
     retire(id);
     operation->cancelling = cancelling;
     core_.change(*operation, OperationEvent::compensate);
-    auto& running = running_[id] = std::make_unique<Running>(core_.scheduler);
+    auto& running = running_[id] = std::make_unique<Running>(core_);
     spawn(running->domain, compensate(id));
   });
 }
@@ -337,6 +343,7 @@ Task<void> MySQLServerManager::compensate(OperationId id) {
     core_.journal.operation_changed(id);
     co_await core_.journal.durable();
     auto removed = co_await remove_all(nodes);
+    if (removed.has_value()) removed = co_await destroy_all_doomed(core_);
     if (removed.has_error())
       core_.model.operation(id)->error += "; taking it back: " + removed.error().message;
   }
@@ -387,158 +394,6 @@ Result<void> MySQLServerManager::begin_cancelling(OperationId id) {
   }
   core_.scheduler.call_soon(core_.domain, [this] { dispatch(); });
   return success();
-}
-
-// --- add, remove, shutdown ---
-
-Task<void> MySQLServerManager::bring_up_one(NodeId node_id, OperationId id) {
-  auto up = co_await createServiceNodeThread(core_, node_id);
-  if (up.has_error() && up.error().code != ErrorCode::cancelled) {
-    auto* node = core_.model.node(node_id);
-    Operation* operation = core_.model.operation(id);
-    if (node != nullptr && model::is_coming_up(node->state)) {
-      core_.change(*node, NodeEvent::give_up);
-      if (operation->error.empty()) operation->error = up.error().message;
-      core_.journal.operation_changed(id);
-      co_await core_.journal.durable();
-    }
-  }
-  Running& running = *running_.at(id);
-  --running.coming_up;
-  running.failed = running.failed || up.has_error();
-  settled_.notify_all();
-}
-
-Task<Result<void>> MySQLServerManager::run_add_nodes(OperationId id) {
-  const auto nodes = core_.model.operation(id)->nodes;
-  const auto policy = core_.model.operation(id)->request.partial;
-  const bool rollback = policy == model::PartialPolicy::rollback;
-  Running& running = *running_.at(id);
-  running.coming_up = nodes.size();
-  Domain& domain = running.domain;
-  struct Creator {
-    static Task<void> run(MySQLServerManager* self, Domain* in, NodeId node_id, OperationId operation) {
-      // The creation itself is bounded by the window; what follows it waits for boots and needs no bound.
-      const auto* node = self->core_.model.node(node_id);
-      if (node != nullptr && node->state == NodeState::creating) {
-        auto created = co_await create_vm(self->core_, node_id);
-        if (created.has_error()) {
-          auto* failed = self->core_.model.node(node_id);
-          Operation* op = self->core_.model.operation(operation);
-          if (failed != nullptr && model::is_coming_up(failed->state))
-            self->core_.change(*failed, NodeEvent::give_up);
-          if (op->error.empty()) op->error = created.error().message;
-          self->core_.journal.operation_changed(operation);
-          Running& running = *self->running_.at(operation);
-          --running.coming_up;
-          running.failed = true;
-          self->settled_.notify_all();
-          co_return;
-        }
-      }
-      spawn(*in, self->bring_up_one(node_id, operation));
-    }
-  };
-  std::function<Task<void>(std::int64_t)> body = [this, &domain, id](std::int64_t node_id) {
-    return Creator::run(this, &domain, node_id, id);
-  };
-  spawn(domain, for_each_parallel(nodes, core_.config.parallelism, std::move(body)));
-  while (true) {
-    // A look at all nodes each time that one of them has come up would cost O(n * n).
-    while (running.coming_up > 0 && !(rollback && running.failed)) (void)co_await settled_.wait(kForever);
-    std::size_t up = 0, failed = 0;
-    for (const NodeId node_id : nodes) {
-      const auto* node = core_.model.node(node_id);
-      if (node == nullptr || node->state == NodeState::failed)
-        ++failed;
-      else if (!model::is_coming_up(node->state))
-        ++up;
-    }
-    if (failed > 0 && (rollback || failed == nodes.size())) {
-      const Operation* operation = core_.model.operation(id);
-      co_return make_error(ErrorCode::unavailable, operation->error);
-    }
-    if (up + failed == nodes.size()) break;
-    (void)co_await settled_.wait(kForever);
-  }
-  std::vector<NodeId> failed;
-  for (const NodeId node_id : nodes) {
-    auto* node = core_.model.node(node_id);
-    if (node == nullptr || node->state != NodeState::failed) continue;
-    core_.change(*node, NodeEvent::remove);
-    failed.push_back(node_id);
-  }
-  if (failed.empty()) co_return success();
-  Operation* operation = core_.model.operation(id);
-  operation->warning = "kept " + std::to_string(nodes.size() - failed.size()) + " of " +
-                       std::to_string(nodes.size()) + " nodes: " + operation->error;
-  operation->error.clear();
-  core_.journal.operation_changed(id);
-  co_await core_.journal.durable();
-  auto removed = co_await remove_all(failed);
-  co_return removed;
-}
-
-Task<Result<void>> MySQLServerManager::run_create_replica(OperationId id) {
-  auto added = co_await run_add_nodes(id);
-  if (added.has_error()) co_return added;
-  const NodeId created = core_.model.operation(id)->nodes.front();
-  auto replicates = co_await set_up_replica_slave(core_, id, created);
-  co_return replicates;
-}
-
-Task<Result<void>> MySQLServerManager::remove_all(std::vector<NodeId> nodes) {
-  auto first = std::make_shared<Result<void>>(success());
-  std::function<Task<void>(std::int64_t)> body = [this, first](std::int64_t node_id) -> Task<void> {
-    struct Body {
-      static Task<void> run(Core& core, NodeId node, std::shared_ptr<Result<void>> error) {
-        auto removed = co_await remove_node(core, node);
-        if (removed.has_error() && error->has_value()) *error = removed;
-      }
-    };
-    return Body::run(core_, node_id, first);
-  };
-  co_await for_each_parallel(std::move(nodes), core_.config.parallelism, std::move(body));
-  co_return *first;
-}
-
-Task<Result<void>> MySQLServerManager::run_remove_nodes(OperationId id) {
-  std::vector<NodeId> nodes;
-  Result<void> outcome = success();
-  for (const NodeId node_id : core_.model.operation(id)->nodes) {
-    auto* node = core_.model.node(node_id);
-    if (node == nullptr) continue;
-    // Asked once more, right before it: nothing that was accepted may take the master away.
-    if (core_.model.service.primary == node_id && !core_.model.operation(id)->request.force) {
-      if (node->state == NodeState::removing) core_.change(*node, NodeEvent::keep);
-      outcome = make_error(ErrorCode::wrong_state, model::node_name(node_id) + " is the master: it was kept");
-      continue;
-    }
-    nodes.push_back(node_id);
-  }
-  co_await core_.journal.durable();
-  auto removed = co_await remove_all(std::move(nodes));
-  if (removed.has_error()) co_return removed;
-  co_return outcome;
-}
-
-Task<Result<void>> MySQLServerManager::run_shutdown(OperationId id) {
-  const auto nodes = core_.model.operation(id)->nodes;
-  auto removed = co_await remove_all(nodes);
-  if (removed.has_value()) {
-    // VMs without a record: created by calls whose answers never came.
-    auto swept = co_await reconcile();
-    for (unsigned attempt = 1; swept.has_error() && attempt < core_.config.retry.attempts; ++attempt) {
-      core_.observe("operation.retry", model::operation_name(id));
-      co_await sleep_for(core_.config.retry.pause_after(attempt, swept.error().retry_after));
-      swept = co_await reconcile();
-    }
-    removed = swept;
-  }
-  core_.model.service.primary = 0;
-  core_.model.service.maybe_writable = 0;
-  core_.change(removed.has_value() ? ServiceEvent::stopped : ServiceEvent::fail);
-  co_return removed;
 }
 
 // --- questions ---

@@ -44,9 +44,18 @@ class MySQLServerManager {
   MySQLServerManager(const MySQLServerManager&) = delete;
   MySQLServerManager& operator=(const MySQLServerManager&) = delete;
 
-  // Reads the journal and goes on where it says. Errors: ErrorCode::storage; the manager must not be used
-  // then.
+  // Takes the journal over, reads it and goes on where it says. Errors: ErrorCode::storage; nothing was done
+  // in the world, and the manager must not be used.
   Result<void> start();
+
+  // As a process is stopped and goes on: nothing runs in between, and what comes due meanwhile runs in order
+  // afterwards. While it is frozen nothing else may be asked of it than what is const. One that has stood
+  // down stays frozen.
+  void freeze() { core_.process.freeze(); }
+  void thaw();
+  bool frozen() const { return core_.process.frozen(); }
+  // Another manager has taken over the journal (Hooks::fenced): this one does nothing any more.
+  bool stood_down() const { return core_.stood_down; }
 
   // dstate: the documented state of the service.
   model::ServiceState dstate() const { return core_.model.service.state; }
@@ -79,7 +88,7 @@ class MySQLServerManager {
 
  private:
   struct Running {
-    explicit Running(Scheduler& scheduler) : domain(scheduler) {}
+    explicit Running(Core& core) : domain(core.scheduler, core.process) {}
     Domain domain;
     // Of the bring-up that it makes: nodes whose own coroutine has not ended, and whether one has failed.
     std::size_t coming_up = 0;
@@ -117,12 +126,21 @@ class MySQLServerManager {
   Task<void> ask_all(std::vector<model::NodeId> nodes, AgentCommand command, Duration timeout,
                      Handler<Answers> handler);
 
-  // monitor.cpp
+  // monitor.cpp and reconcile.cpp
   Task<void> poll_agents();
   Task<void> poll_agent(model::NodeId id);
   Task<void> look_for_lost(model::NodeId id);
   Task<void> reconcile_loop();
   Task<Result<void>> reconcile();
+  Task<std::vector<std::string>> find_orphans(std::vector<InstanceInfo> listed);
+  Task<bool> is_newer_than_journal(InstanceInfo info);
+  bool takes_members() const;
+  void adopt(const InstanceInfo& info, model::NodeId id);
+  Task<void> learn_role(model::NodeId id);
+  bool is_behind() const { return core_.highest_epoch > core_.model.service.epoch; }
+  Task<void> catch_up();
+  void follow(model::NodeId master, std::uint64_t epoch);
+  Task<void> sweep_doomed();
   Task<void> repair(model::NodeId id);
   Task<void> settle_writable();
   void plan_repairs(const std::vector<model::NodeId>& nodes);
@@ -134,6 +152,7 @@ class MySQLServerManager {
   std::map<model::OperationId, std::unique_ptr<Running>> running_;
   std::set<model::OperationId> accepting_;  // not yet in the journal: must not begin
   std::size_t repairs_ = 0;
+  bool surveyed_ = false;  // every member was asked once since the start
   struct RepairPlan {
     unsigned attempts = 0;
     TimePoint next{};

@@ -1,5 +1,5 @@
-// The manager's watch: agents are polled in parallel with time-outs, the cloud is searched for VMs of ours
-// that no record knows, and what is seen broken is repaired when no operation is at it.
+// The manager's watch: agents are polled in parallel with time-outs, and what is seen broken is repaired when
+// no operation is at it.
 #include "manager/ops/bring_up.hpp"
 #include "manager/ops/manager.hpp"
 #include "manager/ops/replication.hpp"
@@ -100,8 +100,7 @@ Task<void> MySQLServerManager::poll_agent(NodeId id) {
     const AgentCommand fencing = fence;
     (void)co_await core_.ask(id, fencing);
   } else if (core_.model.service.primary == id && core_.model.service.maybe_writable == id &&
-             state.read_only && state.epoch <= core_.model.service.epoch &&
-             core_.model.active_operations() == 0) {
+             state.read_only && surveyed_ && !is_behind() && core_.model.active_operations() == 0) {
     // Its server was restarted: a server starts read-only until its manager says otherwise.
     core_.note(node_name(id), "the master was read-only: made writable again");
     SetReadOnly open;
@@ -118,7 +117,9 @@ Task<void> MySQLServerManager::poll_agents() {
     auto nodes = listed_nodes();
     std::function<Task<void>(std::int64_t)> body = [this](std::int64_t id) { return poll_agent(id); };
     co_await for_each_parallel(nodes, core_.config.parallelism, std::move(body));
+    surveyed_ = true;
     if (core_.model.active_operations() > 0 || repairs_ > 0) continue;
+    if (is_behind()) co_await catch_up();
     co_await settle_writable();
     plan_repairs(nodes);
   }
@@ -165,55 +166,6 @@ Task<void> MySQLServerManager::repair(NodeId id) {
                repaired.has_value() ? "replication repaired" : "repair failed: " + repaired.error().message);
   }
   --repairs_;
-}
-
-Task<void> MySQLServerManager::reconcile_loop() {
-  while (true) {
-    co_await sleep_for(core_.config.reconcile_interval);
-    if (core_.model.service.next_operation <= 1) continue;  // nothing was ever bought
-    auto reconciled = co_await reconcile();
-    if (reconciled.has_error()) core_.trace.add(TraceKind::note, "reconcile", reconciled.error().message);
-  }
-}
-
-// Destroys VMs that carry our tag and that no record accounts for: answers that never came, late effects,
-// replaced VMs whose end was not confirmed. A VM of a node still in CREATING is left to that node's own look.
-Task<Result<void>> MySQLServerManager::reconcile() {
-  auto listed = co_await core_.list_vms("reconcile", kServiceTag, core_.config.service_id);
-  if (listed.has_error()) co_return std::move(listed).error();
-  std::vector<std::string> doomed;
-  for (const auto& info : listed.value()) {
-    if (is_gone(info.state) || info.tag(kServiceTag) != core_.config.service_id) continue;
-    if (core_.model.node_of_vm(info.id) != nullptr) continue;
-    const std::string tag = info.tag(kNodeTag);
-    const auto end = tag.find('.');
-    const auto* node = tag.rfind("node-", 0) == 0 && end != std::string::npos
-                           ? core_.model.find(tag.substr(5, end - 5))
-                           : nullptr;
-    if (node != nullptr && node->vm.empty() && Core::node_tag(*node) == tag) continue;
-    doomed.push_back(info.id);
-  }
-  Result<void> outcome = success();
-  for (const std::string& vm : doomed) {
-    // Once more, right before it: a record may have been made of it meanwhile.
-    if (core_.model.node_of_vm(vm) != nullptr) continue;
-    core_.note("reconcile", "destroying " + vm + ": no node accounts for it");
-    std::string named = vm;
-    auto killed = co_await kill_vm(core_, "reconcile", std::move(named));
-    if (killed.has_error() && outcome.has_value()) outcome = killed;
-  }
-  // Nodes whose removal ended without confirmation.
-  std::vector<NodeId> left;
-  for (const auto& [id, node] : core_.model.nodes()) {
-    if (node.state != NodeState::removing) continue;
-    const auto* operation = core_.model.operation(node.operation);
-    if (operation == nullptr || model::is_ended(operation->state)) left.push_back(id);
-  }
-  for (const NodeId id : left) {
-    auto removed = co_await remove_node(core_, id);
-    if (removed.has_error() && outcome.has_value()) outcome = removed;
-  }
-  co_return outcome;
 }
 
 }  // namespace drover::ops

@@ -28,6 +28,19 @@ const char* to_text(ThreadState state) {
   return "?";
 }
 
+void set_generation(AgentCommand& command, std::uint64_t generation) {
+  std::visit([generation](auto& one) { one.generation = generation; }, command);
+}
+
+std::uint64_t generation_of(const AgentCommand& command) {
+  return std::visit([](const auto& one) { return one.generation; }, command);
+}
+
+bool is_reading(const AgentCommand& command) {
+  return std::holds_alternative<GetServerState>(command) || std::holds_alternative<WaitForGtid>(command) ||
+         std::holds_alternative<GetUsers>(command) || std::holds_alternative<TakeDump>(command);
+}
+
 const char* agent_method(const AgentCommand& command) {
   struct Names {
     const char* operator()(const GetServerState&) const { return "get_server_state"; }

@@ -4,6 +4,9 @@
 // Contract (tests/contract/agent_contract.hpp):
 // - Every command is idempotent: repeating it with the same arguments leaves the same state.
 // - A command with an epoch below the highest one the agent has seen is refused with wrong_state (fencing).
+// - Every command carries its manager's generation (see Store). The agent keeps the highest it has seen, and
+//   refuses with ErrorCode::fenced a command that could change something and has a lower one. 0 is the
+//   lowest.
 // - A reply carries the server's state as it is after the command.
 // - Errors of the database server come as ErrorCode::database with the server's error number in the message.
 #pragma once
@@ -33,19 +36,27 @@ struct Secret {
 enum class Role : unsigned char { none, primary, replica };
 const char* to_text(Role role);
 
-// The commands. Those that change replication carry the topology epoch.
-struct GetServerState {};
+// The commands. Those that change replication carry the topology epoch; `generation` is set_generation's.
+struct GetServerState {
+  std::uint64_t generation = 0;
+};
 struct StartServer {
   std::uint32_t server_id = 0;
+  std::uint64_t generation = 0;
 };
-struct StopServer {};
-struct RestartServer {};
+struct StopServer {
+  std::uint64_t generation = 0;
+};
+struct RestartServer {
+  std::uint64_t generation = 0;
+};
 struct SetUpPrimary {
   std::uint64_t epoch = 0;
   std::uint32_t server_id = 0;
   bool semi_sync = false;
   std::string replication_user;
   Secret replication_password;
+  std::uint64_t generation = 0;
 };
 struct SetUpReplica {
   std::uint64_t epoch = 0;
@@ -58,39 +69,57 @@ struct SetUpReplica {
   Secret replication_password;
   std::string log_file;  // the documented five-parameter form: file and position; "" means GTID
   std::uint64_t log_position = 0;
+  std::uint64_t generation = 0;
 };
 struct StopReplica {  // stops replication and forgets the source; the relay log must have been drained
   std::uint64_t epoch = 0;
+  std::uint64_t generation = 0;
 };
 struct SetReadOnly {
   std::uint64_t epoch = 0;
   bool read_only = true;
+  std::uint64_t generation = 0;
 };
 struct WaitForGtid {  // answers when `gtid` has been applied, or fails with timeout after `limit`
   std::uint64_t epoch = 0;
   std::string gtid;
   Duration limit{30s};
+  std::uint64_t generation = 0;
 };
-struct GetUsers {};
+struct GetUsers {
+  std::uint64_t generation = 0;
+};
 struct ConfigureUser {
   std::string username;
   Secret password;
+  std::uint64_t generation = 0;
 };
 struct DeleteUser {
   std::string username;
+  std::uint64_t generation = 0;
 };
 struct SetPassword {
   std::string username;
   Secret password;
+  std::uint64_t generation = 0;
 };
-struct TakeDump {};
+struct TakeDump {
+  std::uint64_t generation = 0;
+};
 struct LoadDump {
   std::string path;  // of the dump on the manager's side
+  std::uint64_t generation = 0;
 };
 
 using AgentCommand = std::variant<GetServerState, StartServer, StopServer, RestartServer, SetUpPrimary,
                                   SetUpReplica, StopReplica, SetReadOnly, WaitForGtid, GetUsers,
                                   ConfigureUser, DeleteUser, SetPassword, TakeDump, LoadDump>;
+
+// The manager that gives the command.
+void set_generation(AgentCommand& command, std::uint64_t generation);
+std::uint64_t generation_of(const AgentCommand& command);
+// Whether the command can change nothing: it is carried out for any manager.
+bool is_reading(const AgentCommand& command);
 
 // The documented name of a command: "get_server_state", "set_up_replica_slave", …; used in traces and fault
 // rules.
@@ -118,7 +147,8 @@ struct ServerState {
   std::string version;
   std::uint32_t server_id = 0;
   bool read_only = true;
-  std::uint64_t epoch = 0;  // highest seen by the agent
+  std::uint64_t epoch = 0;       // highest seen by the agent
+  std::uint64_t generation = 0;  // highest seen by the agent
   Role role = Role::none;
   std::string gtid_binlog_pos;
   std::string gtid_slave_pos;

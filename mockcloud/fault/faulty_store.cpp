@@ -14,7 +14,7 @@ std::string subject_of(const std::vector<Change>& changes) {
 
 }  // namespace
 
-void FaultyStore::commit(std::vector<Change> changes, Handler<void> handler) {
+void FaultyStore::commit(std::uint64_t generation, std::vector<Change> changes, Handler<void> handler) {
   const std::string subject = subject_of(changes);
   std::size_t bytes = 0;
   for (const auto& change : changes) bytes += change.document.size();
@@ -24,12 +24,13 @@ void FaultyStore::commit(std::vector<Change> changes, Handler<void> handler) {
   CallFaults faults = engine_.at_call(Port::store, kCommit.call, Phase::before, subject);
   ReplyPath<void, NoAdjustment> reply(engine_, kCommit, subject, std::move(handler), {});
   if (!faults.any) {
-    inner_.commit(std::move(changes), std::move(reply));
+    inner_.commit(generation, std::move(changes), std::move(reply));
     return;
   }
-  call_with_faults(
-      engine_, context, std::move(faults), std::move(reply),
-      [this, changes](const CallContext&, Handler<void> done) { inner_.commit(changes, std::move(done)); });
+  call_with_faults(engine_, context, std::move(faults), std::move(reply),
+                   [this, generation, changes](const CallContext&, Handler<void> done) {
+                     inner_.commit(generation, changes, std::move(done));
+                   });
 }
 
 }  // namespace drover::fault

@@ -12,7 +12,10 @@ class FaultyStore final : public Store {
  public:
   FaultyStore(Store& inner, Engine& engine) : inner_(inner), engine_(engine) {}
 
-  void commit(std::vector<Change> changes, Handler<void> handler) override;
+  Result<std::uint64_t> take_generation(std::uint64_t own, std::uint64_t above) override {
+    return inner_.take_generation(own, above);
+  }
+  void commit(std::uint64_t generation, std::vector<Change> changes, Handler<void> handler) override;
   Result<std::vector<StoredDocument>> load() override { return inner_.load(); }
 
  private:

@@ -2,15 +2,6 @@
 #include "mockcloud/node/agent.hpp"
 
 namespace drover::node {
-namespace {
-
-bool is_reading(const AgentCommand& command) {
-  return std::holds_alternative<GetServerState>(command) || std::holds_alternative<WaitForGtid>(command) ||
-         std::holds_alternative<GetUsers>(command) || std::holds_alternative<TakeDump>(command);
-}
-
-}  // namespace
-
 SimAgent::SimAgent(Scheduler& scheduler, Choices& choices, Trace& trace, AgentHost& host, SimServer& server,
                    const AgentTimes& times, unsigned data_megabytes, std::string id)
     : scheduler_(scheduler),
@@ -26,7 +17,8 @@ void SimAgent::start() {
   if (running()) return;
   domain_ = std::make_unique<Domain>(scheduler_);
   trace_.add(TraceKind::agent, server_.name(), "started");
-  if (disk_.server_wanted && !server_.running()) begin(Job{0, StartServer{}, std::nullopt});
+  if (disk_.server_wanted && !server_.running())
+    begin(Job{0, StartServer{0, disk_.generation}, std::nullopt});
 }
 
 void SimAgent::crash() {
@@ -71,6 +63,20 @@ void SimAgent::receive(std::uint64_t call, const AgentCommand& command) {
   begin(Job{call, command, std::nullopt});
 }
 
+// Asked right before a command begins: a newer manager may have spoken while it waited.
+SimAgent::Outcome SimAgent::fence_off(const AgentCommand& command) {
+  const std::uint64_t generation = generation_of(command);
+  if (generation >= disk_.generation) {
+    disk_.generation = generation;
+    return success();
+  }
+  if (is_reading(command)) return success();
+  return make_error(ErrorCode::fenced,
+                    "The agent of " + server_.name() + " has heard from manager generation " +
+                        std::to_string(disk_.generation) + " and refuses a command of generation " +
+                        std::to_string(generation) + ".");
+}
+
 void SimAgent::begin(Job job) {
   if (std::holds_alternative<GetServerState>(job.command)) {
     begin_state(std::move(job));
@@ -91,13 +97,14 @@ void SimAgent::begin_state(Job job) {
     if (stands_still)
       spawn(*domain_, work_beside(std::move(job)));
     else
-      answer(job, success(), AgentReply{});
+      answer(job, fence_off(job.command), AgentReply{});
   });
 }
 
 Task<void> SimAgent::work_beside(Job job) {
   co_await pause(command_time());
   AgentReply reply;
+  static_cast<void>(fence_off(job.command));
   const Outcome outcome = co_await carry_out(job, reply);
   answer(job, outcome, std::move(reply));
 }
@@ -109,6 +116,11 @@ Task<void> SimAgent::work() {
     co_await pause(command_time());
     const char* method = agent_method(job.command);
     AgentReply reply;
+    if (const Outcome fenced = fence_off(job.command); !fenced) {
+      trace_.add(TraceKind::agent, server_.name(), method, "fenced off");
+      answer(job, fenced, std::move(reply));
+      continue;
+    }
     if (controls_.pretend > 0) {
       --controls_.pretend;
       trace_.add(TraceKind::agent, server_.name(), "pretends", method);
@@ -157,6 +169,7 @@ ServerState SimAgent::state() {
   state.running = server_.running();
   state.version = controls_.version ? *controls_.version : server_.config().version;
   state.epoch = disk_.epoch;
+  state.generation = disk_.generation;
   state.role = disk_.role;
   state.mysqld_port = server_.config().port;
   if (!state.running) return state;

@@ -1,6 +1,7 @@
 // The simulated agent of one instance: carries out the commands of manager/ports/agent.hpp on its SimServer,
-// one changing command after the other, reading ones at once. Epoch and role are on its disk and survive
-// reboots. Misbehaviour is data in AgentControls, set from outside. Scheduler's thread only.
+// one changing command after the other, reading ones at once. Epoch, role and the manager's generation are on
+// its disk and survive reboots. Misbehaviour is data in AgentControls, set from outside. Scheduler's thread
+// only.
 //
 // What the port's header leaves open, decided here:
 // - SetUpPrimary and SetUpReplica start a server that is down; server_id and semi-sync go to its file.
@@ -93,6 +94,7 @@ class SimAgent {
  private:
   struct Disk {
     std::uint64_t epoch = 0;
+    std::uint64_t generation = 0;
     Role role = Role::none;
     bool server_wanted = false;
     bool clone_unfinished = false;  // the data directory is worthless
@@ -127,6 +129,7 @@ class SimAgent {
   Outcome delete_user(const std::string& name);
   void set_account(const std::string& name, std::optional<UserAccount> account);
   Outcome fence(std::uint64_t epoch);
+  Outcome fence_off(const AgentCommand& command);
   void set_role(Role role);
   Duration command_time();
   Duration clone_time();

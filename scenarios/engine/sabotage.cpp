@@ -222,6 +222,14 @@ void add_rest(std::vector<Sabotage>& all) {
   all.push_back(on_store("journal_forgets", "what was accepted survives a crash", forgets_commits(false)));
   all.push_back(
       on_store("journal_forgets_nodes", "records of nodes and operations survive", forgets_commits(true)));
+  Sabotage unfenced =
+      on_store("old_managers_are_obeyed", "a manager that was replaced is fenced off", obeys_everyone());
+  unfenced.agent = changes_commands([](AgentCommand& command) { set_generation(command, 0); });
+  all.push_back(std::move(unfenced));
+  Sabotage older = on_iaas("newer_looks_older", "a VM or an epoch that is newer than the journal is noticed",
+                           hides_origins());
+  older.agent = hides_epochs();
+  all.push_back(std::move(older));
   all.push_back(on_store("storage_errors_are_ignored", "nothing is done that is not journaled",
                          ignores_storage_errors()));
   all.push_back(on_configuration("retries_are_off", "calls that failed are repeated",

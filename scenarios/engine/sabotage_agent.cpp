@@ -95,6 +95,35 @@ class IgnoresIdentity final : public Forwarding {
   }
 };
 
+class HidesEpochs final : public Forwarding {
+ public:
+  using Forwarding::Forwarding;
+  void call(const CallContext& context, const Endpoint& endpoint, const AgentCommand& command,
+            Handler<AgentReply> handler) override {
+    // What its own commands said is told: hidden is what managers before it did.
+    if (generation_of(command) > generation_) {
+      generation_ = generation_of(command);
+      known_.clear();
+    }
+    std::uint64_t& known = known_[endpoint.address];
+    std::visit(
+        [&known](const auto& one) {
+          if constexpr (requires { one.epoch; }) known = std::max(known, one.epoch);
+        },
+        command);
+    inner_.call(context, endpoint, command,
+                [known, handler = std::move(handler)](Result<AgentReply> reply) mutable {
+                  if (reply.has_value())
+                    reply.value().state.epoch = std::min(known, reply.value().state.epoch);
+                  handler(std::move(reply));
+                });
+  }
+
+ private:
+  std::map<std::string, std::uint64_t> known_;
+  std::uint64_t generation_ = 0;
+};
+
 class HearsTheSilent final : public Forwarding {
  public:
   using Forwarding::Forwarding;
@@ -152,10 +181,13 @@ class SetsUpReplicasOnce final : public Forwarding {
 class ForgetsCommits final : public Store {
  public:
   ForgetsCommits(Store& inner, bool but_service) : inner_(inner), but_service_(but_service) {}
-  void commit(std::vector<Change> changes, Handler<void> handler) override {
+  Result<std::uint64_t> take_generation(std::uint64_t own, std::uint64_t above) override {
+    return inner_.take_generation(own, above);
+  }
+  void commit(std::uint64_t generation, std::vector<Change> changes, Handler<void> handler) override {
     if (!but_service_) return handler(success());
     std::erase_if(changes, [](const Change& change) { return change.table != Table::service; });
-    inner_.commit(std::move(changes), std::move(handler));
+    inner_.commit(generation, std::move(changes), std::move(handler));
   }
   Result<std::vector<StoredDocument>> load() override { return inner_.load(); }
 
@@ -164,11 +196,33 @@ class ForgetsCommits final : public Store {
   bool but_service_;
 };
 
+// What every manager writes is written as if the newest had.
+class ObeysEveryone final : public Store {
+ public:
+  explicit ObeysEveryone(Store& inner) : inner_(inner) {}
+  Result<std::uint64_t> take_generation(std::uint64_t, std::uint64_t above) override {
+    auto taken = inner_.take_generation(0, above);
+    if (taken.has_value()) newest_ = taken.value();
+    return taken;
+  }
+  void commit(std::uint64_t, std::vector<Change> changes, Handler<void> handler) override {
+    inner_.commit(newest_, std::move(changes), std::move(handler));
+  }
+  Result<std::vector<StoredDocument>> load() override { return inner_.load(); }
+
+ private:
+  Store& inner_;
+  std::uint64_t newest_ = 0;
+};
+
 class IgnoresStorageErrors final : public Store {
  public:
   explicit IgnoresStorageErrors(Store& inner) : inner_(inner) {}
-  void commit(std::vector<Change> changes, Handler<void> handler) override {
-    inner_.commit(std::move(changes),
+  Result<std::uint64_t> take_generation(std::uint64_t own, std::uint64_t above) override {
+    return inner_.take_generation(own, above);
+  }
+  void commit(std::uint64_t generation, std::vector<Change> changes, Handler<void> handler) override {
+    inner_.commit(generation, std::move(changes),
                   [handler = std::move(handler)](Result<void>) mutable { handler(success()); });
   }
   Result<std::vector<StoredDocument>> load() override { return inner_.load(); }
@@ -191,6 +245,7 @@ AgentBreaker changes_commands(std::function<void(AgentCommand&)> change) {
 }
 AgentBreaker believes_agents() { return breaker<BelievesAgents>(); }
 AgentBreaker ignores_identity() { return breaker<IgnoresIdentity>(); }
+AgentBreaker hides_epochs() { return breaker<HidesEpochs>(); }
 AgentBreaker hears_silent_agents() { return breaker<HearsTheSilent>(); }
 AgentBreaker never_repeats_commands() { return breaker<NeverRepeats>(); }
 AgentBreaker sets_up_replicas_once() { return breaker<SetsUpReplicasOnce>(); }
@@ -199,6 +254,9 @@ StoreBreaker forgets_commits(bool but_service) {
   return [but_service](Store& inner) -> std::unique_ptr<Store> {
     return std::make_unique<ForgetsCommits>(inner, but_service);
   };
+}
+StoreBreaker obeys_everyone() {
+  return [](Store& inner) -> std::unique_ptr<Store> { return std::make_unique<ObeysEveryone>(inner); };
 }
 StoreBreaker ignores_storage_errors() {
   return [](Store& inner) -> std::unique_ptr<Store> { return std::make_unique<IgnoresStorageErrors>(inner); };

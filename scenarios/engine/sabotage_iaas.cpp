@@ -263,6 +263,23 @@ class NeverRecovers final : public Forwarding {
   std::optional<Error> broken_;
 };
 
+class HidesOrigins final : public Forwarding {
+ public:
+  using Forwarding::Forwarding;
+  void listVMs(const CallContext& context, const std::string& key, const std::string& value,
+               Handler<std::vector<InstanceInfo>> handler) override {
+    if (key == kNodeTag) return Forwarding::listVMs(context, key, value, std::move(handler));
+    inner_.listVMs(context, key, value,
+                   [handler = std::move(handler)](Result<std::vector<InstanceInfo>> listed) mutable {
+                     if (listed.has_value())
+                       for (auto& info : listed.value())
+                         for (auto& [name, text] : info.tags)
+                           if (name == kNodeTag) text = "unknown";
+                     handler(std::move(listed));
+                   });
+  }
+};
+
 class KeepsFirstAddress final : public Forwarding {
  public:
   using Forwarding::Forwarding;
@@ -321,6 +338,7 @@ IaasBreaker believes_backward_looks() { return breaker<BelievesBackwardLooks>();
 IaasBreaker creates_one_after_another() { return breaker<CreatesOneAfterAnother>(); }
 IaasBreaker drops_retry_after() { return breaker<DropsRetryAfter>(); }
 IaasBreaker never_recovers_from_an_error() { return breaker<NeverRecovers>(); }
+IaasBreaker hides_origins() { return breaker<HidesOrigins>(); }
 IaasBreaker keeps_first_address() { return breaker<KeepsFirstAddress>(); }
 IaasBreaker sees_no_boot_failures() { return breaker<SeesNoBootFailures>(); }
 IaasBreaker takes_refusals_for_vms() { return breaker<TakesRefusalsForVms>(); }

@@ -34,6 +34,8 @@ IaasBreaker drops_retry_after();
 IaasBreaker never_recovers_from_an_error();
 // A VM that runs keeps the address it was first seen with.
 IaasBreaker keeps_first_address();
+// Listings tell of no VM for which node it was made.
+IaasBreaker hides_origins();
 // Boot failures are not noticed: such a VM looks pending for ever.
 IaasBreaker sees_no_boot_failures();
 // Any error of newInstance is taken for a success of the VM "i-none".
@@ -52,11 +54,15 @@ AgentBreaker ignores_identity();
 AgentBreaker hears_silent_agents();
 // The first error of a command to an agent is its answer for ever.
 AgentBreaker never_repeats_commands();
+// Agents tell of no epoch.
+AgentBreaker hides_epochs();
 // Each agent gets a set-up as a replica once; later ones are dropped.
 AgentBreaker sets_up_replicas_once();
 
 // Commits are acknowledged and forgotten; with `but_service` the service's own record is kept.
 StoreBreaker forgets_commits(bool but_service);
+// The journal takes commits of every manager, replaced or not.
+StoreBreaker obeys_everyone();
 // Errors of the journal are taken for success.
 StoreBreaker ignores_storage_errors();
 

@@ -59,9 +59,13 @@ INSTANTIATE_TEST_SUITE_P(
                     StoreUnderTest{"File", [] { return std::make_unique<FileStage>(); }}),
     name_of);
 
+// As the newest writer.
 Result<void> commit(Store& store, std::vector<Change> changes) {
   std::optional<Result<void>> answer;
-  store.commit(std::move(changes), [&](Result<void> result) { answer = std::move(result); });
+  const auto generation = store.take_generation(0, 0);
+  if (generation.has_error()) return generation.error();
+  store.commit(generation.value(), std::move(changes),
+               [&](Result<void> result) { answer = std::move(result); });
   return *answer;
 }
 
@@ -102,15 +106,25 @@ TEST(SqliteStore, AJournalIsFreeOnceItsManagerIsGone) {
 
 TEST(SqliteStore, AJournalOfANewerVersionIsRefused) {
   const Folder folder;
-  run_sql(folder.file(), "PRAGMA user_version=2");
-  EXPECT_THAT(error_of(folder.file()), HasSubstr("written by a newer drover (format 2)"));
+  run_sql(folder.file(), "PRAGMA user_version=3");
+  EXPECT_THAT(error_of(folder.file()), HasSubstr("written by a newer drover (format 3)"));
 }
 
 TEST(SqliteStore, AJournalOfANewerVersionIsLeftAsItIs) {
   const Folder folder;
-  run_sql(folder.file(), "PRAGMA user_version=2; CREATE TABLE future(x)");
+  run_sql(folder.file(), "PRAGMA user_version=3; CREATE TABLE future(x)");
   (void)error_of(folder.file());
   run_sql(folder.file(), "INSERT INTO future VALUES (1); CREATE TABLE node(x)");
+}
+
+TEST(SqliteStore, AJournalFromBeforeThereWereGenerationsIsTakenOver) {
+  const Folder folder;
+  run_sql(folder.file(),
+          "CREATE TABLE node(id INTEGER PRIMARY KEY, document TEXT NOT NULL);"
+          "INSERT INTO node VALUES (1, 'kept'); PRAGMA user_version=1");
+  auto store = SqliteStore::open(folder.file()).value();
+  EXPECT_EQ(store->take_generation(0, 0).value(), 1U);
+  EXPECT_EQ(store->load().value().at(0).document, "kept");
 }
 
 TEST(SqliteStore, AFileThatIsNoDatabaseIsRefusedAndLeftAsItIs) {

@@ -318,4 +318,56 @@ TEST_P(AgentContract, UsersOfAStoppedServerAreAWrongState) {
   EXPECT_EQ(error_of(1, GetUsers{}), ErrorCode::wrong_state);
 }
 
+// --- which manager ---
+
+template <class Command>
+AgentCommand of_generation(Command command, std::uint64_t generation) {
+  command.generation = generation;
+  return command;
+}
+
+TEST_P(AgentContract, TheHighestGenerationIsKept) {
+  EXPECT_EQ(must(1, of_generation(GetServerState{}, 7)).generation, 7U);
+  EXPECT_EQ(must(1, of_generation(GetServerState{}, 3)).generation, 7U);
+}
+
+TEST_P(AgentContract, ChangingCommandsOfAnOlderGenerationAreRefused) {
+  make_pair();
+  must(1, of_generation(GetServerState{}, 7));
+  const std::vector<AgentCommand> changing{StartServer{1},
+                                           StopServer{},
+                                           RestartServer{},
+                                           primary(1, 9),
+                                           replica(1, 2, true, 9),
+                                           StopReplica{9},
+                                           SetReadOnly{9, true},
+                                           user("late"),
+                                           DeleteUser{"repl"},
+                                           SetPassword{"repl", {"s3cret"}},
+                                           LoadDump{"/no/such/dump.sql"}};
+  for (const AgentCommand& command : changing) {
+    AgentCommand old = command;
+    set_generation(old, 6);
+    EXPECT_EQ(error_of(1, old), ErrorCode::fenced) << agent_method(command);
+  }
+  const ServerState state = must(1, GetServerState{});
+  EXPECT_FALSE(state.read_only) << "nothing was changed";
+  EXPECT_EQ(state.epoch, 1U);
+}
+
+TEST_P(AgentContract, ReadingCommandsAreCarriedOutForAnyManager) {
+  make_pair();
+  must(1, of_generation(GetServerState{}, 7));
+  must(1, of_generation(GetUsers{}, 2));
+  must(1, of_generation(TakeDump{}, 2));
+  must(1, of_generation(wait_for(""), 2));
+}
+
+TEST_P(AgentContract, TheNewestManagerIsObeyed) {
+  must(1, of_generation(primary(1), 7));
+  EXPECT_FALSE(must(1, of_generation(SetReadOnly{1, false}, 7)).read_only);
+  EXPECT_TRUE(must(1, of_generation(SetReadOnly{1, true}, 8)).read_only);
+  EXPECT_EQ(error_of(1, of_generation(SetReadOnly{1, false}, 7)), ErrorCode::fenced);
+}
+
 }  // namespace drover

@@ -39,17 +39,28 @@ inline void PrintTo(const StoreUnderTest& under_test, std::ostream* out) { *out 
 
 class StoreContract : public testing::TestWithParam<StoreUnderTest> {
  protected:
-  void SetUp() override { stage_ = GetParam().make(); }
+  void SetUp() override {
+    stage_ = GetParam().make();
+    generation_ = take(0, 0).value();
+  }
 
   static Change put(Table table, std::int64_t id, std::string document) {
     return {table, id, false, std::move(document)};
   }
   static Change erase(Table table, std::int64_t id) { return {table, id, true, {}}; }
 
+  Result<std::uint64_t> take(std::uint64_t own, std::uint64_t above) {
+    return stage_->store().take_generation(own, above);
+  }
+  ErrorCode commit_of(std::uint64_t generation, std::string document) {
+    generation_ = generation;
+    const auto written = commit({put(Table::node, 1, std::move(document))});
+    return written.has_error() ? written.error().code : ErrorCode::unknown;
+  }
   Result<void> commit(std::vector<Change> changes) {
     std::optional<Result<void>> answer;
     int answers = 0;
-    stage_->store().commit(std::move(changes), [&](Result<void> result) {
+    stage_->store().commit(generation_, std::move(changes), [&](Result<void> result) {
       answer = std::move(result);
       ++answers;
     });
@@ -69,6 +80,7 @@ class StoreContract : public testing::TestWithParam<StoreUnderTest> {
   }
 
   std::unique_ptr<StoreStage> stage_;
+  std::uint64_t generation_ = 0;
 };
 
 TEST_P(StoreContract, IsEmptyAtFirst) { EXPECT_THAT(stored(), testing::IsEmpty()); }
@@ -144,6 +156,53 @@ TEST_P(StoreContract, WhatWasCommittedSurvivesAReopening) {
   ASSERT_TRUE(commit({erase(Table::node, 2)}).has_value());
   if (!stage_->reopen()) GTEST_SKIP() << "this store does not outlive its process";
   EXPECT_THAT(stored(), testing::ElementsAre("node/1=kept"));
+}
+
+// --- one writer ---
+
+TEST_P(StoreContract, EveryWriterTakesAHigherGeneration) {
+  const auto first = take(0, 0).value();
+  EXPECT_GT(first, generation_);
+  EXPECT_GT(take(0, 0).value(), first);
+  EXPECT_GT(take(0, 1000).value(), 1000U);
+}
+
+TEST_P(StoreContract, ACommitOfAnOlderWriterIsFencedOffForGood) {
+  const auto old = generation_;
+  ASSERT_EQ(commit_of(old, "old"), ErrorCode::unknown);
+  const auto present = take(0, 0).value();
+  EXPECT_EQ(commit_of(old, "late"), ErrorCode::fenced);
+  EXPECT_THAT(stored(), testing::ElementsAre("node/1=old"));
+  EXPECT_EQ(commit_of(present, "new"), ErrorCode::unknown);
+  EXPECT_EQ(commit_of(old, "later"), ErrorCode::fenced);
+  EXPECT_THAT(stored(), testing::ElementsAre("node/1=new"));
+}
+
+TEST_P(StoreContract, AnEmptyCommitOfAnOlderWriterIsFencedOffToo) {
+  ASSERT_TRUE(take(0, 0).has_value());
+  const auto written = commit({});
+  ASSERT_TRUE(written.has_error());
+  EXPECT_EQ(written.error().code, ErrorCode::fenced);
+  EXPECT_EQ(written.error().effect, Effect::none);
+}
+
+TEST_P(StoreContract, AWriterMayTakeAHigherGenerationAsLongAsItIsTheNewest) {
+  const auto raised = take(generation_, 50).value();
+  EXPECT_GT(raised, 50U);
+  EXPECT_EQ(commit_of(raised, "mine"), ErrorCode::unknown);
+  const auto other = take(0, 0).value();
+  const auto refused = take(raised, 100);
+  ASSERT_TRUE(refused.has_error());
+  EXPECT_EQ(refused.error().code, ErrorCode::fenced);
+  EXPECT_EQ(commit_of(other, "theirs"), ErrorCode::unknown);
+}
+
+TEST_P(StoreContract, GenerationsSurviveAReopening) {
+  const auto old = generation_;
+  const auto present = take(0, 40).value();
+  if (!stage_->reopen()) GTEST_SKIP() << "this store does not outlive its process";
+  EXPECT_EQ(commit_of(old, "late"), ErrorCode::fenced);
+  EXPECT_GT(take(0, 0).value(), present);
 }
 
 }  // namespace drover

@@ -12,7 +12,7 @@ struct FaultyStoreTest : EngineTest {
   void commit(std::vector<Rule> rules) {
     start(std::move(rules));
     store = std::make_unique<FaultyStore>(inner, *engine);
-    store->commit({{Table::node, 3, false, R"({"password": "hunter2"})"}, {Table::operation, 7, true, {}}},
+    store->commit(1, {{Table::node, 3, false, R"({"password": "hunter2"})"}, {Table::operation, 7, true, {}}},
                   caught.handler());
   }
 

@@ -144,7 +144,8 @@ class FakeAgent : public Agent {
 
 class FakeStore : public Store {
  public:
-  void commit(std::vector<Change> changes, Handler<void> handler) override {
+  Result<std::uint64_t> take_generation(std::uint64_t, std::uint64_t above) override { return above + 1; }
+  void commit(std::uint64_t, std::vector<Change> changes, Handler<void> handler) override {
     commits.push_back(std::move(changes));
     handler(success());
   }

@@ -65,11 +65,13 @@ TEST(Codec, AServiceIsReadBack) {
   service.next_server_id = std::numeric_limits<std::uint32_t>::max();
   service.primary = 3;
   service.maybe_writable = 4;
+  service.doomed = {"i-1", "i-2"};
   const auto read = decode_service(encode(service));
   ASSERT_TRUE(read.has_value());
   EXPECT_EQ(encode(read.value()), encode(service));
   EXPECT_EQ(read.value().epoch, service.epoch);
   EXPECT_EQ(read.value().maybe_writable, 4);
+  EXPECT_EQ(read.value().doomed, service.doomed);
 }
 
 TEST(Codec, ANodeIsReadBackInEveryStateAndRole) {

@@ -30,8 +30,14 @@ class FakeStore final : public Store {
   explicit FakeStore(std::vector<Record>& records, Scheduler& scheduler, Domain& domain)
       : records_(records), scheduler_(scheduler), domain_(domain) {}
   // Commits are slow, so that an effect that does not wait for its commit is seen before it.
-  void commit(std::vector<Change> changes, Handler<void> handler) override {
+  Result<std::uint64_t> take_generation(std::uint64_t own, std::uint64_t above) override {
+    if (own != 0 && own != generation) return make_error(ErrorCode::fenced, "another manager has taken over");
+    return generation = std::max(generation, above) + 1;
+  }
+  void commit(std::uint64_t writer, std::vector<Change> changes, Handler<void> handler) override {
     ++commits;
+    if (writer != generation)
+      return answer(std::move(handler), make_error(ErrorCode::fenced, "another manager has taken over"));
     if (refusals > 0) {
       --refusals;
       return answer(std::move(handler),
@@ -62,8 +68,9 @@ class FakeStore final : public Store {
   }
 
   std::map<std::pair<Table, std::int64_t>, std::string> documents;
-  unsigned refusals = 0;  // the next so many commits fail
-  unsigned commits = 0;   // tried
+  std::uint64_t generation = 0;  // of the newest writer
+  unsigned refusals = 0;         // the next so many commits fail
+  unsigned commits = 0;          // tried
 
  private:
   void answer(Handler<void> handler, Result<void> result) {
@@ -146,6 +153,7 @@ class FakeAgent final : public Agent {
             Handler<AgentReply> handler) override {
     Record record{agent_method(command), std::string(context.subject), scheduler_.now(), 0, ""};
     auto& state = servers[endpoint.address];
+    state.generation = std::max(state.generation, generation_of(command));
     for (const auto& [id, vm] : iaas_.vms)
       if (vm.address == endpoint.address) state.instance_id = id;
     if (const auto* start = std::get_if<StartServer>(&command)) {
@@ -196,6 +204,7 @@ struct ManagerTest : testing::Test {
     Hooks hooks;
     hooks.violation = [this](const std::string& what) { violations.push_back(what); };
     hooks.observe = [this](std::string_view point, std::string_view) { points.emplace_back(point); };
+    hooks.fenced = [this](const Error& why) { fenced.push_back(why.message); };
     manager =
         std::make_unique<MySQLServerManager>(Ports{scheduler, iaas, agent, store, trace}, config, hooks);
     ASSERT_TRUE(manager->start().has_value());
@@ -242,6 +251,7 @@ struct ManagerTest : testing::Test {
   std::vector<Record> records;
   std::vector<std::string> violations;
   std::vector<std::string> points;
+  std::vector<std::string> fenced;
   FakeStore store{records, scheduler, domain};
   FakeIaas iaas{records, scheduler};
   FakeAgent agent{records, scheduler, iaas};

@@ -9,5 +9,6 @@ inline constexpr int kExitFailed =
 inline constexpr int kExitUsage = 2;  // usage, or an invalid file
 inline constexpr int kExitNondeterministic = 3;  // the same seed gave two traces
 inline constexpr int kExitUnavailable = 4;       // the world or server asked for is not available
+inline constexpr int kExitReplaced = 5;          // serve: another manager has taken over the journal
 
 }  // namespace drover::tools

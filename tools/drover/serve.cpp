@@ -84,6 +84,7 @@ class ServeProcess {
     });
     if (world.has_error()) return fail(world.error());
     world_ = std::move(world).value();
+    world_->set_on_fenced([this](const Error& why) { end_replaced(why); });
     pump_ = std::make_unique<RealTimePump>(io_, world_->scheduler(), settings_.time_scale);
     server_ = std::make_unique<api::HttpServer>(io_, settings_.limits, hooks());
     if (auto listening = server_->listen(settings_.address, settings_.port); listening.has_error())
@@ -100,10 +101,17 @@ class ServeProcess {
     pump_.reset();
     world_.reset();
     say("stopped");
-    return kExitPassed;
+    return exit_code_;
   }
 
  private:
+  // Nothing was half done that the other manager does not know of, and nothing more can be done here.
+  void end_replaced(const Error& why) {
+    say(why.message + "; this one ends. Look for a second drover serve on the same journal");
+    exit_code_ = kExitReplaced;
+    io_.stop();
+  }
+
   api::ServerHooks hooks() {
     api::ServerHooks hooks;
     hooks.handle = [this](api::Request request, api::Respond respond) {
@@ -147,6 +155,7 @@ class ServeProcess {
   std::unique_ptr<ServeWorld> world_;
   std::unique_ptr<RealTimePump> pump_;
   std::unique_ptr<api::HttpServer> server_;
+  int exit_code_ = kExitPassed;
 };
 
 int run(const ServeOptions& options) {

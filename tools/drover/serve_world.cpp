@@ -148,6 +148,9 @@ Result<void> ServeWorld::open_parts(const ServeSettings& settings) {
     engine_->observe(point, subject);
   };
   hooks.log = log_;
+  hooks.fenced = [this](const Error& why) {
+    if (on_fenced_) on_fenced_(why);
+  };
   manager_ = std::make_unique<ops::MySQLServerManager>(
       ops::Ports{scheduler_, *iaas_, *agent_, *journal_, trace_}, std::move(config), std::move(hooks));
   service_ = std::make_unique<api::Service>(*manager_, scheduler_, trace_);

@@ -48,6 +48,9 @@ class ServeWorld {
   // Writes what a successor needs of the faults. Called before the end; the manager needs nothing.
   void save();
 
+  // Called, from inside the manager, when another one has taken over its journal: it does nothing any more.
+  void set_on_fenced(std::function<void(const Error& why)> on_fenced) { on_fenced_ = std::move(on_fenced); }
+
   Scheduler& scheduler() { return scheduler_; }
   api::Service& service() { return *service_; }
   // The manager's and the cloud's families, Prometheus text.
@@ -60,6 +63,7 @@ class ServeWorld {
   void save_later();
 
   Log log_;
+  std::function<void(const Error& why)> on_fenced_;
   Scheduler scheduler_;
   Domain domain_{scheduler_};
   Domain cloud_domain_{scheduler_};

@@ -1,0 +1,238 @@
+// The reconciler: the cloud is searched for VMs of ours that no record knows, and the journal for what it
+// does not know of the world. A journal that went back to an earlier state (a lost disk, an old backup) must
+// not cost a VM that has become a member since: whoever is newer than the journal is kept, and the topology
+// of the highest epoch holds.
+#include <charconv>
+
+#include "manager/ops/bring_up.hpp"
+#include "manager/ops/disposal.hpp"
+#include "manager/ops/manager.hpp"
+#include "manager/ops/replication.hpp"
+#include "manager/runtime/parallel.hpp"
+
+namespace drover::ops {
+
+using model::Node;
+using model::node_name;
+using model::NodeId;
+using model::NodeState;
+
+namespace {
+
+// The node and the attempt that a VM was created for ("node-3.2"); 0 and 0 when its tag says something else.
+struct Origin {
+  NodeId node = 0;
+  std::uint16_t attempt = 0;
+};
+Origin origin_of(const InstanceInfo& info) {
+  const std::string tag = info.tag(kNodeTag);
+  Origin origin;
+  const auto dot = tag.find('.');
+  if (!tag.starts_with("node-") || dot == std::string::npos) return origin;
+  const char* end = tag.data() + tag.size();
+  const auto node = std::from_chars(tag.data() + 5, tag.data() + dot, origin.node);
+  const auto attempt = std::from_chars(tag.data() + dot + 1, end, origin.attempt);
+  if (node.ptr != tag.data() + dot || attempt.ptr != end || origin.node < 1) return {};
+  return origin;
+}
+
+}  // namespace
+
+Task<void> MySQLServerManager::sweep_doomed() {
+  auto swept = co_await destroy_all_doomed(core_);
+  if (swept.has_error()) core_.note("reconcile", swept.error().message);
+}
+
+Task<void> MySQLServerManager::reconcile_loop() {
+  while (true) {
+    co_await sleep_for(core_.config.reconcile_interval);
+    if (core_.model.service.next_operation <= 1) continue;  // nothing was ever bought
+    auto reconciled = co_await reconcile();
+    if (reconciled.has_error()) core_.trace.add(TraceKind::note, "reconcile", reconciled.error().message);
+  }
+}
+
+// Takes up a VM that was made after the state that the journal holds.
+void MySQLServerManager::adopt(const InstanceInfo& info, NodeId id) {
+  auto& model = core_.model;
+  Node* present = model.node(id);
+  if (present == nullptr) {
+    Node node;
+    node.id = id;
+    node.state = NodeState::running;
+    node.server_id = model.service.next_server_id++;
+    model.service.next_node = std::max(model.service.next_node, id + 1);
+    core_.journal.service_changed();
+    present = &model.add(std::move(node));
+  }
+  present->attempt = origin_of(info).attempt;
+  present->address = info.address;
+  model.set_vm(*present, info.id);
+  core_.journal.node_changed(id);
+  core_.note(node_name(id),
+             "the journal is behind: it does not know " + info.id + ", which is kept as a member");
+  core_.observe("node.adopted", node_name(id));
+  spawn(core_.domain, learn_role(id));
+}
+
+Task<void> MySQLServerManager::learn_role(NodeId id) {
+  GetServerState look;
+  const AgentCommand looking = look;
+  const auto seen = co_await core_.ask_persistently(id, looking);
+  Node* node = core_.model.node(id);
+  if (node == nullptr || seen.has_error()) co_return;
+  const ServerState& state = seen.value().state;
+  auto& service = core_.model.service;
+  if (node->role == Role::none && state.role == Role::replica) node->role = Role::replica;
+  if (state.role == Role::primary && service.primary == 0 && service.maybe_writable == 0 &&
+      state.epoch == service.epoch) {
+    node->role = Role::primary;
+    service.primary = service.maybe_writable = id;
+  }
+  if (state.server_id != 0 && !core_.model.server_id_in_use(state.server_id)) {
+    node->server_id = state.server_id;
+    service.next_server_id = std::max(service.next_server_id, state.server_id + 1);
+  }
+  core_.journal.node_changed(id);
+  core_.journal.service_changed();
+  co_await core_.journal.durable();
+}
+
+// Whether a VM without a record has heard of an epoch that the journal does not know.
+Task<bool> MySQLServerManager::is_newer_than_journal(InstanceInfo info) {
+  if (info.state != InstanceState::running || info.address.empty()) co_return false;
+  GetServerState look;
+  AgentCommand looking = look;
+  set_generation(looking, core_.journal.generation());
+  const Endpoint to{info.address, core_.config.agent_port};
+  const Duration timeout = core_.config.agent_timeout;
+  const auto seen = co_await await_reply<AgentReply>(timeout, [&](Handler<AgentReply> handler) {
+    core_.agent.call(CallContext{"reconcile", timeout}, to, looking, std::move(handler));
+  });
+  co_return seen.has_value() &&
+      seen.value().state.instance_id == info.id&& seen.value().state.epoch > core_.model.service.epoch;
+}
+
+// VMs that carry our tag and that no record accounts for: answers that never came, late effects. A VM of a
+// node still in CREATING is left to that node's own look; one that is newer than the journal is no orphan.
+Task<std::vector<std::string>> MySQLServerManager::find_orphans(std::vector<InstanceInfo> listed) {
+  std::vector<std::string> orphans;
+  auto& model = core_.model;
+  for (const InstanceInfo& info : listed) {
+    if (is_gone(info.state) || info.tag(kServiceTag) != core_.config.service_id) continue;
+    if (model.node_of_vm(info.id) != nullptr || model.service.doomed.contains(info.id)) continue;
+    const Origin origin = origin_of(info);
+    const Node* node = model.node(origin.node);
+    if (node != nullptr && node->vm.empty() && Core::node_tag(*node) == info.tag(kNodeTag)) continue;
+    bool newer = origin.node >= model.service.next_node ||
+                 (node != nullptr && model::is_listed(node->state) && origin.attempt > node->attempt);
+    if (!newer) {
+      InstanceInfo asked = info;
+      newer = co_await is_newer_than_journal(std::move(asked));
+      if (model.node_of_vm(info.id) != nullptr) continue;
+      node = model.node(origin.node);
+    }
+    if (!newer) {
+      orphans.push_back(info.id);
+    } else if (!takes_members() || (node != nullptr && !model::is_listed(node->state))) {
+      core_.note("reconcile", "the journal is behind: it does not know " + info.id + ", which is kept");
+    } else {
+      adopt(info, origin.node);
+    }
+  }
+  co_return orphans;
+}
+
+// Destroys what no record accounts for, once that is decided in the journal, and what was doomed before.
+Task<Result<void>> MySQLServerManager::reconcile() {
+  auto listed = co_await core_.list_vms("reconcile", kServiceTag, core_.config.service_id);
+  if (listed.has_error()) co_return std::move(listed).error();
+  std::vector<InstanceInfo> infos = std::move(listed).value();
+  const auto orphans = co_await find_orphans(std::move(infos));
+  for (const std::string& vm : orphans) {
+    // Once more, right before it: a record may have been made of it meanwhile.
+    if (core_.model.node_of_vm(vm) != nullptr) continue;
+    core_.note("reconcile", "destroying " + vm + ": no node accounts for it");
+    doom(core_, vm);
+  }
+  if (!orphans.empty()) co_await core_.journal.durable();
+  Result<void> outcome = co_await destroy_all_doomed(core_);
+  // Nodes whose removal ended without confirmation.
+  std::vector<NodeId> left;
+  for (const auto& [id, node] : core_.model.nodes()) {
+    if (node.state != NodeState::removing) continue;
+    const auto* operation = core_.model.operation(node.operation);
+    if (operation == nullptr || model::is_ended(operation->state)) left.push_back(id);
+  }
+  for (const NodeId id : left) {
+    auto removed = co_await remove_node(core_, id);
+    if (removed.has_error() && outcome.has_value()) outcome = removed;
+  }
+  co_return outcome;
+}
+
+bool MySQLServerManager::takes_members() const {
+  const auto state = dstate();
+  return state == model::ServiceState::S_PROLOGUE || state == model::ServiceState::S_RUNNING ||
+         state == model::ServiceState::S_ADAPTING;
+}
+
+// Agents have heard of a higher epoch than the journal has: the topology of the highest epoch is taken over
+// and goes on above it. Until then nobody is made writable.
+Task<void> MySQLServerManager::catch_up() {
+  const auto reconciled = co_await reconcile();  // whoever holds that epoch may have no record
+  if (reconciled.has_error()) co_return;
+  GetServerState look;
+  const AgentCommand looking = look;
+  const auto nodes = listed_nodes();
+  const Duration patience = core_.config.agent_timeout * 2;
+  const auto asked = co_await await_reply<Answers>(patience, [&](Handler<Answers> handler) {
+    ask_nodes(nodes, looking, core_.config.agent_timeout, std::move(handler));
+  });
+  if (asked.has_error() || core_.model.active_operations() > 0) co_return;
+  const Node* master = nullptr;
+  ServerState best;
+  bool silent = false;
+  for (const auto& [id, answer] : asked.value()) {
+    const Node* node = core_.model.node(id);
+    silent = silent || answer.has_error();
+    if (node == nullptr || answer.has_error() || answer.value().state.role != Role::primary) continue;
+    const ServerState& state = answer.value().state;
+    const bool better = master == nullptr || state.epoch > best.epoch ||
+                        (state.epoch == best.epoch && best.read_only && !state.read_only);
+    if (!better) continue;
+    master = node;
+    best = state;
+  }
+  if (silent && (master == nullptr || best.epoch < core_.highest_epoch)) co_return;  // that one may be it
+  const std::uint64_t epoch = core_.highest_epoch + 1;
+  const NodeId chosen = master == nullptr ? 0 : master->id;
+  follow(chosen, epoch);
+  co_await core_.journal.durable();
+  for (const NodeId id : nodes) {
+    if (id == chosen) continue;
+    const auto fenced = co_await fence(core_, id, epoch);
+    if (fenced.has_error()) core_.note(node_name(id), fenced.error().message);
+  }
+}
+
+void MySQLServerManager::follow(NodeId master, std::uint64_t epoch) {
+  auto& service = core_.model.service;
+  if (Node* former = core_.model.primary(); former != nullptr && former->id != master) {
+    former->role = Role::replica;
+    core_.journal.node_changed(former->id);
+  }
+  service.epoch = epoch;
+  service.primary = service.maybe_writable = master;
+  core_.journal.service_changed();
+  if (Node* node = core_.model.node(master); node != nullptr) {
+    node->role = Role::primary;
+    core_.journal.node_changed(master);
+  }
+  core_.note("journal", "is behind: agents have heard of epoch " + std::to_string(epoch - 1) + "; " +
+                            (master == 0 ? "nobody says that it is the master, set one up"
+                                         : node_name(master) + " is the master") +
+                            ", epoch " + std::to_string(epoch));
+}
+
+}  // namespace drover::ops
