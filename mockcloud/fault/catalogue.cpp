@@ -44,6 +44,8 @@ const char* to_text(Target target) {
       return "database server";
     case Target::manager:
       return "manager";
+    case Target::journal:
+      return "journal";
     case Target::net:
       return "network";
     case Target::scheduler:

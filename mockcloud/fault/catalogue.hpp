@@ -26,6 +26,7 @@ enum class Target : unsigned char {
   agent,
   database,
   manager,
+  journal,
   net,
   scheduler
 };

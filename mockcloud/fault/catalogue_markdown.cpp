@@ -140,7 +140,7 @@ std::string catalogue_markdown() {
   std::string text = kHead;
   for (const auto& argument : common_arguments()) text += "- " + argument_text(argument) + ".\n";
   for (const auto target : {Target::iaas_call, Target::agent_call, Target::store_commit, Target::vm,
-                            Target::agent, Target::database, Target::manager, Target::net})
+                            Target::agent, Target::database, Target::manager, Target::journal, Target::net})
     append_actions(text, target);
   append_points(text);
   return text;

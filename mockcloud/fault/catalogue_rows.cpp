@@ -260,7 +260,48 @@ void add_manager_actions(std::vector<ActionRow>& rows) {
                "the manager dies; at a call's `before` the call is not made, later its answer is lost"),
           done("manager.pause", t, kTolerable, kEverywhere,
                {duration_or_never("for", "30s", "until it goes on")},
-               "the manager freezes and goes on with what it believed before"),
+               "the manager freezes and goes on with what it believed before; calls wait meanwhile"),
+          done("manager.takeover", t, kTolerable, kSim | kLocal,
+               {duration_or_never("for", "30s", "until the old one goes on; 0s: it never stops")},
+               "the manager freezes and is believed dead: another one is started on its journal, and the old "
+               "one goes on later beside it"),
+          done("manager.crash_loop", t, kTolerable, kSim | kLocal,
+               {{"crashes", kNumber, "5", "how often it dies"},
+                duration("up", "5s", "how long it runs each time"),
+                duration("down", "5s", "how long it is away each time")},
+               "the manager dies again and again"),
+          done("manager.upgrade", t, kTolerable, kSim | kLocal,
+               {duration("down", "5s", "until the next one starts")},
+               "the manager is stopped cleanly, calls under way get 10s, and another one is started"),
+          done("manager.clock_step", t, kTolerable, kSim,
+               {duration("by", "1h", "how far"), {"back", kBoolean, "no", "yes: to an earlier time"}},
+               "the wall clock of the manager's machine jumps; nothing it decides rests on that clock"),
+      });
+}
+
+void add_journal_actions(std::vector<ActionRow>& rows) {
+  const auto t = Target::journal;
+  const auto restart = duration_or_never("restart", "10s", "until the manager starts again");
+  rows.insert(
+      rows.end(),
+      {
+          done("store.torn", t, kTolerable, kSim, {restart},
+               "the manager dies in the middle of its next commit, which is not there afterwards"),
+          done("store.lose_tail", t, kBeyond, kSim, {{"commits", kNumber, "1", "how many"}},
+               "when the manager dies next, its last commits are gone although they were acknowledged"),
+          done("store.roll_back", t, kBeyond, kSim,
+               {required("to", kDuration, "the time of the backup, counted from the beginning"), restart},
+               "the manager dies, and an old backup of its journal is put back"),
+          done("store.corrupt", t, kTolerable, kSim,
+               {{"document", kText, "service-1", "which: \"node-2\", \"operation-1\""},
+                duration_or_never("for", "1m", "until it is mended")},
+               "a document of the journal cannot be read; a running manager does not notice"),
+          done("store.full", t, kTolerable, kSim,
+               {duration_or_never("for", "1m", "until there is room again")}, "the journal's disk is full"),
+          done("store.slow", t, kTolerable, kSim,
+               {required("by", kDuration, "how much longer each commit takes"),
+                duration_or_never("for", "1m", "until it is fast again")},
+               "the journal's disk is slow"),
       });
 }
 
@@ -282,6 +323,7 @@ const std::vector<ActionRow>& catalogue() {
     add_agent_actions(all);
     add_database_actions(all);
     add_manager_actions(all);
+    add_journal_actions(all);
     add_scheduler_actions(all);
     for (auto& row : all) row.variants = variants_of(row.name, row.target);
     return all;

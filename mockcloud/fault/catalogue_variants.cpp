@@ -111,6 +111,24 @@ std::vector<Entry> manager_entries() {
   return {
       {"manager.crash", t, {masked({}), masked({{"restart", "1s"}}), masked({{"restart", "3m"}})}},
       {"manager.pause", t, {masked({{"for", "5s"}}), seen({{"for", "2m"}})}},
+      {"manager.takeover",
+       t,
+       {masked({{"for", "5s"}}), masked({{"for", "0s"}}), masked({{"for", "3m"}}), seen({{"for", "never"}})}},
+      {"manager.crash_loop", t, {masked({}), masked({{"up", "100ms"}, {"down", "1s"}})}},
+      {"manager.upgrade", t, {masked({})}},
+      {"manager.clock_step", t, {masked({}), masked({{"back", "yes"}})}},
+  };
+}
+
+std::vector<Entry> journal_entries() {
+  const auto t = Target::journal;
+  return {
+      {"store.torn", t, {masked({}), masked({{"restart", "3m"}})}},
+      {"store.lose_tail", t, {seen({{"commits", "1"}}), seen({{"commits", "10"}})}},
+      {"store.roll_back", t, {seen({{"to", "1m"}}), seen({{"to", "0s"}})}},
+      {"store.corrupt", t, {masked({})}},
+      {"store.full", t, {seen({{"for", "30s"}}), seen({{"for", "5m"}})}},
+      {"store.slow", t, {masked({{"by", "2s"}}), seen({{"by", "15s"}})}},
   };
 }
 
@@ -123,7 +141,7 @@ std::vector<Entry> scheduler_entries() {
 std::vector<Entry> all_entries() {
   std::vector<Entry> all;
   for (const auto make : {iaas_entries, agent_call_entries, vm_entries, agent_entries, database_entries,
-                          manager_entries, scheduler_entries})
+                          manager_entries, journal_entries, scheduler_entries})
     for (auto& entry : make()) all.push_back(std::move(entry));
   return all;
 }

@@ -58,11 +58,11 @@ std::vector<PointFamily> make_families() {
       {"step", "a named step of an operation has begun", {}, true},
       {"node",
        "the manager's record of a node has entered a state",
-       {"creating", "booting", "configuring", "running", "lost", "removing", "removed", "failed"}},
+       {"creating", "booting", "configuring", "running", "lost", "removing", "removed", "failed", "adopted"}},
       {"service",
        "the service has entered a state",
        {"init", "starting", "running", "adapting", "epilogue", "stopped", "error"}},
-      {"manager", "the manager's process", {"started", "crashed"}},
+      {"manager", "the manager's process", {"started", "crashed", "fenced"}},
   };
 }
 

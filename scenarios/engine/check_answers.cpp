@@ -126,6 +126,13 @@ void Answers::acknowledged(model::OperationId id, const std::string& key) {
                   "S7 key forgotten");
 }
 
+void Answers::forget() {
+  acknowledged_.clear();
+  keys_.clear();
+  operations_.clear();
+  ended_.clear();
+}
+
 void Answers::restarted() {
   const auto* manager = world_.manager();
   if (manager == nullptr) return;

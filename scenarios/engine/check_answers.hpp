@@ -22,6 +22,8 @@ class Answers {
   void stored(const Change& change);
   // Another manager has read the journal: it must know what clients were promised.
   void restarted();
+  // The journal was put back to an earlier state: nothing told before counts any more.
+  void forget();
 
  private:
   void check_nodes(const nlohmann::json& result);

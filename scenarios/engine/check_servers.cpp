@@ -39,7 +39,8 @@ void Servers::look_at(const std::string& id) {
   seen.running = truth->server_running;
   seen.process = server.process();
   if (const auto* manager = world_.manager();
-      manager != nullptr && truth->epoch > manager->model().service.epoch)
+      // A journal that was put back has to find the epoch again.
+      manager != nullptr && truth->epoch > manager->model().service.epoch && world_.journal().losses() == 0)
     world_.report("S8",
                   "the manager is at epoch " + std::to_string(manager->model().service.epoch) + ", but " +
                       truth->name + " was told " + std::to_string(truth->epoch),

@@ -32,6 +32,8 @@ class States {
   void after_change();
   // A document was stored; "" before: none was there.
   void stored(const Change& change, const std::string& before);
+  // The journal was put back to an earlier state: its numbers are given once more.
+  void forget() { erased_.clear(); }
   // What the journal says of the members is what the manager holds. For a run that has come to rest.
   void at_rest();
 

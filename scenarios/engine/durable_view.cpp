@@ -32,9 +32,9 @@ std::uint64_t number_in(std::string_view document, std::string_view key) {
   return number;
 }
 
-void DurableView::commit(std::vector<Change> changes, Handler<void> handler) {
+void DurableView::commit(std::uint64_t generation, std::vector<Change> changes, Handler<void> handler) {
   auto copy = changes;
-  inner_.commit(std::move(copy), [this, changes = std::move(changes),
+  inner_.commit(generation, std::move(copy), [this, changes = std::move(changes),
                                   done = std::move(handler)](Result<void> written) mutable {
     if (written.has_value())
       for (const Change& change : changes) apply(change);

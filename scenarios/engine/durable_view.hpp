@@ -19,7 +19,10 @@ class DurableView final : public Store {
  public:
   explicit DurableView(Store& inner) : inner_(inner) {}
 
-  void commit(std::vector<Change> changes, Handler<void> handler) override;
+  Result<std::uint64_t> take_generation(std::uint64_t own, std::uint64_t above) override {
+    return inner_.take_generation(own, above);
+  }
+  void commit(std::uint64_t generation, std::vector<Change> changes, Handler<void> handler) override;
   // What a starting manager finds is what is stored, whatever was done to the file meanwhile.
   Result<std::vector<StoredDocument>> load() override;
 

@@ -98,6 +98,12 @@ void Checkers::check_promoted(const std::string& subject, const model::Node& nod
 void Checkers::check_restart() {
   const auto* manager = world_.manager();
   if (manager == nullptr) return;
+  if (world_.journal().losses() != losses_) {
+    losses_ = world_.journal().losses();
+    answers_.forget();
+    states_.forget();
+    epoch_ = manager->model().service.epoch;
+  }
   answers_.restarted();
   if (manager->model().service.epoch < epoch_)
     world_.report("S8",

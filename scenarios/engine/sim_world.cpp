@@ -107,8 +107,8 @@ SimWorld::SimWorld(const Scenario& scenario, std::uint64_t seed, const Sabotage*
   fleet_ = std::make_unique<node::Fleet>(scheduler_, choices_, trace_, std::move(fleet));
   cloud_->set_listener(fleet_.get());
   cloud_->set_observer([this](const cloud::Instance& vm, InstanceState from) { instance_changed(vm, from); });
-  store_ = SqliteStore::open(":memory:").value();
-  durable_ = std::make_unique<DurableView>(*store_);
+  disk_ = std::make_unique<JournalDisk>(scheduler_, domain_, goes_back_in_journal(scenario));
+  durable_ = std::make_unique<DurableView>(*disk_);
   engine_ = std::make_unique<fault::Engine>(scheduler_, domain_, choices_, trace_, scenario.faults,
                                             static_cast<fault::ActionSink&>(*this));
   evidence_ = std::make_unique<Evidence>(scheduler_, *engine_);
@@ -135,6 +135,7 @@ SimWorld::SimWorld(const Scenario& scenario, std::uint64_t seed, const Sabotage*
 SimWorld::~SimWorld() {
   cloud_->set_observer(nullptr);
   manager_.reset();
+  former_.clear();
   traffic_.reset();
   domain_.kill();
   cloud_domain_.kill();
@@ -143,47 +144,6 @@ SimWorld::~SimWorld() {
 void SimWorld::start() {
   start_manager();
   if (traffic_) traffic_->start();
-}
-
-void SimWorld::start_manager() {
-  if (manager_) return;
-  ++incarnations_;
-  ops::Hooks hooks;
-  hooks.observe = [this](std::string_view point, std::string_view subject) {
-    engine_->observe(point, subject);
-    if (watch_) watch_(point, subject);
-    if (point.starts_with("operation.") || point.starts_with("service.")) refresh_known_master();
-  };
-  hooks.log = [this](const std::string& line) {
-    if (log_watch_) log_watch_(line);
-  };
-  hooks.violation = [this](const std::string& what) { report("S5", what, "S5 illegal transition"); };
-  Iaas& iaas = broken_iaas_ ? *broken_iaas_ : *watched_iaas_;
-  Agent& agent = broken_agent_ ? *broken_agent_ : *watched_agent_;
-  Store& store = broken_store_ ? *broken_store_ : *faulty_store_;
-  manager_ = std::make_unique<Incarnation>(ops::Ports{scheduler_, iaas, agent, store, trace_}, configuration_,
-                                           std::move(hooks));
-  if (auto started = manager_->manager.start(); started.has_error())
-    report("S8", "the manager cannot start from its journal: " + started.error().message,
-           "S8 journal unreadable");
-}
-
-void SimWorld::crash_manager(std::optional<Duration> restart) {
-  if (!manager_ || crash_due_) return;
-  crash_due_ = true;
-  // Never from inside one of its own coroutines.
-  scheduler_.call_soon(domain_, [this, restart] {
-    crash_due_ = false;
-    trace_.add(TraceKind::crash, "manager", "crashed");
-    manager_.reset();
-    auto pending = std::exchange(pending_, {});
-    pending_since_.clear();
-    engine_->manager_crashed();
-    for (auto& [number, answer] : pending)
-      answer(make_error(ErrorCode::connection_lost, "the connection to the manager broke before it answered",
-                        Effect::possible));
-    if (restart) scheduler_.call_after(domain_, *restart, [this] { start_manager(); });
-  });
 }
 
 void SimWorld::instance_changed(const cloud::Instance& vm, InstanceState from) {
@@ -196,22 +156,6 @@ void SimWorld::instance_changed(const cloud::Instance& vm, InstanceState from) {
   if (engine_->watching()) engine_->observe(std::string("vm.") + to_text(vm.state), subject_of(vm));
 }
 
-void SimWorld::heartbeat(const node::Heartbeat& beat) {
-  if (!manager_) return;
-  api::Request request;
-  request.verb = api::Verb::post;
-  request.method = "register_node";
-  auto& state = request.params["state"];
-  state["id"] = beat.id;
-  state["name"] = beat.name;
-  state["state"] = beat.state;
-  state["ip"] = beat.ip;
-  state["port"] = std::to_string(beat.port);
-  state["mysqld_port"] = std::to_string(beat.mysqld_port);
-  ++counts_.api;
-  manager_->service.handle(std::move(request), [](api::Response) {});
-}
-
 void SimWorld::refresh_known_master() {
   if (!manager_) return;
   const auto& model = manager_->manager.model();
@@ -220,36 +164,6 @@ void SimWorld::refresh_known_master() {
     known_master_.reset();
   else if (!primary->address.empty())
     known_master_ = primary->address;
-}
-
-// --- clients ---
-
-void SimWorld::request(api::Request request, std::function<void(ClientAnswer)> answer) {
-  scheduler_.call_soon(domain_, [this, request = std::move(request), answer = std::move(answer)]() mutable {
-    if (!manager_ || crash_due_) {
-      answer(make_error(ErrorCode::unavailable, "connection refused: the manager does not run"));
-      return;
-    }
-    const std::uint64_t number = ++last_request_;
-    ++counts_.api;
-    pending_[number] = std::move(answer);
-    pending_since_[number] = Pending{scheduler_.now(), request.method};
-    const std::string method = request.method;
-    if (client_watch_.request) client_watch_.request(request);
-    if (sabotage_ != nullptr && sabotage_->request) sabotage_->request(request);
-    manager_->service.handle(std::move(request), [this, number, method](api::Response response) {
-      if (sabotage_ != nullptr && sabotage_->response) sabotage_->response(method, response);
-      if (client_watch_.response) client_watch_.response(method, response);
-      const auto found = pending_.find(number);
-      if (found == pending_.end()) return;
-      auto reply = std::move(found->second);
-      pending_.erase(found);
-      pending_since_.erase(number);
-      scheduler_.call_soon(domain_, [reply = std::move(reply), response = std::move(response)]() mutable {
-        reply(std::move(response));
-      });
-    });
-  });
 }
 
 std::string SimWorld::add_upload(std::string content) {

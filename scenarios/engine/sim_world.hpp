@@ -12,7 +12,6 @@
 #include <unordered_map>
 #include <vector>
 
-#include "manager/adapters/sqlite_store.hpp"
 #include "manager/api/service.hpp"
 #include "mockcloud/cloud/cloud.hpp"
 #include "mockcloud/fault/engine.hpp"
@@ -23,6 +22,7 @@
 #include "mockcloud/node/traffic.hpp"
 #include "scenarios/engine/durable_view.hpp"
 #include "scenarios/engine/evidence.hpp"
+#include "scenarios/engine/journal_disk.hpp"
 #include "scenarios/engine/port_watch.hpp"
 #include "scenarios/engine/sabotage.hpp"
 #include "scenarios/engine/scenario.hpp"
@@ -68,7 +68,7 @@ class SimWorld final : public fault::ActionSink {
   node::Fleet& fleet() { return *fleet_; }
   node::Traffic* traffic() { return traffic_.get(); }
   fault::Engine& faults() { return *engine_; }
-  SqliteStore& journal() { return *store_; }
+  JournalDisk& journal() { return *disk_; }
   // What a crash would leave of the journal now.
   DurableView& durable() { return *durable_; }
   // What has been done to this world so far.
@@ -77,10 +77,13 @@ class SimWorld final : public fault::ActionSink {
   const Scenario& scenario() const { return scenario_; }
   const ops::Configuration& configuration() const { return configuration_; }
 
-  // The manager, or null while it is dead.
+  // The manager, or null while it is dead. Of several, the one that was started last: clients call that one.
   const ops::MySQLServerManager* manager() const { return manager_ ? &manager_->manager : nullptr; }
   const api::Service* service() const { return manager_ ? &manager_->service : nullptr; }
   unsigned incarnations() const { return incarnations_; }
+  // Managers that live, frozen or not, and how many have been fenced off so far.
+  std::size_t managers() const { return former_.size() + (manager_ ? 1 : 0); }
+  unsigned fenced_managers() const { return fenced_managers_; }
   // What the clients believe the master's address to be: what the manager's topology last said.
   const std::optional<std::string>& known_master() const { return known_master_; }
 
@@ -141,11 +144,22 @@ class SimWorld final : public fault::ActionSink {
   const std::set<std::string>& secrets() const { return secrets_; }
 
  private:
+  // One process of the manager.
   struct Incarnation {
-    Incarnation(const ops::Ports& ports, const ops::Configuration& config, ops::Hooks hooks)
-        : manager(ports, config, std::move(hooks)), service(manager, ports.scheduler, ports.trace) {}
+    Incarnation(unsigned number_, const ops::Ports& ports, const ops::Configuration& config, ops::Hooks hooks)
+        : number(number_),
+          manager(ports, config, std::move(hooks)),
+          service(manager, ports.scheduler, ports.trace) {}
+    const unsigned number;
     ops::MySQLServerManager manager;
     api::Service service;
+    std::vector<std::function<void()>> waiting;  // requests that reached it while it was frozen
+    bool ending = false;                         // its death is due, or it takes no more requests
+  };
+  struct OpenCall {
+    std::function<void(ClientAnswer)> answer;
+    unsigned incarnation = 0;
+    std::string method;
   };
   class CountingIaas;
   class CountingAgent;
@@ -154,8 +168,24 @@ class SimWorld final : public fault::ActionSink {
   Result<void> carry_out(const fault::Action& action);
   std::vector<std::string> those_meant_by(const fault::Action& action) const;
   std::string draw_target(const std::string& rule);
+  // sim_world_managers.cpp
+  Result<void> act_on_manager(const fault::Action& action);
+  Result<void> act_on_journal(const fault::Action& action);
   void start_manager();
+  ops::Hooks hooks_of(unsigned incarnation);
   void crash_manager(std::optional<Duration> restart);
+  void freeze_manager(Duration time);
+  void thaw_manager(unsigned incarnation);
+  void take_over(Duration old_goes_on_after);
+  void upgrade_manager(Duration down);
+  void finish_upgrade(unsigned incarnation, Duration down, TimePoint deadline);
+  void crash_again(std::uint64_t times, Duration up, Duration down);
+  // The process is gone: what it was asked is answered by a broken connection.
+  void end_incarnation(std::unique_ptr<Incarnation> ended);
+  void end_fenced(unsigned incarnation);
+  void restart_after(std::optional<Duration> time);
+  Incarnation* find_incarnation(unsigned number);
+  void deliver(Incarnation& to, std::uint64_t number, api::Request request);
   void instance_changed(const cloud::Instance& vm, InstanceState from);
   void heartbeat(const node::Heartbeat& beat);
   void refresh_known_master();
@@ -175,7 +205,7 @@ class SimWorld final : public fault::ActionSink {
   Trace trace_;
   std::unique_ptr<cloud::Cloud> cloud_;
   std::unique_ptr<node::Fleet> fleet_;
-  std::unique_ptr<SqliteStore> store_;
+  std::unique_ptr<JournalDisk> disk_;
   std::unique_ptr<DurableView> durable_;
   std::unique_ptr<fault::Engine> engine_;
   std::unique_ptr<Evidence> evidence_;
@@ -190,13 +220,14 @@ class SimWorld final : public fault::ActionSink {
   std::unique_ptr<Agent> broken_agent_;
   std::unique_ptr<Store> broken_store_;
   std::unique_ptr<Incarnation> manager_;
+  std::vector<std::unique_ptr<Incarnation>> former_;  // that live on beside the present one, oldest first
   std::unique_ptr<node::Traffic> traffic_;
 
   unsigned incarnations_ = 0;
+  unsigned fenced_managers_ = 0;
   bool quiet_ = false;
-  bool crash_due_ = false;
   std::optional<std::string> known_master_;
-  std::map<std::uint64_t, std::function<void(ClientAnswer)>> pending_;
+  std::map<std::uint64_t, OpenCall> pending_;
   std::map<std::uint64_t, Pending> pending_since_;
   std::function<void(std::string_view, std::string_view)> watch_;
   PortWatch* port_watch_ = nullptr;

@@ -66,16 +66,13 @@ Result<void> SimWorld::act(const fault::Action& action) {
 
 Result<void> SimWorld::carry_out(const fault::Action& action) {
   const std::string& name = action.name;
-  if (name == "manager.crash") {
-    const Duration restart = action.arguments.duration("restart");
-    crash_manager(restart == fault::kNeverHappens ? std::nullopt : std::optional<Duration>(restart));
-    if (restart == fault::kNeverHappens) healers_.push_back([this] { start_manager(); });
-    return success();
-  }
-  if (name == "manager.pause") {
+  if (name == "vm.detach_volume") {
+    // The manager buys no volumes: there is nothing to detach.
     if (unsupported_.empty()) unsupported_.push_back(name);
     return success();
   }
+  if (name.starts_with("manager.")) return act_on_manager(action);
+  if (name.starts_with("store.")) return act_on_journal(action);
   if (name == "order.shuffle") {
     const auto key = static_cast<std::uint64_t>(action.arguments.number("seed")) + 1;
     scheduler_.shuffle(mix(key, hash_text(name)), action.arguments.duration("spread"));
@@ -160,11 +157,6 @@ Result<void> SimWorld::act_on_vm(const fault::Action& action, const cloud::Insta
     return cloud_->set_terminate_outcome(id, cloud::TerminateOutcome::stuck);
   }
   if (name == "vm.forget_tags") return cloud_->forget_tags(id);
-  if (name == "vm.detach_volume") {
-    if (vm.volumes.empty()) return make_error(ErrorCode::not_found, "the VM has no volume");
-    const auto found = cloud_->all_volumes().find(vm.volumes.front());
-    return cloud_->detach_volume(found->second.id);
-  }
   return make_error(ErrorCode::invalid, "the simulation does not know the action \"" + name + "\"");
 }
 

@@ -1,5 +1,7 @@
 #include "scenarios/engine/world_settings.hpp"
 
+#include <algorithm>
+
 #include "manager/base/hash.hpp"
 
 namespace drover::scenario {
@@ -85,6 +87,31 @@ std::optional<node::TrafficConfig> traffic_config(const Scenario& scenario) {
   config.rate_per_second = from.number("rate");
   config.kind = from.text("kind");
   return config;
+}
+
+namespace {
+
+bool is_going_back(const std::string& action) {
+  return action == "store.lose_tail" || action == "store.roll_back";
+}
+
+bool goes_back(const std::vector<Step>& steps) {
+  return std::any_of(steps.begin(), steps.end(), [](const Step& step) {
+    if (const auto* one = std::get_if<Do>(&step.action)) return is_going_back(one->action);
+    if (const auto* beside = std::get_if<Parallel>(&step.action)) return goes_back(beside->steps);
+    if (const auto* again = std::get_if<Repeat>(&step.action)) return goes_back(again->steps);
+    return false;
+  });
+}
+
+}  // namespace
+
+bool goes_back_in_journal(const Scenario& scenario) {
+  return goes_back(scenario.steps) ||
+         std::any_of(scenario.faults.begin(), scenario.faults.end(), [](const fault::Rule& rule) {
+           return is_going_back(rule.action) ||
+                  std::any_of(rule.pick.begin(), rule.pick.end(), is_going_back);
+         });
 }
 
 }  // namespace drover::scenario

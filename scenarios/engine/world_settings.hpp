@@ -12,6 +12,8 @@ namespace drover::scenario {
 cloud::CloudConfig cloud_config(const Scenario& scenario);
 node::FleetConfig fleet_config(const Scenario& scenario);
 ops::Configuration manager_config(const Scenario& scenario);
+// Whether a fault or a step of it may put the journal back to an earlier state.
+bool goes_back_in_journal(const Scenario& scenario);
 // Nothing when the scenario has no clients.
 std::optional<node::TrafficConfig> traffic_config(const Scenario& scenario);
 

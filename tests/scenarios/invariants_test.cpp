@@ -206,7 +206,9 @@ Prepare while_dead(std::function<void(SimWorld&)> act) {
 }
 
 void write_journal(SimWorld& world, Change change) {
-  world.journal().commit({std::move(change)}, [](Result<void> written) { EXPECT_TRUE(written.has_value()); });
+  const auto generation = world.journal().take_generation(0, 0).value();
+  world.journal().commit(generation, {std::move(change)},
+                         [](Result<void> written) { EXPECT_TRUE(written.has_value()); });
 }
 
 TEST(S8, AnAcknowledgedOperationThatIsForgottenIsReported) {

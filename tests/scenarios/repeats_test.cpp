@@ -34,7 +34,8 @@ class RepeatsTest : public testing::Test {
     model::Node node;
     node.id = 1;
     node.state = model::NodeState::running;
-    world_.durable().commit({{Table::node, 1, false, model::encode(node)}}, [](Result<void>) {});
+    const auto generation = world_.durable().take_generation(0, 0).value();
+    world_.durable().commit(generation, {{Table::node, 1, false, model::encode(node)}}, [](Result<void>) {});
   }
   void wait(Duration time) { world_.scheduler().run_until(world_.scheduler().later(time)); }
   std::set<std::string> found() const {

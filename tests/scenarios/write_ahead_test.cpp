@@ -70,10 +70,14 @@ TEST(WriteAhead, FencingNeedsNoRecord) {
 class HastyStore final : public Store {
  public:
   HastyStore(Store& inner, SimWorld& world) : inner_(inner), world_(world) {}
-  void commit(std::vector<Change> changes, Handler<void> handler) override {
-    world_.scheduler().call_after(world_.domain(), 100ms, [this, changes = std::move(changes)]() mutable {
-      inner_.commit(std::move(changes), [](Result<void>) {});
-    });
+  Result<std::uint64_t> take_generation(std::uint64_t own, std::uint64_t above) override {
+    return inner_.take_generation(own, above);
+  }
+  void commit(std::uint64_t generation, std::vector<Change> changes, Handler<void> handler) override {
+    world_.scheduler().call_after(world_.domain(), 100ms,
+                                  [this, generation, changes = std::move(changes)]() mutable {
+                                    inner_.commit(generation, std::move(changes), [](Result<void>) {});
+                                  });
     handler(success());
   }
   Result<std::vector<StoredDocument>> load() override { return inner_.load(); }

@@ -32,7 +32,7 @@ steps:
 )";
 const std::string kFails = kOne + "  - check: {nodes: 2}\n";
 const std::string kVacuous = kOne + "faults:\n  - {id: idle, when: iaas.createVolume.before, do: refuse}\n";
-const std::string kSkipped = "\nsteps:\n  - do: manager.pause\n";
+const std::string kSkipped = "\nsteps:\n  - do: vm.detach_volume\n";
 const std::string kMatrix = "\nmatrix: {n: [1, 2], crash: [no, yes]}" + kOne;
 // Days of traffic: long enough to be interrupted.
 const std::string kLong = "\nseeds: 1..400\ntraffic: {writers: 1, rate: \"5/s\"}" + kOne +
@@ -122,10 +122,10 @@ TEST_F(RunCommand, EndsWithOneWhenARunWasVacuous) {
 }
 
 TEST_F(RunCommand, EndsWithZeroWhenARunWasSkippedAndSaysWhy) {
-  write("pause", kSkipped);
+  write("impossible", kSkipped);
   const auto outcome = run("");
   EXPECT_EQ(outcome.code, 0);
-  EXPECT_THAT(outcome.out, HasSubstr("manager.pause"));
+  EXPECT_THAT(outcome.out, HasSubstr("vm.detach_volume"));
 }
 
 TEST_F(RunCommand, EndsWithTwoForAnInvalidFileAndNamesThePlace) {
@@ -319,7 +319,7 @@ TEST_F(RunCommand, JsonOnStdoutIsAllThereIsOnStdout) {
 TEST_F(RunCommand, JunitIsWellFormedWhateverTheNamesHold) {
   write("bad", "\nmatrix: {text: [\"<&>'\\\"]]>\"]}" + kFails);
   write("idle", kVacuous);
-  write("pause", kSkipped);
+  write("impossible", kSkipped);
   write("one", kOne);
   EXPECT_EQ(run("--quick --junit j.xml").code, 1);
   const auto outcome = shell(
@@ -327,7 +327,7 @@ TEST_F(RunCommand, JunitIsWellFormedWhateverTheNamesHold) {
       "c=r.findall('.//testcase'); "
       "print(r.tag, r.get('tests'), r.get('failures'), r.get('skipped'), len(c), "
       "len(r.findall('.//failure')), len(r.findall('.//skipped')), sorted(x.get('classname') for x in c))\"");
-  EXPECT_EQ(outcome.out, "testsuites 4 2 1 4 2 1 ['bad', 'idle', 'one', 'pause']\n");
+  EXPECT_EQ(outcome.out, "testsuites 4 2 1 4 2 1 ['bad', 'idle', 'impossible', 'one']\n");
 }
 
 TEST_F(RunCommand, TheTraceOfEveryRunIsWrittenWhenAskedFor) {
