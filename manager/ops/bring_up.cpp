@@ -186,6 +186,8 @@ Task<Result<void>> wait_for_nodes(Core& core, std::vector<NodeId> nodes, Duratio
   std::vector<TimePoint> missing_since(nodes.size(), kNever);
   Duration pause{0};
   while (true) {
+    // Judged by looks from after the deadline: this manager may have been frozen since the one before.
+    const bool late = core.now() >= deadline;
     std::size_t waiting = 0;
     for (std::size_t i = 0; i < nodes.size(); ++i) {
       const NodeId id = nodes[i];
@@ -215,7 +217,7 @@ Task<Result<void>> wait_for_nodes(Core& core, std::vector<NodeId> nodes, Duratio
       }
     }
     if (waiting == 0) co_return success();
-    if (core.now() >= deadline) {
+    if (late) {
       co_return make_error(ErrorCode::timeout, "the VM of " + node_name(nodes.front()) +
                                                    " was not running with an address within " +
                                                    to_text(core.config.boot_timeout));

@@ -115,7 +115,9 @@ Task<Result<void>> make_replica(Core& core, NodeId id, SetUpReplica command) {
   unsigned failures = 0;
   bool told = false;
   std::string last = "no answer";
-  while (core.now() < deadline) {
+  // Once more after the deadline: this manager may have been frozen while it passed.
+  for (bool late = false; !late;) {
+    late = core.now() >= deadline;
     const Node* node = core.model.node(id);
     if (node == nullptr) co_return not_there(id);
     AgentCommand named = command;
