@@ -77,7 +77,7 @@ TEST_F(ProcessTest, ADomainThatIsKilledWhileFrozenLosesItsParkedWork) {
 
 Task<void> ask(Handler<int>* port, std::string* told) {
   const auto answer =
-      co_await await_reply<int>(10s, [port](Handler<int> handler) { *port = std::move(handler); });
+      co_await await_reply<int>(10s, [&](Handler<int> handler) { *port = std::move(handler); });
   *told = answer.has_value() ? std::to_string(answer.value()) : to_text(answer.error().code);
 }
 
