@@ -65,7 +65,7 @@ TEST(Points, StatesOfNodeAndServiceMayBeWrittenInCapitals) {
 }
 
 TEST(Points, StarExpandsWithinAPart) {
-  EXPECT_THAT(expand_point("manager.*"), ElementsAre("manager.started", "manager.crashed"));
+  EXPECT_THAT(expand_point("manager.*"), ElementsAre("manager.started", "manager.crashed", "manager.fenced"));
   EXPECT_THAT(expand_point("iaas.*Instance.reply"),
               ElementsAre("iaas.newInstance.reply", "iaas.killInstance.reply"));
 }
@@ -91,7 +91,7 @@ TEST(Points, KnownRuleIdIsAPoint) { EXPECT_EQ(error_of("lost; operation.retry", 
 
 TEST(Points, SequenceCompletesAtItsLastPart) {
   EXPECT_THAT(completing_points(parse_trigger("vm.running; manager.* | lost").value()),
-              ElementsAre("manager.started", "manager.crashed", "lost"));
+              ElementsAre("manager.started", "manager.crashed", "manager.fenced", "lost"));
 }
 
 TEST(Points, SubjectsMatchWithStars) {

@@ -30,7 +30,7 @@ TEST_F(Replaced, AManagerThatIsReplacedNoticesAtItsNextCommitAndDoesNothingAnyMo
   bool answered = false;
   manager->submit(request, [&](Result<Accepted>) { answered = true; });
   run_for(1s);
-  EXPECT_THAT(fenced, SizeIs(1));
+  EXPECT_THAT(replaced, SizeIs(1));
   EXPECT_TRUE(manager->stood_down());
   records.clear();
   run_for(10min);

@@ -204,7 +204,7 @@ struct ManagerTest : testing::Test {
     Hooks hooks;
     hooks.violation = [this](const std::string& what) { violations.push_back(what); };
     hooks.observe = [this](std::string_view point, std::string_view) { points.emplace_back(point); };
-    hooks.fenced = [this](const Error& why) { fenced.push_back(why.message); };
+    hooks.fenced = [this](const Error& why) { replaced.push_back(why.message); };
     manager =
         std::make_unique<MySQLServerManager>(Ports{scheduler, iaas, agent, store, trace}, config, hooks);
     ASSERT_TRUE(manager->start().has_value());
@@ -251,7 +251,7 @@ struct ManagerTest : testing::Test {
   std::vector<Record> records;
   std::vector<std::string> violations;
   std::vector<std::string> points;
-  std::vector<std::string> fenced;
+  std::vector<std::string> replaced;
   FakeStore store{records, scheduler, domain};
   FakeIaas iaas{records, scheduler};
   FakeAgent agent{records, scheduler, iaas};
