@@ -33,12 +33,15 @@ Result<std::uint64_t> JournalDisk::take_generation(std::uint64_t own, std::uint6
 void JournalDisk::commit(std::uint64_t generation, std::vector<Change> changes, Handler<void> handler) {
   if (auto die = std::exchange(tear_, nullptr)) return die();
   if (full_) return handler(disk_full());
-  if (delay_ <= Duration{0}) return write(generation, std::move(changes), std::move(handler));
-  scheduler_.call_after(
-      domain_, delay_,
-      [this, generation, changes = std::move(changes), handler = std::move(handler)]() mutable {
-        write(generation, std::move(changes), std::move(handler));
-      });
+  if (delay_ <= Duration{0} && queue_.empty())
+    return write(generation, std::move(changes), std::move(handler));
+  // In the order in which they were made, however long each takes.
+  queue_.push_back({generation, std::move(changes), std::move(handler)});
+  scheduler_.call_after(domain_, delay_, [this] {
+    Waiting first = std::move(queue_.front());
+    queue_.pop_front();
+    write(first.generation, std::move(first.changes), std::move(first.handler));
+  });
 }
 
 void JournalDisk::write(std::uint64_t generation, std::vector<Change> changes, Handler<void> handler) {

@@ -3,6 +3,7 @@
 // whole or not there. Outlives every incarnation of the manager. Single-threaded.
 #pragma once
 
+#include <deque>
 #include <functional>
 #include <memory>
 #include <optional>
@@ -50,6 +51,12 @@ class JournalDisk final : public Store {
     std::vector<Change> changes;
   };
 
+  struct Waiting {
+    std::uint64_t generation = 0;
+    std::vector<Change> changes;
+    Handler<void> handler;
+  };
+
   void write(std::uint64_t generation, std::vector<Change> changes, Handler<void> handler);
   void keep_first(std::size_t entries);
 
@@ -58,6 +65,7 @@ class JournalDisk final : public Store {
   bool keeps_history_;
   std::unique_ptr<SqliteStore> store_;
   std::vector<Entry> history_;
+  std::deque<Waiting> queue_;  // on a slow disk
   std::function<void()> tear_;
   std::uint64_t losing_ = 0;
   std::optional<std::pair<Table, std::int64_t>> corrupt_;

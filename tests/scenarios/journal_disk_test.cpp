@@ -110,5 +110,14 @@ TEST_F(JournalDiskTest, ASlowCommitThatArrivesAfterATakeoverIsFencedOff) {
   EXPECT_THAT(stored(), IsEmpty());
 }
 
+TEST_F(JournalDiskTest, ACommitDoesNotOvertakeASlowerOne) {
+  disk.set_delay(5s);
+  disk.commit(generation, {{Table::node, 1, false, "old"}}, [](Result<void>) {});
+  disk.set_delay(0s);
+  disk.commit(generation, {{Table::node, 1, false, "new"}}, [](Result<void>) {});
+  scheduler.run_until(kEpoch + 10s);
+  EXPECT_THAT(stored(), ElementsAre("1=new"));
+}
+
 }  // namespace
 }  // namespace drover::scenario
