@@ -34,12 +34,13 @@ std::uint64_t number_in(std::string_view document, std::string_view key) {
 
 void DurableView::commit(std::uint64_t generation, std::vector<Change> changes, Handler<void> handler) {
   auto copy = changes;
-  inner_.commit(generation, std::move(copy), [this, changes = std::move(changes),
-                                  done = std::move(handler)](Result<void> written) mutable {
-    if (written.has_value())
-      for (const Change& change : changes) apply(change);
-    done(std::move(written));
-  });
+  inner_.commit(
+      generation, std::move(copy),
+      [this, changes = std::move(changes), done = std::move(handler)](Result<void> written) mutable {
+        if (written.has_value())
+          for (const Change& change : changes) apply(change);
+        done(std::move(written));
+      });
 }
 
 void DurableView::apply(const Change& change) {

@@ -99,7 +99,7 @@ class Checkers final : private PortWatch {
   Servers servers_;
   CloudRules cloud_;
   Answers answers_;
-  unsigned losses_ = 0;  // of the journal, that are known
+  unsigned losses_ = 0;                           // of the journal, that are known
   std::uint64_t epoch_ = 0;                       // the highest that was ever in the journal
   std::map<std::string, std::string> living_;     // VMs of ours that live, and whose they are
   std::map<std::string, std::string> newest_of_;  // the newest VM seen of each node

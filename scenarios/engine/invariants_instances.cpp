@@ -48,7 +48,8 @@ void Checkers::check_surplus(const cloud::Instance& vm, const std::string& subje
   std::string& present = newest_of_[subject];
   const std::string before = std::exchange(present, vm.id);
   if (before.empty() || !living_.contains(before) || doomed_.contains(before)) return;
-  if (const auto* service = world_.durable().service(); service != nullptr && service->doomed.contains(before))
+  if (const auto* service = world_.durable().service();
+      service != nullptr && service->doomed.contains(before))
     return;
   if (world_.evidence().any_to(vm, {"ignore_token"})) return;
   world_.report("S1", subject + " has two VMs at once", "S1 surplus VM");

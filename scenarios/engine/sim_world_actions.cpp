@@ -49,7 +49,8 @@ std::vector<std::string> SimWorld::those_meant_by(const fault::Action& action) c
     return meant;
   }
   const cloud::Instance* vm = instance_of(action.target);
-  if (vm != nullptr && !action.name.starts_with("manager.")) meant.push_back(vm->id);
+  if (vm != nullptr && !action.name.starts_with("manager.") && !action.name.starts_with("store."))
+    meant.push_back(vm->id);
   // Whoever had the address before does not have it alone any more.
   if (meant.empty() || action.name == "vm.duplicate_address" || action.name == "vm.reuse_address")
     meant.emplace_back();

@@ -267,20 +267,20 @@ void SimWorld::deliver(Incarnation& to, std::uint64_t number, api::Request reque
   const std::string method = request.method;
   if (client_watch_.request) client_watch_.request(request);
   if (sabotage_ != nullptr && sabotage_->request) sabotage_->request(request);
-  to.service.handle(std::move(request), [this, number, method,
-                                         incarnation = to.number](api::Response response) {
-    if (sabotage_ != nullptr && sabotage_->response) sabotage_->response(method, response);
-    const bool present = manager_ && manager_->number == incarnation;
-    if (present && client_watch_.response) client_watch_.response(method, response);
-    const auto found = pending_.find(number);
-    if (found == pending_.end()) return;
-    auto reply = std::move(found->second.answer);
-    pending_.erase(found);
-    pending_since_.erase(number);
-    scheduler_.call_soon(domain_, [reply = std::move(reply), response = std::move(response)]() mutable {
-      reply(std::move(response));
-    });
-  });
+  to.service.handle(
+      std::move(request), [this, number, method, incarnation = to.number](api::Response response) {
+        if (sabotage_ != nullptr && sabotage_->response) sabotage_->response(method, response);
+        const bool present = manager_ && manager_->number == incarnation;
+        if (present && client_watch_.response) client_watch_.response(method, response);
+        const auto found = pending_.find(number);
+        if (found == pending_.end()) return;
+        auto reply = std::move(found->second.answer);
+        pending_.erase(found);
+        pending_since_.erase(number);
+        scheduler_.call_soon(domain_, [reply = std::move(reply), response = std::move(response)]() mutable {
+          reply(std::move(response));
+        });
+      });
 }
 
 void SimWorld::heartbeat(const node::Heartbeat& beat) {

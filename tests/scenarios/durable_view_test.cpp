@@ -15,7 +15,8 @@ class DurableViewTest : public testing::Test {
   void write(Table table, std::int64_t id, const std::string& document, bool erase = false) {
     std::vector<Change> changes{{table, id, erase, document}};
     const auto generation = view_.take_generation(0, 0).value();
-    view_.commit(generation, std::move(changes), [](Result<void> written) { EXPECT_TRUE(written.has_value()); });
+    view_.commit(generation, std::move(changes),
+                 [](Result<void> written) { EXPECT_TRUE(written.has_value()); });
   }
   static model::Node node(model::NodeId id, const std::string& vm) {
     model::Node node;

@@ -40,10 +40,10 @@ TEST_F(JournalDiskTest, ALostTailIsGoneWhenTheManagerDiesAndNotBefore) {
   commit(1, "c");
   disk.lose_tail_at_crash(2);
   EXPECT_THAT(stored(), ElementsAre("1=c", "2=b"));
-  EXPECT_FALSE(disk.has_lost());
+  EXPECT_EQ(disk.losses(), 0U);
   disk.manager_crashed();
   EXPECT_THAT(stored(), ElementsAre("1=a"));
-  EXPECT_TRUE(disk.has_lost());
+  EXPECT_EQ(disk.losses(), 1U);
   EXPECT_EQ(commit(3, "d"), ErrorCode::unknown) << "the writer stays the writer";
 }
 
