@@ -71,6 +71,7 @@ Task<Result<void>> configure(Core& core, NodeId id) {
       StartServer start;
       start.server_id = node->server_id;
       command = start;
+      core.observe("step.start_server", node_name(id));
       auto started = co_await core.ask(id, command);
       if (started.has_value()) {
         // An agent's word is not enough: look once more.
@@ -117,6 +118,7 @@ Task<Result<void>> replace_vm(Core& core, NodeId id, std::string why) {
   if (node == nullptr) co_return gone(id);
   core.note(node_name(id), "replacing its VM (attempt " + std::to_string(node->attempt) + "): " + why);
   core.observe("operation.retry", node_name(id));
+  core.observe("step.replace_vm", node_name(id));
   std::string vm = node->vm;
   auto killed = co_await kill_vm(core, node_name(id), vm);
   (void)killed;  // what could not be confirmed is an orphan now, and the reconciler's
@@ -152,6 +154,7 @@ Task<Result<void>> create_vm(Core& core, NodeId id) {
         co_return success();
       }
     }
+    core.observe("step.create_vm", node_name(id));
     const InstanceSpec spec = spec_of(core, *node);
     const std::string token = core.token(*node);
     const std::string subject = node_name(id);
@@ -266,6 +269,7 @@ Task<Result<void>> kill_vm(Core& core, std::string subject, std::string vm) {
   if (vm.empty()) co_return success();
   const TimePoint deadline = core.scheduler.later(core.config.kill_timeout);
   std::string last;
+  core.observe("step.kill_vm", subject);
   for (unsigned attempt = 1;; ++attempt) {
     auto killed = co_await await_reply<void>(core.config.iaas_timeout, [&](Handler<void> handler) {
       core.iaas.killInstance(CallContext{subject, core.config.iaas_timeout}, vm, std::move(handler));

@@ -96,6 +96,9 @@ SimWorld::SimWorld(const Scenario& scenario, std::uint64_t seed, const Sabotage*
       std::make_unique<cloud::Cloud>(scheduler_, cloud_domain_, choices_, trace_, cloud_config(scenario));
   auto fleet = fleet_config(scenario);
   fleet.on_heartbeat = [this](const node::Heartbeat& beat) { heartbeat(beat); };
+  fleet.on_replication = [this](const std::string& id, node::ReplicationPhase phase) {
+    replication_entered(id, phase);
+  };
   fleet.read_dump = [this](const std::string& path) -> Result<std::string> {
     const auto found = uploads_.find(path);
     if (found == uploads_.end()) return make_error(ErrorCode::not_found, "there is no upload " + path);
@@ -210,6 +213,15 @@ void SimWorld::heartbeat(const node::Heartbeat& beat) {
   state["mysqld_port"] = std::to_string(beat.mysqld_port);
   ++counts_.api;
   manager_->service.handle(std::move(request), [](api::Response) {});
+}
+
+// Never from inside the server: what a rule does to it waits until the server is done.
+void SimWorld::replication_entered(const std::string& id, node::ReplicationPhase phase) {
+  if (!engine_->watching()) return;
+  scheduler_.call_soon(domain_, [this, id, phase] {
+    const auto* vm = cloud_->instance(id);
+    if (vm != nullptr) engine_->observe(std::string("repl.") + node::to_text(phase), subject_of(*vm));
+  });
 }
 
 void SimWorld::refresh_known_master() {
