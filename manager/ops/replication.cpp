@@ -111,6 +111,13 @@ bool replicates(const ServerState& state, const std::string& source) {
          state.replication.sql_running;
 }
 
+// Whether it is on its way to that: told to replicate from there, and its threads run or try to.
+bool is_under_way(const ServerState& state, const std::string& source) {
+  const auto& replication = state.replication;
+  return state.running && state.role == Role::replica && state.read_only && replication.configured &&
+         replication.source_address == source && replication.io != ThreadState::no && replication.sql_running;
+}
+
 // Gives the replica's agent the command until the replica runs, then waits until it has caught up.
 Task<Result<void>> make_replica(Core& core, NodeId id, SetUpReplica command) {
   const TimePoint deadline = core.scheduler.later(core.config.catch_up_timeout + core.config.clone_timeout);
@@ -132,7 +139,7 @@ Task<Result<void>> make_replica(Core& core, NodeId id, SetUpReplica command) {
         core.observe("operation.retry", node_name(id));
         co_await sleep_for(core.config.retry.pause_after(failures, reply.error().retry_after));
       }
-      told = true;
+      told = true;  // whatever it answered: its state tells whether it must be told again
       core.observe("step.catch_up", node_name(id));
     }
     GetServerState look;
@@ -149,8 +156,8 @@ Task<Result<void>> make_replica(Core& core, NodeId id, SetUpReplica command) {
                                "replication of " + node_name(id) + " does not run: " + last);
         }
         told = false;
-      } else if (state.role != Role::replica || !state.running) {
-        last = "the agent said ok, but its server is no replica";
+      } else if (!is_under_way(state, source)) {
+        last = "the agent has been told, but its server does not replicate from " + source;
         if (++failures >= core.config.retry.attempts) break;
         told = false;
       }
@@ -173,6 +180,13 @@ Task<Result<void>> fence(Core& core, NodeId id, std::uint64_t epoch) {
   const AgentCommand named = command;
   core.observe("step.fence", node_name(id));
   auto reply = co_await core.ask_persistently(id, named);
+  // An agent may answer with an earlier state: what says "writable" is looked at again.
+  for (unsigned attempt = 1; reply.has_value() && attempt < core.config.retry.attempts; ++attempt) {
+    if (reply.value().state.read_only || !reply.value().state.running) co_return success();
+    core.observe("operation.retry", node_name(id));
+    co_await sleep_for(core.config.retry.pause_after(attempt, Duration{0}));
+    reply = co_await core.ask(id, named);
+  }
   if (reply.has_value() && (reply.value().state.read_only || !reply.value().state.running))
     co_return success();
   node = core.model.node(id);
