@@ -62,6 +62,7 @@ Task<Result<void>> configure(Core& core, NodeId id) {
       StartServer start;
       start.server_id = node->server_id;
       command = start;
+      core.observe("step.start_server", node_name(id));
       auto started = co_await core.ask(id, command);
       if (started.has_value()) {
         // An agent's word is not enough: look once more.
@@ -118,6 +119,7 @@ Task<Result<void>> replace_vm(Core& core, NodeId id, std::string why) {
   if (node == nullptr) co_return gone(id);
   core.note(node_name(id), "replacing its VM (attempt " + std::to_string(node->attempt) + "): " + why);
   core.observe("operation.retry", node_name(id));
+  core.observe("step.replace_vm", node_name(id));
   std::string vm = node->vm;
   next_attempt(core, id);
   doom(core, vm);
@@ -150,6 +152,7 @@ Task<Result<void>> create_vm(Core& core, NodeId id) {
         co_return success();
       }
     }
+    core.observe("step.create_vm", node_name(id));
     const InstanceSpec spec = spec_of(core, *node);
     const std::string token = core.token(*node);
     const std::string subject = node_name(id);

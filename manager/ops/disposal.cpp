@@ -16,6 +16,7 @@ Task<Result<void>> kill_vm(Core& core, std::string subject, std::string vm) {
   if (vm.empty()) co_return success();
   const TimePoint deadline = core.scheduler.later(core.config.kill_timeout);
   std::string last;
+  core.observe("step.kill_vm", subject);
   for (unsigned attempt = 1;; ++attempt) {
     auto killed = co_await await_reply<void>(core.config.iaas_timeout, [&](Handler<void> handler) {
       core.iaas.killInstance(CallContext{subject, core.config.iaas_timeout}, vm, std::move(handler));

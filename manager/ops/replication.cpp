@@ -49,9 +49,11 @@ Task<Result<void>> make_primary(Core& core, NodeId id, std::uint64_t epoch) {
     command.replication_user = core.config.replication_user;
     command.replication_password = core.config.replication_password;
     AgentCommand named = command;
+    core.observe("step.make_primary", node_name(id));
     auto reply = co_await core.ask(id, named);
     if (reply.has_error() && !is_worth_retrying(reply.error())) co_return std::move(reply).error();
     if (reply.has_value()) {
+      core.observe("step.make_writable", node_name(id));
       SetReadOnly writable;
       writable.epoch = epoch;
       writable.read_only = false;
@@ -81,6 +83,7 @@ Task<Result<void>> make_primary(Core& core, NodeId id, std::uint64_t epoch) {
 void record_primary(Core& core, NodeId id) {
   Node* node = core.model.node(id);
   if (node == nullptr) return;
+  core.observe("step.record_primary", node_name(id));
   node->role = Role::primary;
   core.model.service.primary = id;
   core.model.service.maybe_writable = id;
@@ -108,6 +111,13 @@ bool replicates(const ServerState& state, const std::string& source) {
          state.replication.sql_running;
 }
 
+// Whether it is on its way to that: told to replicate from there, and its threads run or try to.
+bool is_under_way(const ServerState& state, const std::string& source) {
+  const auto& replication = state.replication;
+  return state.running && state.role == Role::replica && state.read_only && replication.configured &&
+         replication.source_address == source && replication.io != ThreadState::no && replication.sql_running;
+}
+
 // Gives the replica's agent the command until the replica runs, then waits until it has caught up.
 Task<Result<void>> make_replica(Core& core, NodeId id, SetUpReplica command) {
   const TimePoint deadline = core.scheduler.later(core.config.catch_up_timeout + core.config.clone_timeout);
@@ -122,6 +132,7 @@ Task<Result<void>> make_replica(Core& core, NodeId id, SetUpReplica command) {
     if (node == nullptr) co_return not_there(id);
     AgentCommand named = command;
     if (!told) {
+      core.observe("step.make_replica", node_name(id));
       auto reply = co_await core.ask(id, named, core.config.clone_timeout);
       if (reply.has_error()) {
         last = reply.error().message;
@@ -130,7 +141,8 @@ Task<Result<void>> make_replica(Core& core, NodeId id, SetUpReplica command) {
         core.observe("operation.retry", node_name(id));
         co_await sleep_for(core.config.retry.pause_after(failures, reply.error().retry_after));
       }
-      told = true;
+      told = true;  // whatever it answered: its state tells whether it must be told again
+      core.observe("step.catch_up", node_name(id));
     }
     GetServerState look;
     named = look;
@@ -146,8 +158,8 @@ Task<Result<void>> make_replica(Core& core, NodeId id, SetUpReplica command) {
                                "replication of " + node_name(id) + " does not run: " + last);
         }
         told = false;
-      } else if (state.role != Role::replica || !state.running) {
-        last = "the agent said ok, but its server is no replica";
+      } else if (!is_under_way(state, source)) {
+        last = "the agent has been told, but its server does not replicate from " + source;
         if (++failures >= core.config.retry.attempts) break;
         told = false;
       }
@@ -168,7 +180,15 @@ Task<Result<void>> fence(Core& core, NodeId id, std::uint64_t epoch) {
   command.epoch = epoch;
   command.read_only = true;
   const AgentCommand named = command;
+  core.observe("step.fence", node_name(id));
   auto reply = co_await core.ask_persistently(id, named);
+  // An agent may answer with an earlier state: what says "writable" is looked at again.
+  for (unsigned attempt = 1; reply.has_value() && attempt < core.config.retry.attempts; ++attempt) {
+    if (reply.value().state.read_only || !reply.value().state.running) co_return success();
+    core.observe("operation.retry", node_name(id));
+    co_await sleep_for(core.config.retry.pause_after(attempt, Duration{0}));
+    reply = co_await core.ask(id, named);
+  }
   if (reply.has_value() && (reply.value().state.read_only || !reply.value().state.running))
     co_return success();
   node = core.model.node(id);
@@ -310,6 +330,7 @@ Task<Result<void>> hand_over(Core& core, NodeId target, NodeId former, std::uint
   wait.gtid = last_position;
   wait.limit = core.config.agent_timeout;
   const AgentCommand waiting = wait;
+  core.observe("step.drain", node_name(target));
   auto drained = co_await core.ask_persistently(target, waiting);
   if (drained.has_error()) co_return std::move(drained).error();
   co_return success();
@@ -318,6 +339,7 @@ Task<Result<void>> hand_over(Core& core, NodeId target, NodeId former, std::uint
 // Undoes a switchover: the old primary takes writes again.
 Task<void> hand_back(Core& core, NodeId former, std::uint64_t epoch) {
   if (core.model.node(former) == nullptr) co_return;
+  core.observe("step.hand_back", node_name(former));
   auto back = co_await make_primary(core, former, epoch);
   if (back.has_error())
     core.note(node_name(former), "could not be made writable again: " + back.error().message);
@@ -353,6 +375,7 @@ Task<Result<void>> promote(Core& core, OperationId id) {
     StopReplica stop;
     stop.epoch = epoch;
     const AgentCommand stopping = stop;
+    core.observe("step.stop_replica", node_name(target));
     auto stopped = co_await core.ask_persistently(target, stopping);
     if (stopped.has_error())
       core.note(node_name(target), "could not stop replicating: " + stopped.error().message);
@@ -377,6 +400,7 @@ Task<Result<void>> promote(Core& core, OperationId id) {
     core.note(node_name(target), "promoted, epoch " + std::to_string(epoch));
     co_await core.journal.durable();
   }
+  core.observe("step.repoint", node_name(target));
   std::vector<NodeId> others;
   for (const auto& [other, node] : core.model.nodes())
     if (other != target && node.role == Role::replica && model::is_listed(node.state))

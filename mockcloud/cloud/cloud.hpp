@@ -96,6 +96,7 @@ class Cloud : public Iaas {
   // Ends a zombie, or a deletion that is stuck.
   Result<void> finish_termination(const std::string& id);
   Result<void> forget_tags(const std::string& id);
+  Result<void> forget_name(const std::string& id);
   // The token no longer protects: the next newInstance or createVolume with it creates anew.
   void forget_token(const std::string& token);
   // Every instance of the zone loses its power (`gone`: is terminated), and no new one is placed there.

@@ -157,6 +157,14 @@ Result<void> Cloud::forget_tags(const std::string& id) {
   return success();
 }
 
+Result<void> Cloud::forget_name(const std::string& id) {
+  Change change(*this);
+  DROVER_TRY(Instance * vm, require(id));
+  update(*vm, [&] { vm->spec.name.clear(); });
+  tables_->erase_name(*vm);
+  return success();
+}
+
 void Cloud::forget_token(const std::string& token) {
   Change change(*this);
   for (const std::string& key : {"instance:" + token, "volume:" + token})

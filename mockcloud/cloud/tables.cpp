@@ -140,6 +140,7 @@ Tables::Tables(Database database, bool file)
           "powered = ?7, paused = ?8, counts_to_quota = ?9, terminate_outcome = ?10 WHERE number = ?1"),
       insert_tag_(database_, "INSERT INTO tags VALUES (?1, ?2, ?3, ?4)"),
       erase_tags_(database_, "DELETE FROM tags WHERE instance = ?1"),
+      erase_name_(database_, "UPDATE instances SET name = '' WHERE number = ?1"),
       insert_appearance_(database_, "INSERT INTO appearances VALUES (NULL, ?1, ?2, ?3, ?4)"),
       save_token_(database_, "INSERT OR REPLACE INTO tokens VALUES (?1, ?2, ?3)"),
       erase_token_(database_, "DELETE FROM tokens WHERE token = ?1"),
@@ -233,6 +234,11 @@ void Tables::save_instance(const Instance& vm) {
   write();
   save_instance_.run(vm.number, to_text(vm.state), vm.address, vm.spec.image, to_stored(vm.state_since),
                      vm.fault, vm.powered, vm.paused, vm.counts_to_quota, to_text(vm.terminate_outcome));
+}
+
+void Tables::erase_name(const Instance& vm) {
+  write();
+  erase_name_.run(vm.number);
 }
 
 void Tables::erase_tags(const Instance& vm) {

@@ -93,6 +93,7 @@ class Tables {
   void insert_instance(const Instance& vm);
   void save_instance(const Instance& vm);
   void erase_tags(const Instance& vm);
+  void erase_name(const Instance& vm);
   void insert_appearance(const Instance& vm, const Instance::Appearance& appearance);
   void save_token(const TokenRow& row);
   void erase_token(const std::string& token);
@@ -138,7 +139,7 @@ class Tables {
   Duration offset_{0};  // the cloud's time minus the scheduler's
 
   Statement begin_, commit_;
-  Statement insert_instance_, save_instance_, insert_tag_, erase_tags_, insert_appearance_;
+  Statement insert_instance_, save_instance_, insert_tag_, erase_tags_, erase_name_, insert_appearance_;
   Statement save_token_, erase_token_, insert_timer_, erase_timer_;
   Statement insert_volume_, save_volume_, erase_volume_;
   Statement save_boot_outcome_, erase_boot_outcome_, save_zone_, save_bucket_, save_counters_;

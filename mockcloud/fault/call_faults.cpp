@@ -49,6 +49,11 @@ std::string_view error_name(const ActionRow& row, const Arguments& arguments) {
   }
 }
 
+ListPart list_part(std::string_view text) {
+  if (text == "start") return ListPart::start;
+  return text == "middle" ? ListPart::middle : ListPart::end;
+}
+
 }  // namespace
 
 Error call_error(std::string_view name, const CallPoint& call, std::string_view subject,
@@ -93,8 +98,14 @@ void add_fault(CallFaults& faults, const ActionRow& row, const Arguments& argume
     case CallAction::ignore_token:
       faults.ignore_token = true;
       return;
+    case CallAction::expire_token:
+      faults.expire_token = true;
+      return;
     case CallAction::drop_tags:
       faults.drop_tags = true;
+      return;
+    case CallAction::drop_name:
+      faults.drop_name = true;
       return;
     case CallAction::stale_list:
       faults.stale = true;
@@ -102,6 +113,7 @@ void add_fault(CallFaults& faults, const ActionRow& row, const Arguments& argume
       return;
     case CallAction::torn_list:
       faults.torn_keep = std::min(faults.torn_keep, arguments.number("keep"));
+      faults.torn_part = list_part(arguments.text("lose"));
       return;
     case CallAction::backwards:
       faults.backwards = true;
@@ -134,7 +146,10 @@ void add_faults(CallFaults& faults, CallFaults&& others) {
   faults.stale = faults.stale || others.stale;
   faults.empty = faults.empty || others.empty;
   faults.backwards = faults.backwards || others.backwards;
-  faults.torn_keep = std::min(faults.torn_keep, others.torn_keep);
+  if (others.torn_keep < faults.torn_keep) {
+    faults.torn_keep = others.torn_keep;
+    faults.torn_part = others.torn_part;
+  }
   faults.delay += others.delay;
   if (!faults.error) faults.error = std::move(others.error);
 }

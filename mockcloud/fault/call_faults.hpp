@@ -10,6 +10,8 @@
 
 namespace drover::fault {
 
+enum class ListPart : unsigned char { end, start, middle };
+
 struct CallFaults {
   bool any = false;
   bool swallow = false;  // the caller dies here: no call, no answer
@@ -18,10 +20,13 @@ struct CallFaults {
   bool duplicate = false;
   bool ignore_token = false;
   bool drop_tags = false;
-  bool stale = false;  // an earlier listing …
-  bool empty = false;  // … or none
+  bool drop_name = false;
+  bool expire_token = false;  // forgotten once the call took effect
+  bool stale = false;         // an earlier listing …
+  bool empty = false;         // … or none
   bool backwards = false;
-  double torn_keep = 1;  // the share of the listing that is answered
+  double torn_keep = 1;                // the share of the listing that is answered
+  ListPart torn_part = ListPart::end;  // what is missing of it
   Duration delay{0};
   Duration duplicate_after{0};
   std::optional<Duration> late_effect;

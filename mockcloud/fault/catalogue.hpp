@@ -54,6 +54,8 @@ enum class CallAction : unsigned char {
   expired_credentials,
   brown_out,
   drop_tags,
+  drop_name,
+  expire_token,
 };
 
 enum class ArgumentType : unsigned char {

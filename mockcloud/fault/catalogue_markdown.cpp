@@ -81,6 +81,57 @@ void append_actions(std::string& text, Target target) {
   }
 }
 
+// Where a call action of this row can strike on its port: "before, reply of getVMInfo".
+std::string port_cell(const ActionRow& row, Port port) {
+  if (!row.is_call()) return "any";
+  if (port_of(row.target) != port) return "";
+  std::string text;
+  for (const auto phase : {Phase::before, Phase::effect, Phase::reply}) {
+    if (!row.in_phase(phase)) continue;
+    if (!text.empty()) text += ", ";
+    text += to_text(phase);
+  }
+  return text;
+}
+
+std::string elsewhere_cell(const ActionRow& row) {
+  if (!row.is_call()) return "any";
+  return row.window ? "with `on`, `for`" : "with `on`";
+}
+
+std::string variant_text(const Variant& variant) {
+  std::string text;
+  for (const auto& [name, value] : variant.arguments) {
+    if (!text.empty()) text += ", ";
+    text += std::string(name) + ": " + std::string(value);
+  }
+  text = text.empty() ? "as it is" : code(text);
+  return variant.masked ? text + " (masked)" : text;
+}
+
+void append_places(std::string& text) {
+  text +=
+      "\n## Fault by point and world\n\nWhere each action can be done: at calls in these phases, at any "
+      "other "
+      "point (`vm.*`, `repl.*`, `operation.*`, `step.*`, `node.*`, `service.*`, `manager.*`, a rule's id) or "
+      "time; and in which worlds. The last column is what `drover explore` tries; a single firing of what is "
+      "*masked* must not be seen from outside: no operation fails because of it, and the end is the same as "
+      "without it.\n\n"
+      "| target | action | `iaas.*` | `agent.*` | `store.*` | elsewhere | worlds | budget | variants |\n"
+      "|---|---|---|---|---|---|---|---|---|\n";
+  for (const auto& row : catalogue()) {
+    std::string variants;
+    for (const auto& variant : row.variants) {
+      if (!variants.empty()) variants += "<br>";
+      variants += variant_text(variant);
+    }
+    text += "| " + std::string(to_text(row.target)) + " | " + code(row.name) + " | ";
+    for (const auto port : {Port::iaas, Port::agent, Port::store}) text += port_cell(row, port) + " | ";
+    text += elsewhere_cell(row) + " | " + worlds_text(row.worlds) + " | " +
+            (row.beyond_budget ? "beyond" : "tolerable") + " | " + cell(variants) + " |\n";
+  }
+}
+
 void append_points(std::string& text) {
   text += "\n## Observation points\n\n| point | what it tells |\n|---|---|\n";
   for (const auto& family : point_families()) {
@@ -125,7 +176,22 @@ An occurrence counts when the observation's subject (the node, the operation) ma
 rule that fires at a time, `subject` says what the action is done to. The random decisions of a rule are keyed by
 its id, or by its own text when it has none: adding or deleting another rule does not move them.
 
-A rule that never fired makes the run VACUOUS. The budget says whether every invariant must hold in spite of the
+## Once, for a while, for ever
+
+- Once: `iaas.newInstance.reply#2` is the second one alone; `times: 3` ends a rule after three firings.
+- From then on: `#2+`, or no `#` at all. `until: 10m` ends it at a time, `times` after so many.
+- Of a share of the calls: `probability: 0.3`.
+- For a while after a moment: `brown_out`, `expired_credentials`, `delay` and `stuck` take `for: 2m`, and hit every
+  call of the port, or with `on: iaas.listVMs` those alone. Every other call action is armed for so many calls:
+  `{when: vm.running#1, do: lose_reply, on: iaas.getVMInfo, calls: 5}`.
+- What is done to machines, agents and servers lasts as long as its `for` or `restart` says; `never` is until the
+  end of all faults.
+- Flapping: `every: 20s` with `for: 10s`. Overlapping: several rules, or one whose `every` is shorter than its `for`.
+  Correlated: two rules with one trigger, `vm.zone_loss`, `vm.host_loss`. During a repair: a rule whose trigger
+  names the id of another, or what the repair does: `{when: "broken; agent.set_up_replica_slave.before", …}`.
+
+A rule that never fired makes the run VACUOUS: also one whose action could not be performed (there is no such VM),
+a window in which no call came, and a rule armed with `on` that no call met. The budget says whether every invariant must hold in spite of the
 fault (tolerable) or safety alone (beyond).
 
 ## Actions
@@ -142,6 +208,7 @@ std::string catalogue_markdown() {
   for (const auto target : {Target::iaas_call, Target::agent_call, Target::store_commit, Target::vm,
                             Target::agent, Target::database, Target::manager, Target::journal, Target::net})
     append_actions(text, target);
+  append_places(text);
   append_points(text);
   return text;
 }

@@ -32,19 +32,23 @@ std::vector<Entry> iaas_entries() {
        {masked({{"error", "unavailable"}}), masked({{"error", "timeout"}}), masked({{"error", "internal"}})}},
       {"lose_reply", t, {masked({})}},
       {"late_effect", t, {masked({{"delay", "45s"}}), masked({{"delay", "4m"}})}},
-      {"delay", t, {masked({{"by", "5s"}}), masked({{"by", "45s"}})}},
-      {"stuck", t, {masked({})}},
+      {"delay", t, {masked({{"by", "5s"}}), masked({{"by", "45s"}}), masked({{"by", "5s"}, {"for", "2m"}})}},
+      {"stuck", t, {masked({}), masked({{"for", "40s"}}), seen({{"for", "10m"}})}},
       {"duplicate_delivery", t, {masked({}), masked({{"after", "45s"}})}},
+      {"expire_token", t, {masked({})}},
       {"ignore_token", t, {masked({})}},
       {"throttle", t, {masked({}), masked({{"retry_after", "90s"}})}},
       {"capacity", t, {masked({})}},
       {"stale_list", t, {masked({}), masked({{"empty", "yes"}})}},
-      {"torn_list", t, {masked({}), masked({{"keep", "0"}})}},
+      {"torn_list",
+       t,
+       {masked({}), masked({{"lose", "start"}}), masked({{"lose", "middle"}}), masked({{"keep", "0"}})}},
       {"not_found", t, {masked({})}},
       {"backwards", t, {masked({})}},
       {"expired_credentials", t, {masked({}), masked({{"for", "45s"}}), seen({{"for", "5m"}})}},
       {"brown_out", t, {masked({{"for", "40s"}}), seen({{"for", "5m"}})}},
       {"drop_tags", t, {masked({})}},
+      {"drop_name", t, {masked({})}},
   };
 }
 
@@ -59,7 +63,7 @@ std::vector<Entry> agent_call_entries() {
       {"error_after_effect", t, {masked({{"error", "connection_lost"}}), masked({{"error", "timeout"}})}},
       {"lose_reply", t, {masked({})}},
       {"delay", t, {masked({{"by", "3s"}}), masked({{"by", "20s"}})}},
-      {"stuck", t, {masked({})}},
+      {"stuck", t, {masked({}), masked({{"for", "40s"}})}},
       {"duplicate_delivery", t, {masked({}), masked({{"after", "20s"}})}},
   };
 }
@@ -71,10 +75,21 @@ std::vector<Entry> vm_entries() {
       {"vm.pause", t, {masked({{"for", "5s"}}), seen({{"for", "2m"}}), seen({{"for", "never"}})}},
       {"vm.slow_boot", t, {masked({{"by", "2m"}}), seen({{"by", "20m"}})}},
       {"vm.dies_after", t, {seen({{"delay", "5s"}}), seen({{"delay", "2m"}})}},
-      {"vm.late_address", t, {masked({{"by", "1m"}}), seen({{"by", "20m"}})}},
+      {"vm.late_address", t, {seen({{"by", "1m"}}), seen({{"by", "20m"}})}},
       {"vm.reuse_address", t, {masked({})}},
       {"vm.stuck_deletion", t, {masked({{"for", "1m"}}), seen({{"for", "never"}})}},
       {"vm.forget_tags", t, {masked({})}},
+      {"vm.forget_name", t, {masked({})}},
+      {"vm.host_loss", t, {seen({}), seen({{"for", "4m"}})}},
+      {"vm.clock_jump",
+       t,
+       {seen({{"by", "1m"}}), seen({{"by", "1h"}}), seen({{"by", "1h"}, {"back", "yes"}})}},
+      {"vm.clock_drift", t, {seen({{"rate", "0.5"}}), seen({{"rate", "2"}})}},
+      {"vm.clock_freeze", t, {masked({{"for", "5s"}}), seen({{"for", "2m"}})}},
+      {"vm.slow_cpu",
+       t,
+       {masked({{"factor", "5"}, {"for", "1m"}}), seen({{"factor", "50"}, {"for", "10m"}})}},
+      {"vm.slow_disk", t, {seen({{"by", "500ms"}, {"for", "1m"}}), seen({{"by", "20s"}, {"for", "5m"}})}},
       {"vm.zone_loss", t, {seen({{"for", "4m"}}), seen({{"for", "never"}})}},
   };
 }
@@ -83,11 +98,15 @@ std::vector<Entry> agent_entries() {
   const auto t = Target::agent;
   return {
       {"agent.crash", t, {masked({}), masked({{"restart", "40s"}}), seen({{"restart", "never"}})}},
-      {"agent.crash_at_command", t, {masked({}), masked({{"restart", "40s"}}), seen({{"restart", "never"}})}},
+      {"agent.crash_at_command",
+       t,
+       {masked({}), masked({{"step", "0"}}), masked({{"step", "2"}}), masked({{"step", "3"}}),
+        masked({{"restart", "40s"}}), seen({{"restart", "never"}})}},
+      {"agent.duplicate_command", t, {masked({}), masked({{"after", "20s"}})}},
       {"agent.restart_in_command", t, {masked({}), masked({{"restart", "40s"}})}},
       {"agent.hang", t, {masked({{"for", "5s"}}), masked({{"for", "40s"}}), seen({{"for", "never"}})}},
       {"agent.lie", t, {seen({}), seen({{"commands", "3"}})}},
-      {"agent.stale_result", t, {masked({})}},
+      {"agent.stale_result", t, {masked({}), masked({{"answers", "3"}})}},
       {"agent.disk_full", t, {seen({{"for", "30s"}}), seen({{"for", "never"}})}},
       {"agent.partial_configuration", t, {masked({})}},
   };
@@ -102,6 +121,11 @@ std::vector<Entry> database_entries() {
       {"db.lose_relay_log", t, {masked({})}},
       {"db.crash", t, {seen({}), seen({{"restart", "never"}})}},
       {"db.hang", t, {seen({{"for", "5s"}}), seen({{"for", "1m"}}), seen({{"for", "never"}})}},
+      {"db.corrupt_relay_log", t, {seen({})}},
+      {"db.corrupt_binlog", t, {seen({})}},
+      {"db.interrupt_clone", t, {masked({})}},
+      {"db.stick_read_only", t, {seen({{"for", "30s"}}), seen({{"for", "never"}})}},
+      {"db.disk_full", t, {seen({{"for", "30s"}}), seen({{"for", "never"}})}},
       {"db.connections_exhausted", t, {seen({{"for", "30s"}}), seen({{"for", "5m"}})}},
   };
 }

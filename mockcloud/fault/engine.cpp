@@ -18,6 +18,8 @@ std::string hex(std::uint64_t number) {
   return {std::begin(digits), end};
 }
 
+std::size_t row_index(const ActionRow& row) { return static_cast<std::size_t>(&row - catalogue().data()); }
+
 // "iaas.newInstance.before", without an allocation.
 class PointName {
  public:
@@ -40,25 +42,12 @@ class PointName {
   std::size_t size_ = 0;
 };
 
-const ActionRow* row_for(const std::string& action, Port port) {
-  for (const ActionRow* row : find_actions(action))
-    if (port_of(row->target) == port) return row;
-  return nullptr;
-}
+}  // namespace
 
-// Where an action is done to a call when `on` names no phase.
-Phase first_phase(const ActionRow& row) {
-  for (const auto phase : {Phase::before, Phase::effect})
-    if (row.in_phase(phase)) return phase;
-  return Phase::reply;
-}
-
-std::string_view argument_of(const Rule& rule, const char* name) {
-  const auto given = rule.arguments.find(name);
+std::string_view Engine::RuleState::argument(const char* argument) const {
+  const auto given = rule.arguments.find(argument);
   return given == rule.arguments.end() ? std::string_view() : std::string_view(given->second);
 }
-
-}  // namespace
 
 TimePoint end_of(const Arguments& arguments, const Scheduler& scheduler) {
   Duration longest{0};
@@ -69,6 +58,7 @@ TimePoint end_of(const Arguments& arguments, const Scheduler& scheduler) {
 Engine::Engine(Scheduler& scheduler, Domain& domain, Choices& choices, Trace& trace, std::vector<Rule> rules,
                ActionSink& sink)
     : scheduler_(scheduler), domain_(domain), choices_(choices), trace_(trace), sink_(sink) {
+  fired_rows_.resize(catalogue().size());
   std::size_t unnamed = 0;
   std::vector<std::string> texts;
   rules_.reserve(rules.size());
@@ -97,10 +87,6 @@ void Engine::add_rule(Rule rule, std::size_t unnamed, std::uint64_t twins) {
     state.entity = "fault:" + rule.id;
   }
   if (rule.when) state.trigger = TriggerState(*rule.when);
-  if (const auto on = argument_of(rule, "on"); !on.empty()) {
-    state.on_phase = std::count(on.begin(), on.end(), '.') == 2;
-    state.on = std::string(on) + (state.on_phase ? "" : ".*");
-  }
   if (rule.enabled) {
     has_rules_ = true;
     std::vector<std::string> actions = rule.pick;
@@ -110,11 +96,18 @@ void Engine::add_rule(Rule rule, std::size_t unnamed, std::uint64_t twins) {
         call_actions_ |= 1U << static_cast<unsigned>(row->call_action);
   }
   state.rule = std::move(rule);
+  if (const auto on = state.argument("on"); !on.empty()) {
+    state.on_phase = std::count(on.begin(), on.end(), '.') == 2;
+    state.on = std::string(on) + (state.on_phase ? "" : ".*");
+    state.on_calls = std::string(on.substr(0, on.find('.', on.find('.') + 1))) + ".*";
+  }
   rules_.push_back(std::move(state));
 }
 
 void Engine::stop() {
   has_rules_ = false;
+  for (const Window& window : windows_)
+    if (window.idle) idle_ended(window);
   windows_.clear();
   watching_ = recorder_ != nullptr;
 }
@@ -169,8 +162,8 @@ void Engine::process(Observation& observation) {
   observation.number = ++observations_;
   const Interested& entry = interested(observation.point);  // stays put: the map's nodes do not move
   if (observation.call != nullptr) {
-    for (const std::size_t index : entry.calls) hit_waiting(index, observation);
     if (!windows_.empty()) apply_windows(observation);
+    for (const std::size_t index : entry.calls) hit_waiting(index, observation);
   }
   for (const std::size_t index : entry.triggers) offer(index, entry.canonical, observation);
   perform_due(observation);
@@ -219,7 +212,7 @@ void Engine::fire(std::size_t index, Observation& observation) {
     fire_at_call(index, action, observation);
     return;
   }
-  std::string target(argument_of(rule, "target"));
+  std::string target(state.argument("target"));
   if (target.empty()) target = rule.when ? std::string(observation.subject) : rule.subject.value_or("");
   if (row->name == "manager.crash" && observation.faults != nullptr) {
     observation.faults->any = true;
@@ -227,93 +220,17 @@ void Engine::fire(std::size_t index, Observation& observation) {
   }
   const Arguments arguments = resolve_arguments(*row, rule, choices_, state.entity);
   observation.due.push_back({action, target, arguments, state.name});
-  mark_fired(index, action, target, arguments, observation);
+  mark_fired(index, *row, target, arguments, observation);
 }
 
-void Engine::fire_at_call(std::size_t index, const std::string& action, Observation& observation) {
-  RuleState& state = rules_[index];
-  if (!state.on.empty()) {
-    const auto calls = argument_of(state.rule, "calls");
-    std::uint64_t number = 1;
-    std::from_chars(calls.data(), calls.data() + calls.size(), number);
-    state.waiting_calls += number;
-    state.waiting_action = action;
-    return;
-  }
-  const ActionRow* row =
-      observation.call == nullptr ? find_action(action) : row_for(action, observation.call->port);
-  if (row == nullptr) row = find_action(action);
-  const Arguments arguments = resolve_arguments(*row, state.rule, choices_, state.entity);
-  if (row->window && arguments.duration("for") > Duration{0}) {
-    open_window(index, *row, arguments, observation);
-  } else if (observation.faults != nullptr) {
-    add_fault(*observation.faults, *row, arguments, *observation.call, observation.subject);
-    mark_fired(index, action, observation.subject, arguments, observation);
-  }
-}
-
-void Engine::hit_waiting(std::size_t index, Observation& observation) {
-  RuleState& state = rules_[index];
-  if (state.waiting_calls == 0) return;
-  if (state.rule.until && scheduler_.now() > kEpoch + *state.rule.until) return;
-  const ActionRow* row = row_for(state.waiting_action, observation.call->port);
-  if (row == nullptr || !row->in_phase(observation.call->phase)) return;
-  if (!state.on_phase && observation.call->phase != first_phase(*row)) return;
-  std::string_view subjects = argument_of(state.rule, "target");
-  if (subjects.empty() && !state.rule.when && state.rule.subject) subjects = *state.rule.subject;
-  if (!subjects.empty() && !matches_subject(subjects, observation.subject)) return;
-  --state.waiting_calls;
-  const Arguments arguments = resolve_arguments(*row, state.rule, choices_, state.entity);
-  if (row->window && arguments.duration("for") > Duration{0}) {
-    open_window(index, *row, arguments, observation);
-    return;
-  }
-  add_fault(*observation.faults, *row, arguments, *observation.call, observation.subject);
-  mark_fired(index, row->name, observation.subject, arguments, observation);
-}
-
-void Engine::open_window(std::size_t index, const ActionRow& row, const Arguments& arguments,
-                         Observation& observation) {
-  windows_.push_back({index, &row, scheduler_.later(arguments.duration("for")), arguments});
-  // A window that a call opens takes that call as well.
-  const bool at_iaas_call = observation.call != nullptr && observation.call->port == Port::iaas &&
-                            observation.call->phase == Phase::before;
-  if (at_iaas_call) {
-    const Window window = windows_.back();
-    apply_window(window, observation);
-  }
-  mark_fired(index, row.name, observation.subject, arguments, observation);
-}
-
-void Engine::apply_windows(Observation& observation) {
-  if (observation.call->port != Port::iaas || observation.call->phase != Phase::before) return;
-  std::erase_if(windows_, [now = scheduler_.now()](const Window& window) { return window.until <= now; });
-  for (const Window& window : windows_) apply_window(window, observation);
-}
-
-void Engine::apply_window(const Window& window, Observation& observation) {
-  CallFaults& faults = *observation.faults;
-  if (window.row->call_action != CallAction::brown_out) {
-    add_fault(faults, *window.row, window.arguments, *observation.call, observation.subject);
-    return;
-  }
-  const std::string& entity = rules_[window.rule].entity;
-  const std::string site = std::string(observation.point) + " " + std::string(observation.subject);
-  const auto slow = Distribution::parse(window.arguments.text("slow"));
-  DROVER_CHECK(slow.has_value(), "a brown_out's distribution was not checked");
-  faults.any = true;
-  faults.delay += slow.value().sample(choices_, entity, "slow " + site);
-  if (!faults.error && choices_.chance(window.arguments.number("failing"), entity, "failing " + site))
-    faults.error = call_error("unavailable", *observation.call, observation.subject);
-}
-
-void Engine::mark_fired(std::size_t index, std::string_view action, std::string_view target,
+void Engine::mark_fired(std::size_t index, const ActionRow& row, std::string_view target,
                         const Arguments& arguments, Observation& observation) {
   RuleState& state = rules_[index];
   ++state.fired;
-  firings_.push_back({state.name, std::string(action), std::string(target), scheduler_.now(),
+  ++fired_rows_[row_index(row)];
+  firings_.push_back({state.name, std::string(row.name), std::string(target), scheduler_.now(),
                       end_of(arguments, scheduler_)});
-  trace().add(TraceKind::fault, target, state.name, action, observation.point);
+  trace().add(TraceKind::fault, target, state.name, row.name, observation.point);
   if (state.rule.id.empty()) return;
   const Interested& entry = interested(state.rule.id);
   for (const std::size_t other : entry.triggers) offer(other, entry.canonical, observation);
@@ -324,8 +241,11 @@ void Engine::perform(std::string_view name, std::string_view target) {
 }
 
 void Engine::not_performed(const Action& action) {
-  for (auto& state : rules_)
-    if (state.name == action.rule && state.fired > 0) --state.fired;
+  for (auto& state : rules_) {
+    if (state.name != action.rule || state.fired == 0) continue;
+    --state.fired;
+    if (const ActionRow* row = find_action(action.name); row != nullptr) --fired_rows_[row_index(*row)];
+  }
   const auto last = std::find_if(firings_.rbegin(), firings_.rend(), [&](const Firing& firing) {
     return firing.rule == action.rule && firing.action == action.name;
   });
@@ -359,8 +279,19 @@ void Engine::timer_due(std::size_t index) {
 std::vector<RuleCount> Engine::counts() const {
   std::vector<RuleCount> all;
   for (const auto& state : rules_)
-    all.push_back({state.name, state.matched, state.fired, state.rule.enabled, state.rule.beyond_budget});
+    all.push_back({state.name, state.matched, state.fired - state.idle_windows, state.rule.enabled,
+                   state.rule.beyond_budget});
   return all;
+}
+
+std::vector<const ActionRow*> Engine::fired_actions() const {
+  std::vector<std::uint64_t> fired = fired_rows_;
+  for (const Window& window : windows_)
+    if (window.idle) --fired[row_index(*window.row)];
+  std::vector<const ActionRow*> rows;
+  for (std::size_t i = 0; i < fired.size(); ++i)
+    if (fired[i] > 0) rows.push_back(&catalogue()[i]);
+  return rows;
 }
 
 nlohmann::json Engine::export_counts() const {
@@ -369,7 +300,7 @@ nlohmann::json Engine::export_counts() const {
     all[state.entity] = {{"name", state.name},
                          {"matched", state.matched},
                          {"started", state.started},
-                         {"fired", state.fired},
+                         {"fired", state.fired - state.idle_windows},
                          {"waiting_calls", state.waiting_calls},
                          {"waiting_action", state.waiting_action},
                          {"progress", state.trigger.progress()}};

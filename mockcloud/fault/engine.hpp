@@ -106,6 +106,8 @@ class Engine {
   const std::vector<Firing>& firings() const { return firings_; }
   // In the order of the rules.
   std::vector<RuleCount> counts() const;
+  // The actions that rules have done, in the order of the catalogue: what a pick drew is seen here.
+  std::vector<const ActionRow*> fired_actions() const;
   // What must survive a restart of the world's process: counts and half-completed triggers, by rule.
   nlohmann::json export_counts() const;
   // Takes over the counts of rules that are still there. Errors (ErrorCode::invalid) leave the engine
@@ -131,22 +133,28 @@ class Engine {
     std::string name;
     std::string entity;  // stable key of its random decisions
     TriggerState trigger;
+    std::string on_calls;   // `on` in every phase, for windows; "" every call of the port
     std::string on;         // the pattern of call points it waits for, with a phase ('*' when none was given)
     bool on_phase = false;  // `on` names a phase itself
     std::uint64_t matched = 0;
     std::uint64_t started = 0;  // firings, counting those that still wait for a call
     std::uint64_t fired = 0;
+    std::uint64_t idle_windows = 0;   // of those fired: windows that have taken no call
     std::uint64_t waiting_calls = 0;  // calls still to be hit by firings with `on`
     std::string waiting_action;
     std::uint64_t last_observation = 0;  // completes at most once per observation
     std::uint64_t moved_on = 0;          // the observation at which the firing of another rule moved it on
+
+    std::string_view argument(const char* argument) const;  // "" when the rule does not give it
+    bool aims_at(std::string_view subject) const;
   };
-  // All IaaS calls slow or refused until a time.
+  // Calls of one port slow, stuck or refused until a time.
   struct Window {
     std::size_t rule = 0;
     const ActionRow* row = nullptr;
     TimePoint until{};
     Arguments arguments;
+    bool idle = true;  // has taken no call so far
   };
   struct Observation {
     std::string_view point;
@@ -181,9 +189,11 @@ class Engine {
   void open_window(std::size_t index, const ActionRow& row, const Arguments& arguments,
                    Observation& observation);
   void apply_windows(Observation& observation);
-  void apply_window(const Window& window, Observation& observation);
-  void mark_fired(std::size_t index, std::string_view action, std::string_view target,
-                  const Arguments& arguments, Observation& observation);
+  void idle_ended(const Window& window);
+  bool takes(const Window& window, const Observation& observation) const;
+  void apply_window(Window& window, Observation& observation);
+  void mark_fired(std::size_t index, const ActionRow& row, std::string_view target, const Arguments& arguments,
+                  Observation& observation);
   void arm_timer(std::size_t index, TimePoint at);
   void arm_next(std::size_t index);
   void timer_due(std::size_t index);
@@ -194,6 +204,7 @@ class Engine {
   Trace& trace_;
   ActionSink& sink_;
   std::vector<RuleState> rules_;
+  std::vector<std::uint64_t> fired_rows_;  // by row of the catalogue
   std::vector<Window> windows_;
   std::vector<Firing> firings_;
   std::unordered_map<std::string, Interested, TextHash, std::equal_to<>>

@@ -15,6 +15,17 @@ constexpr CallSite kAttachVolume = site("attachVolume");
 constexpr CallSite kDeleteVolume = site("deleteVolume");
 constexpr CallSite kListVolumes = site("listVolumes");
 
+// Takes the part that a torn listing lacks out of it.
+template <class Item>
+void tear(std::vector<Item>& items, const CallFaults& faults) {
+  const auto size = static_cast<std::ptrdiff_t>(items.size());
+  const auto kept = static_cast<std::ptrdiff_t>(static_cast<double>(size) * faults.torn_keep);
+  std::ptrdiff_t from = kept;
+  if (faults.torn_part == ListPart::start) from = 0;
+  if (faults.torn_part == ListPart::middle) from = kept / 2;
+  items.erase(items.begin() + from, items.begin() + from + (size - kept));
+}
+
 // Cuts or replaces a listing, and remembers what the caller saw last.
 template <class Item>
 void adjust_listing(std::vector<Item>& items, std::vector<Item>& seen, const CallFaults& faults,
@@ -23,8 +34,7 @@ void adjust_listing(std::vector<Item>& items, std::vector<Item>& seen, const Cal
     items = faults.empty ? std::vector<Item>() : seen;
     return;
   }
-  if (faults.torn_keep < 1)
-    items.resize(static_cast<std::size_t>(static_cast<double>(items.size()) * faults.torn_keep));
+  if (faults.torn_keep < 1) tear(items, faults);
   if (remember) seen = items;
 }
 
@@ -41,19 +51,47 @@ void FaultyIaas::newInstance(const CallContext& context, const InstanceSpec& spe
   CallFaults faults = engine_.at_call(Port::iaas, kNewInstance.call, Phase::before, context.subject);
   ReplyPath<InstanceInfo, NoAdjustment> reply(engine_, kNewInstance, context.subject, std::move(handler), {});
   if (!faults.any) {
-    inner_.newInstance(context, spec, token, std::move(reply));
+    inner_.newInstance(context, spec, as_sent(token), std::move(reply));
     return;
   }
-  std::string sent = token;
-  if (faults.ignore_token) sent += "/ignored-" + std::to_string(++ignored_tokens_);
+  std::string ignored;
+  if (faults.ignore_token) ignored = "/ignored-" + std::to_string(++ignored_tokens_);
   const bool drop_tags = faults.drop_tags;
+  const bool drop_name = faults.drop_name;
+  const bool expire = faults.expire_token;
   call_with_faults(engine_, context, std::move(faults), std::move(reply),
-                   [this, spec, sent, drop_tags](const CallContext& copy, Handler<InstanceInfo> done) {
-                     if (drop_tags)
-                       inner_.newInstance(copy, spec, sent, without_tags(std::move(done)));
-                     else
-                       inner_.newInstance(copy, spec, sent, std::move(done));
+                   [this, spec, token, ignored, drop_tags, drop_name, expire](const CallContext& copy,
+                                                                              Handler<InstanceInfo> done) {
+                     if (drop_tags) done = without_tags(std::move(done));
+                     if (drop_name) done = without_name(std::move(done));
+                     if (expire) done = expiring(token, std::move(done));
+                     inner_.newInstance(copy, spec, as_sent(token) + ignored, std::move(done));
                    });
+}
+
+// The token as the cloud must see it: one that it has forgotten is a new one to it.
+std::string FaultyIaas::as_sent(const std::string& token) const {
+  const auto expired = expired_tokens_.find(token);
+  if (expired == expired_tokens_.end()) return token;
+  return token + "/expired-" + std::to_string(expired->second);
+}
+
+template <class T>
+Handler<T> FaultyIaas::expiring(const std::string& token, Handler<T> handler) {
+  return [this, token, done = std::move(handler)](Result<T> result) mutable {
+    if (result.has_value()) ++expired_tokens_[token];
+    done(std::move(result));
+  };
+}
+
+Handler<InstanceInfo> FaultyIaas::without_name(Handler<InstanceInfo> handler) {
+  return [this, done = std::move(handler)](Result<InstanceInfo> result) mutable {
+    if (result.has_value()) {
+      engine_.perform("vm.forget_name", result.value().id);
+      result.value().name.clear();
+    }
+    done(std::move(result));
+  };
 }
 
 // The cloud is given the tags, so that it still knows a repeated request by its token; they are taken off the
@@ -148,12 +186,14 @@ void FaultyIaas::createVolume(const CallContext& context, const std::string& nam
   CallFaults faults = engine_.at_call(Port::iaas, kCreateVolume.call, Phase::before, context.subject);
   ReplyPath<VolumeInfo, NoAdjustment> reply(engine_, kCreateVolume, context.subject, std::move(handler), {});
   if (!faults.any) {
-    inner_.createVolume(context, name, gigabytes, token, std::move(reply));
+    inner_.createVolume(context, name, gigabytes, as_sent(token), std::move(reply));
     return;
   }
+  const bool expire = faults.expire_token;
   call_with_faults(engine_, context, std::move(faults), std::move(reply),
-                   [this, name, gigabytes, token](const CallContext& copy, Handler<VolumeInfo> done) {
-                     inner_.createVolume(copy, name, gigabytes, token, std::move(done));
+                   [this, name, gigabytes, token, expire](const CallContext& copy, Handler<VolumeInfo> done) {
+                     if (expire) done = expiring(token, std::move(done));
+                     inner_.createVolume(copy, name, gigabytes, as_sent(token), std::move(done));
                    });
 }
 

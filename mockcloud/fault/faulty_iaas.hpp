@@ -32,6 +32,10 @@ class FaultyIaas final : public Iaas {
 
  private:
   Handler<InstanceInfo> without_tags(Handler<InstanceInfo> handler);
+  Handler<InstanceInfo> without_name(Handler<InstanceInfo> handler);
+  template <class T>
+  Handler<T> expiring(const std::string& token, Handler<T> handler);
+  std::string as_sent(const std::string& token) const;
 
   // What was answered about one instance: the last answer, and the last that differed from it.
   struct Answers {
@@ -48,6 +52,7 @@ class FaultyIaas final : public Iaas {
   std::map<std::string, std::vector<InstanceInfo>> listings_;  // by "key=value"
   std::vector<VolumeInfo> volumes_;
   std::uint64_t ignored_tokens_ = 0;
+  std::map<std::string, unsigned> expired_tokens_;  // and how often
 };
 
 }  // namespace drover::fault

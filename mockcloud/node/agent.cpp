@@ -18,7 +18,7 @@ void SimAgent::start() {
   domain_ = std::make_unique<Domain>(scheduler_);
   trace_.add(TraceKind::agent, server_.name(), "started");
   if (disk_.server_wanted && !server_.running())
-    begin(Job{0, StartServer{0, disk_.generation}, std::nullopt});
+    begin(Job{0, StartServer{0, disk_.generation}, std::nullopt, 0});
 }
 
 void SimAgent::crash() {
@@ -57,10 +57,10 @@ void SimAgent::receive(std::uint64_t call, const AgentCommand& command) {
   if (controls_.duplicate > 0) {
     --controls_.duplicate;
     scheduler_.call_after(*domain_, controls_.duplicate_delay, [this, command] {
-      begin(Job{0, command, std::nullopt});
+      begin(Job{0, command, std::nullopt, 0});
     });
   }
-  begin(Job{call, command, std::nullopt});
+  begin(Job{call, command, std::nullopt, 0});
 }
 
 // Asked right before a command begins: a newer manager may have spoken while it waited.
@@ -131,8 +131,7 @@ Task<void> SimAgent::work() {
     trace_.add(TraceKind::agent, server_.name(), method, "begins");
     if (job.crash && job.crash->point == CrashPoint::start) co_await crash_here(job.crash->restart);
     const Outcome outcome = co_await carry_out(job, reply);
-    co_await middle(job);
-    if (job.crash && job.crash->point == CrashPoint::end) co_await crash_here(job.crash->restart);
+    if (job.crash) co_await crash_here(job.crash->restart);
     trace_.add(TraceKind::agent, server_.name(), method, outcome ? "done" : "failed");
     answer(job, outcome, std::move(reply));
   }
@@ -153,13 +152,21 @@ Task<void> SimAgent::crash_here(std::optional<Duration> restart) {
 }
 
 Task<void> SimAgent::middle(Job& job) {
-  if (job.crash && job.crash->point == CrashPoint::middle) co_await crash_here(job.crash->restart);
+  ++job.steps;
+  if (job.crash && job.crash->point == CrashPoint::middle && job.steps >= job.crash->step)
+    co_await crash_here(job.crash->restart);
 }
 
-Duration SimAgent::command_time() { return times_.command.sample(choices_, server_.name(), "agent_command"); }
+Duration SimAgent::work_time(const Distribution& time, const char* site) {
+  return server_.pace().work(time.sample(choices_, server_.name(), site));
+}
+
+Duration SimAgent::timeout(Duration time) const { return server_.pace().timeout(time, scheduler_.now()); }
+
+Duration SimAgent::command_time() { return work_time(times_.command, "agent_command"); }
 
 Duration SimAgent::clone_time() {
-  const Duration of_50 = times_.clone_50_mb.sample(choices_, server_.name(), "clone");
+  const Duration of_50 = work_time(times_.clone_50_mb, "clone");
   return of_50 / 2 + of_50 / 2 * data_megabytes_ / 50;
 }
 

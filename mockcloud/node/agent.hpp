@@ -35,14 +35,15 @@ struct AgentTimes {
   Duration connect_wait{1s};    // how long SetUpReplica waits for the I/O thread to connect
 };
 
-// Where a planned crash strikes: before the command's first effect; between its effects (a command with one
-// effect: after it, before the reply).
+// Where a planned crash strikes: before the command's first effect; in the middle, after some of its effects
+// (a command with fewer: after the last, before the reply); at its end.
 enum class CrashPoint : unsigned char { start, middle, end };
 
 struct AgentControls {
   bool hung = false;  // accepts, never answers
   bool wrong_credentials = false;
   bool disk_full = false;
+  bool interrupt_clone = false;         // the next one breaks half-way
   std::optional<std::string> version;   // reported instead of the true one
   std::optional<std::string> identity;  // reported instead of the instance id
   unsigned pretend = 0;                 // so many next changing commands: says ok, does nothing
@@ -52,6 +53,7 @@ struct AgentControls {
   struct Crash {
     CrashPoint point = CrashPoint::start;
     std::optional<Duration> restart;
+    unsigned step = 1;  // of `middle`: after how many effects
   };
   std::optional<Crash> crash;  // at the next changing command
 };
@@ -102,7 +104,8 @@ class SimAgent {
   struct Job {
     std::uint64_t call = 0;  // 0: nobody waits for the answer (a duplicate delivery)
     AgentCommand command;
-    std::optional<AgentControls::Crash> crash;  // in the middle
+    std::optional<AgentControls::Crash> crash;
+    unsigned steps = 0;  // effects so far
   };
   using Outcome = Result<void>;
 
@@ -133,6 +136,8 @@ class SimAgent {
   void set_role(Role role);
   Duration command_time();
   Duration clone_time();
+  Duration work_time(const Distribution& time, const char* site);
+  Duration timeout(Duration time) const;
   void answer(const Job& job, const Outcome& outcome, AgentReply reply);
 
   Scheduler& scheduler_;

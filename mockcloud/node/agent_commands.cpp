@@ -40,7 +40,7 @@ void SimAgent::set_role(Role role) {
 Task<SimAgent::Outcome> SimAgent::need_server() {
   if (!server_.running()) co_return stopped(server_.name());
   if (server_.responsive()) co_return success();
-  co_await pause(times_.server_timeout);
+  co_await pause(timeout(times_.server_timeout));
   if (!server_.running()) co_return stopped(server_.name());
   if (server_.responsive()) co_return success();
   co_return database_error(2013,
@@ -103,7 +103,7 @@ Task<SimAgent::Outcome> SimAgent::start_server(std::uint32_t server_id) {
         1, "The data directory of " + server_.name() +
                " is the rest of an interrupted clone; set the replica up again with clone.");
   if (!server_.running()) {
-    co_await pause(times_.server_start.sample(choices_, server_.name(), "server_start"));
+    co_await pause(work_time(times_.server_start, "server_start"));
     if (server_id != 0) server_.set_server_id(server_id);
     server_.start();
   } else if (server_id != 0) {
@@ -115,7 +115,7 @@ Task<SimAgent::Outcome> SimAgent::start_server(std::uint32_t server_id) {
 Task<SimAgent::Outcome> SimAgent::stop_server() {
   disk_.server_wanted = false;
   if (!server_.running()) co_return success();
-  co_await pause(times_.server_stop.sample(choices_, server_.name(), "server_stop"));
+  co_await pause(work_time(times_.server_stop, "server_stop"));
   server_.stop();
   co_return success();
 }
@@ -137,6 +137,7 @@ Task<SimAgent::Outcome> SimAgent::set_up_primary(Job& job, const SetUpPrimary& c
   server_.set_semi_sync_replica(false);
   server_.set_semi_sync_primary(c.semi_sync);
   set_role(Role::primary);
+  co_await middle(job);
   if (!c.replication_user.empty()) {
     const Outcome account = set_password(c.replication_user, c.replication_password, false);
     if (!account) co_return account;
@@ -185,6 +186,7 @@ Task<SimAgent::Outcome> SimAgent::set_up_replica(Job& job, const SetUpReplica& c
   change.demote_to_slave = !c.clone;
   const Outcome changed = server_.change_master(change);
   if (!changed) co_return changed;
+  co_await middle(job);
   const Outcome started = server_.start_slave();
   if (!started) co_return started;
   co_return co_await await_connection(c);
@@ -210,13 +212,18 @@ Task<SimAgent::Outcome> SimAgent::clone(Job& job, const SetUpReplica& c) {
   const std::uint64_t process = source->process();
   disk_.server_wanted = true;
   if (server_.running()) {
-    co_await pause(times_.server_stop.sample(choices_, server_.name(), "server_stop"));
+    co_await pause(work_time(times_.server_stop, "server_stop"));
     server_.stop();
   }
   server_.wipe();
   disk_.clone_unfinished = true;
   co_await pause(clone_time());
   co_await middle(job);
+  if (std::exchange(controls_.interrupt_clone, false))
+    co_return make_error(ErrorCode::unavailable,
+                         "The clone of " + from + " to " + server_.name() +
+                             " broke in the middle. The node holds no data; set it up again.",
+                         Effect::possible, Retry::later);
   if (reach() != source || source->process() != process)
     co_return make_error(
         ErrorCode::unavailable,
@@ -230,7 +237,7 @@ Task<SimAgent::Outcome> SimAgent::clone(Job& job, const SetUpReplica& c) {
 }
 
 Task<SimAgent::Outcome> SimAgent::await_connection(const SetUpReplica& c) {
-  const TimePoint limit = scheduler_.later(times_.connect_wait);
+  const TimePoint limit = scheduler_.later(timeout(times_.connect_wait));
   const std::string from = c.source.address + ":" + std::to_string(c.source_port);
   while (true) {
     co_await pause(20ms);
@@ -274,7 +281,7 @@ Task<SimAgent::Outcome> SimAgent::wait_for_gtid(const WaitForGtid& c) {
     auto shared = std::make_shared<Handler<bool>>(std::move(handler));
     server_.wait_for_gtid(*position, c.limit, [shared](bool reached) { (*shared)(reached); });
   };
-  const Duration patience = c.limit + 1s;
+  const Duration patience = timeout(c.limit) + 1s;
   const Result<bool> reached = co_await await_reply<bool>(patience, start);
   if (reached && reached.value()) co_return success();
   if (!server_.running()) co_return database_error(2013, "The server ended while waiting for " + c.gtid);
@@ -318,7 +325,7 @@ Task<SimAgent::Outcome> SimAgent::load_dump(const LoadDump& c) {
   if (!text) co_return text.error();
   const Result<Change> parsed = read_dump_text(text.value());
   if (!parsed) co_return parsed.error();
-  co_await pause(Duration(static_cast<Duration::rep>(text.value().size()) * 100));
+  co_await pause(server_.pace().work(Duration(static_cast<Duration::rep>(text.value().size()) * 100)));
   const Outcome still = co_await need_server();
   if (!still) co_return still;
   const Change& change = parsed.value();

@@ -245,7 +245,7 @@ void Fleet::heartbeat(Node& node, std::uint64_t number) {
   if (sent && config_.on_heartbeat)
     config_.on_heartbeat(Heartbeat{node.id, node.name, node.server->running() ? "RUNNING" : "STOPPED",
                                    node.address, config_.agent_port, node.server->config().port});
-  scheduler_.call_after(domain_, config_.heartbeat_interval,
+  scheduler_.call_after(domain_, node.server->pace().timeout(config_.heartbeat_interval, scheduler_.now()),
                         [this, &node, number] { heartbeat(node, number); });
 }
 
@@ -271,6 +271,10 @@ void Fleet::server_changed(SimServer& server) { refresh(node_of(server)); }
 
 void Fleet::write_acknowledged(const SimServer& server, Stamp stamp) {
   if (config_.on_acknowledged) config_.on_acknowledged(server, stamp);
+}
+
+void Fleet::replication_entered(SimServer& server, ReplicationPhase phase) {
+  if (config_.on_replication) config_.on_replication(node_of(server).id, phase);
 }
 
 void Fleet::agent_changed(const std::string& id) {

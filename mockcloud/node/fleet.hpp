@@ -37,6 +37,8 @@ struct FleetConfig {
   unsigned data_megabytes = 50;  // of each server; the time of a clone follows it
   std::function<void(const Heartbeat&)> on_heartbeat;
   std::function<void(const SimServer&, Stamp)> on_acknowledged;  // a client's write, when it is told so
+  // A replica's replication has entered another phase; called in the middle of what the server does.
+  std::function<void(const std::string& id, ReplicationPhase phase)> on_replication;
   std::function<Result<std::string>(const std::string& path)> read_dump;  // LoadDump's file
 };
 
@@ -118,10 +120,12 @@ class Fleet final : public Agent, public cloud::InstanceListener, private Server
   // Controls of agents, for faults. Unknown ids are ignored; true when the instance is known and not
   // terminated.
   bool crash_agent(const std::string& id, std::optional<Duration> restart_after);
-  bool crash_agent_at(const std::string& id, CrashPoint point, std::optional<Duration> restart_after);
+  // `step`: of the middle, after how many of the command's effects.
+  bool crash_agent_at(const std::string& id, CrashPoint point, std::optional<Duration> restart_after,
+                      unsigned step = 1);
   bool restart_agent(const std::string& id);  // now: what runs is interrupted
   bool hang_agent(const std::string& id, bool hung);
-  bool duplicate_commands(const std::string& id, unsigned count);
+  bool duplicate_commands(const std::string& id, unsigned count, Duration after = 50ms);
   bool pretend_commands(const std::string& id, unsigned count);
   bool answer_stale(const std::string& id, unsigned count);
   bool wrong_credentials(const std::string& id, bool on);
@@ -144,6 +148,17 @@ class Fleet final : public Agent, public cloud::InstanceListener, private Server
   bool crash_server(const std::string& id, std::optional<Duration> restart_after = std::nullopt);
   bool hang_server(const std::string& id, bool hung);
   bool exhaust_connections(const std::string& id, bool on);
+  bool corrupt_relay_log(const std::string& id);
+  bool corrupt_binlog(const std::string& id);
+  bool interrupt_clone(const std::string& id);       // the next one onto it
+  bool fill_disk(const std::string& id, bool full);  // of the server alone
+
+  // Controls of machines: agent and server alike.
+  bool jump_clock(const std::string& id, Duration by);  // negative: back
+  bool set_clock(const std::string& id, double rate);
+  bool freeze_clock(const std::string& id, Duration time);
+  bool slow_cpu(const std::string& id, double factor);
+  bool slow_disk(const std::string& id, Duration commit);
 
  private:
   struct Node {
@@ -173,6 +188,7 @@ class Fleet final : public Agent, public cloud::InstanceListener, private Server
   Duration delay(const SimServer& from, const SimServer& to) override;
   void server_changed(SimServer& server) override;
   void write_acknowledged(const SimServer& server, Stamp stamp) override;
+  void replication_entered(SimServer& server, ReplicationPhase phase) override;
   void agent_reply(std::uint64_t call, Result<AgentReply> result) override;
   void agent_crashes(const std::string& id, std::optional<Duration> restart) override;
   Result<std::string> read_dump(const std::string& path) override;

@@ -23,9 +23,10 @@ bool Fleet::crash_agent(const std::string& id, std::optional<Duration> restart_a
 
 bool Fleet::restart_agent(const std::string& id) { return crash_agent(id, Duration{0}); }
 
-bool Fleet::crash_agent_at(const std::string& id, CrashPoint point, std::optional<Duration> restart_after) {
+bool Fleet::crash_agent_at(const std::string& id, CrashPoint point, std::optional<Duration> restart_after,
+                           unsigned step) {
   return with_agent(id, [&](SimAgent& a) {
-    a.controls().crash = AgentControls::Crash{point, restart_after};
+    a.controls().crash = AgentControls::Crash{point, restart_after, step};
   });
 }
 
@@ -33,8 +34,11 @@ bool Fleet::hang_agent(const std::string& id, bool hung) {
   return with_agent(id, [&](SimAgent& a) { a.set_hung(hung); });
 }
 
-bool Fleet::duplicate_commands(const std::string& id, unsigned count) {
-  return with_agent(id, [&](SimAgent& a) { a.controls().duplicate = count; });
+bool Fleet::duplicate_commands(const std::string& id, unsigned count, Duration after) {
+  return with_agent(id, [&](SimAgent& a) {
+    a.controls().duplicate = count;
+    a.controls().duplicate_delay = after;
+  });
 }
 
 bool Fleet::pretend_commands(const std::string& id, unsigned count) {
@@ -112,6 +116,42 @@ bool Fleet::hang_server(const std::string& id, bool hung) {
 
 bool Fleet::exhaust_connections(const std::string& id, bool on) {
   return with_server(id, [&](SimServer& s) { s.exhaust_connections(on); });
+}
+
+bool Fleet::corrupt_relay_log(const std::string& id) {
+  return with_server(id, [&](SimServer& s) { s.corrupt_relay_log(); });
+}
+
+bool Fleet::corrupt_binlog(const std::string& id) {
+  return with_server(id, [&](SimServer& s) { s.corrupt_binlog(); });
+}
+
+bool Fleet::interrupt_clone(const std::string& id) {
+  return with_agent(id, [&](SimAgent& a) { a.controls().interrupt_clone = true; });
+}
+
+bool Fleet::fill_disk(const std::string& id, bool full) {
+  return with_server(id, [&](SimServer& s) { s.fill_disk(full); });
+}
+
+bool Fleet::jump_clock(const std::string& id, Duration by) {
+  return with_server(id, [&](SimServer& s) { s.jump_clock(by); });
+}
+
+bool Fleet::set_clock(const std::string& id, double rate) {
+  return with_server(id, [&](SimServer& s) { s.pace().clock = rate; });
+}
+
+bool Fleet::freeze_clock(const std::string& id, Duration time) {
+  return with_server(id, [&](SimServer& s) { s.pace().frozen_until = scheduler_.later(time); });
+}
+
+bool Fleet::slow_cpu(const std::string& id, double factor) {
+  return with_server(id, [&](SimServer& s) { s.pace().cpu = factor; });
+}
+
+bool Fleet::slow_disk(const std::string& id, Duration commit) {
+  return with_server(id, [&](SimServer& s) { s.pace().commit = commit; });
 }
 
 bool Fleet::crash_server(const std::string& id, std::optional<Duration> restart_after) {

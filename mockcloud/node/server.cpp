@@ -39,6 +39,7 @@ SimServer::SimServer(Scheduler& scheduler, Domain& domain, Choices& choices, Tra
 void SimServer::changed(std::string_view what, std::string_view detail) {
   trace_.add(TraceKind::database, name_, what, detail);
   host_.server_changed(*this);
+  review_phase();
 }
 
 // The process.
@@ -74,10 +75,14 @@ void SimServer::end_process(bool tell_peers, bool clean) {
   discard_relay("process ended");
   close_replica_connections(tell_peers);
   const auto gtid_waiters = std::exchange(gtid_waiters_, {});
+  const auto slow_writes = std::exchange(slow_writes_, {});
   changed(clean ? "stopped" : "crashed");
   if (tell_peers)
     for (const Waiting& w : waiting)
       if (w.listener != nullptr) w.listener->write_done(w.token, WriteOutcome::unknown, w.stamp);
+  if (tell_peers)
+    for (const SlowWrite& w : slow_writes)
+      if (w.listener != nullptr) w.listener->write_done(w.token, WriteOutcome::unknown, kNoStamp);
   for (const GtidWaiter& w : gtid_waiters) w.done(false);
 }
 
@@ -93,6 +98,8 @@ void SimServer::wipe() {
   configured_ = false;
   semi_sync_primary_ = semi_sync_replica_ = false;
   read_only_ = true;
+  corrupt_at_.reset();
+  relay_corrupt_ = false;
   io_errno_ = sql_errno_ = poison_ = 0;
   io_error_.clear();
   sql_error_.clear();
@@ -108,6 +115,7 @@ void SimServer::restore_from(const SimServer& source) {
   slave_pos_ = source.slave_pos_;
   slave_pos_.merge(source.binlog_.position());
   binlog_.reset(source.binlog_);
+  corrupt_at_.reset();
   poison_ = 0;
   trace_.add(TraceKind::database, name_, "restored from", source.name_, slave_pos_.to_text());
 }
@@ -216,18 +224,40 @@ void SimServer::write(Ledger::Item counter, WriteListener* listener, std::uint64
     listener->write_done(token, refusal, kNoStamp);
     return;
   }
+  if (pace_.commit <= Duration{0}) return commit(counter, listener, token);
+  slow_writes_.push_back(SlowWrite{++last_slow_write_, counter, listener, token});
+  scheduler_.call_after(domain_, pace_.commit, [this, number = last_slow_write_] { commit_slowly(number); });
+}
+
+void SimServer::commit_slowly(std::uint64_t number) {
+  const auto own = [number](const SlowWrite& w) { return w.number == number; };
+  const auto at = std::find_if(slow_writes_.begin(), slow_writes_.end(), own);
+  if (at == slow_writes_.end()) return;
+  if (!responsive()) {
+    scheduler_.call_after(domain_, 1s, [this, number] { commit_slowly(number); });
+    return;
+  }
+  const SlowWrite w = *at;
+  slow_writes_.erase(at);
+  if (!read_only_) return commit(w.counter, w.listener, w.token);
+  ++errors_;
+  if (w.listener != nullptr) w.listener->write_done(w.token, WriteOutcome::read_only, kNoStamp);
+}
+
+void SimServer::commit(Ledger::Item counter, WriteListener* listener, std::uint64_t token) {
   const Stamp stamp = ledger_.append(origin_, counter);
   const std::uint64_t ordinal = binlog_.end();
   log_local(next_local(stamp));
   if (!semi_sync_active()) {
     apply_to_tables(stamp);
-    finish_write(listener, token, WriteOutcome::acknowledged, stamp);
+    if (listener != nullptr) finish_write(listener, token, WriteOutcome::acknowledged, stamp);
     return;
   }
   if (config_.semi_sync_point == SemiSyncPoint::after_commit) apply_to_tables(stamp);
-  waiting_.push_back(Waiting{ordinal, scheduler_.later(config_.semi_sync_timeout), listener, token, stamp});
+  const TimePoint deadline = scheduler_.later(pace_.timeout(config_.semi_sync_timeout, scheduler_.now()));
+  waiting_.push_back(Waiting{ordinal, deadline, listener, token, stamp});
   arm_semi_sync_timer();
-  listener->write_waits(token, stamp);
+  if (listener != nullptr) listener->write_waits(token, stamp);
 }
 
 void SimServer::change(Change change, bool logged) {
@@ -295,6 +325,8 @@ void SimServer::finish_write(WriteListener* listener, std::uint64_t token, Write
 void SimServer::forget(const WriteListener* listener) {
   for (Waiting& w : waiting_)
     if (w.listener == listener) w.listener = nullptr;
+  for (SlowWrite& w : slow_writes_)
+    if (w.listener == listener) w.listener = nullptr;
 }
 
 void SimServer::arm_semi_sync_timer() {
@@ -349,6 +381,29 @@ std::uint64_t SimServer::purge_binlogs() {
   const std::uint64_t purged = binlog_.purge(in_use);
   trace_.add(TraceKind::database, name_, "purged", purged);
   return purged;
+}
+
+void SimServer::corrupt_binlog() {
+  corrupt_at_ = binlog_.end();
+  trace_.add(TraceKind::database, name_, "the next binlog event is corrupt");
+}
+
+void SimServer::fill_disk(bool full) {
+  if (disk_full_ == full) return;
+  disk_full_ = full;
+  changed("disk", full ? "full" : "has room");
+  if (full || !responsive()) return;
+  recheck_connection();
+  schedule_apply();
+}
+
+// What waits until a time of day is due earlier or later.
+void SimServer::jump_clock(Duration by) {
+  pace_.ahead += by;
+  trace_.add(TraceKind::database, name_, "clock jumps", by.count());
+  for (Waiting& w : waiting_) w.deadline = std::max(scheduler_.now(), w.deadline - by);
+  if (!waiting_.empty())
+    scheduler_.call_at(domain_, waiting_.front().deadline, [this] { on_semi_sync_timeout(); });
 }
 
 void SimServer::add_errant_transaction() {

@@ -23,10 +23,24 @@
 #include "manager/ports/agent.hpp"
 #include "manager/runtime/scheduler.hpp"
 #include "mockcloud/node/history.hpp"
+#include "mockcloud/node/pace.hpp"
 
 namespace drover::node {
 
 class SimServer;
+
+// Where a replica's replication is, for observers; `none` when it is no replica.
+enum class ReplicationPhase : unsigned char {
+  none,
+  connecting,
+  running,    // both threads, still behind
+  caught_up,  // has had all that its source had
+  lagging,    // applies a second late, or more
+  io_stopped,
+  sql_stopped,
+  stopped,
+};
+const char* to_text(ReplicationPhase phase);
 
 // What a server sees of the world around it; implemented by the Fleet.
 class ServerHost {
@@ -42,6 +56,7 @@ class ServerHost {
   virtual void write_acknowledged(const SimServer& server, Stamp stamp) {
     static_cast<void>(server), static_cast<void>(stamp);
   }
+  virtual void replication_entered(SimServer&, ReplicationPhase) {}
 };
 
 enum class SemiSyncPoint : unsigned char { after_commit, after_sync };
@@ -113,6 +128,7 @@ class SimServer {
   void set_host_index(std::size_t index) { host_index_ = index; }
   const ServerConfig& config() const { return config_; }
   ServerConfig& config() { return config_; }
+  Pace& pace() { return pace_; }
 
   // The process. start() is immediate (the agent waits first); a configured replica starts its threads again.
   void start();
@@ -187,6 +203,7 @@ class SimServer {
 
   // Controls for faults.
   void set_lag(std::optional<Duration> lag);  // nothing: back to the configured distribution
+  void jump_clock(Duration by);               // negative: back
   void fail_sql_thread(int number);           // 1062, 1032, …: SQL No until skipped or positioned anew
   void disconnect_io();                       // the connection breaks; the thread tries again by itself
   std::uint64_t purge_binlogs();              // FLUSH, PURGE all that no connected replica reads
@@ -197,9 +214,11 @@ class SimServer {
   void stick_read_only(bool stuck) { read_only_stuck_ = stuck; }
   void drop_semi_sync();  // status OFF now; waiting commits go on
   void lose_relay_log();
+  void corrupt_relay_log();  // 1594 until it is discarded
+  void corrupt_binlog();     // the next event: 1236 for who needs it
   void exhaust_connections(bool on);
   bool connections_exhausted() const { return exhausted_; }
-  void fill_disk(bool full) { disk_full_ = full; }
+  void fill_disk(bool full);
 
  private:
   struct RelayBatch {
@@ -214,6 +233,12 @@ class SimServer {
     WriteListener* listener;
     std::uint64_t token;
     Stamp stamp;
+  };
+  struct SlowWrite {  // on a slow disk: not committed yet
+    std::uint64_t number;
+    Ledger::Item counter;
+    WriteListener* listener;
+    std::uint64_t token;
   };
   struct GtidWaiter {
     std::uint64_t number;
@@ -232,6 +257,8 @@ class SimServer {
   void undo_in_tables(Stamp stamp);
   void apply_change(const Change& change);
   void finish_write(WriteListener* listener, std::uint64_t token, WriteOutcome outcome, Stamp stamp);
+  void commit(Ledger::Item counter, WriteListener* listener, std::uint64_t token);
+  void commit_slowly(std::uint64_t number);
   void release_waiting(std::uint64_t up_to_ordinal, WriteOutcome outcome);
   void arm_semi_sync_timer();
   void on_semi_sync_timeout();
@@ -239,6 +266,8 @@ class SimServer {
   void truncate_unacknowledged();
 
   // server_replication.cpp: the primary's side
+  void review_phase();
+  ReplicationPhase phase_now() const;
   void wake_replicas();
   void attach(SimServer& replica);
   void detach(SimServer& replica);
@@ -284,6 +313,7 @@ class SimServer {
   std::uint32_t origin_;
   std::size_t host_index_ = 0;
 
+  Pace pace_;
   bool running_ = false;
   bool hung_ = false;
   bool frozen_ = false;
@@ -312,11 +342,18 @@ class SimServer {
   std::uint64_t acknowledged_ = 0;                    // ordinal: everything before it is on a replica
   std::optional<std::uint64_t> unacknowledged_from_;  // at the last crash
   std::deque<Waiting> waiting_;
+  std::vector<SlowWrite> slow_writes_;
+  std::uint64_t last_slow_write_ = 0;
 
   // As a primary: the replicas that are connected, in the order they came.
   std::vector<SimServer*> replicas_;
+  std::optional<std::uint64_t> corrupt_at_;  // ordinal of an event that nobody can read
 
   // As a replica.
+  ReplicationPhase phase_ = ReplicationPhase::none;
+  bool lagging_ = false;
+  bool relay_corrupt_ = false;
+  Duration clock_difference_{0};  // to the source's clock, when it connected
   bool configured_ = false;
   bool use_gtid_ = true;
   ChangeMaster master_;

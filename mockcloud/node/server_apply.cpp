@@ -4,9 +4,15 @@
 #include "mockcloud/node/server.hpp"
 
 namespace drover::node {
+namespace {
+
+constexpr const char* kUnreadable =
+    "Relay log read failure: Could not parse relay log event entry; the relay log is corrupted";
+
+}  // namespace
 
 void SimServer::schedule_apply() {
-  if (!sql_ || relay_.empty() || !responsive()) return;
+  if (!sql_ || relay_.empty() || disk_full_ || !responsive()) return;
   const TimePoint ready = relay_.front().ready_at;
   if (ready <= scheduler_.now()) return apply_due();
   if (apply_at_ == ready) return;
@@ -14,7 +20,7 @@ void SimServer::schedule_apply() {
   scheduler_.call_at(domain_, ready, [this, number = ++apply_timer_] {
     if (number != apply_timer_) return;
     apply_at_ = kNever;
-    if (sql_ && responsive()) apply_due();
+    if (sql_ && !disk_full_ && responsive()) apply_due();
   });
 }
 
@@ -27,6 +33,10 @@ void SimServer::apply_due() {
   if (applied) {
     if (config_.log_slave_updates) wake_replicas();
     if (!gtid_waiters_.empty()) wake_gtid_waiters();
+    if (relay_.empty()) {
+      lagging_ = false;
+      if (phase_ != ReplicationPhase::caught_up) review_phase();
+    }
   }
   if (sql_ && !relay_.empty()) schedule_apply();
 }
@@ -42,6 +52,10 @@ void SimServer::skip(Run& run, std::uint64_t count) {
 
 // False when the SQL thread stopped; what was not applied stays in the relay log.
 bool SimServer::apply_front() {
+  if (relay_corrupt_) {
+    sql_error(1594, kUnreadable);
+    return false;
+  }
   Run& run = relay_.front().run;
   if (skip_ > 0) {
     const std::uint64_t count = std::min(skip_, run.count);
@@ -96,6 +110,7 @@ void SimServer::sql_error(int number, std::string_view text) {
 void SimServer::discard_relay(std::string_view why) {
   ++apply_timer_;
   apply_at_ = kNever;
+  relay_corrupt_ = lagging_ = false;
   if (relay_.empty()) return;
   trace_.add(TraceKind::database, name_, "relay log discarded:", why, relay_pending());
   relay_.clear();
@@ -119,6 +134,12 @@ void SimServer::fail_sql_thread(int number) {
   poison_ = number;
   sql_error(number, number == 1032 ? "Could not execute Update_rows event: Can't find record"
                                    : "Could not execute Write_rows event: Duplicate entry for key 'PRIMARY'");
+}
+
+void SimServer::corrupt_relay_log() {
+  if (!configured_ || !running_) return;
+  relay_corrupt_ = true;
+  sql_error(1594, kUnreadable);
 }
 
 void SimServer::lose_relay_log() {

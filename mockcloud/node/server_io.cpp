@@ -5,6 +5,11 @@
 #include "mockcloud/node/server.hpp"
 
 namespace drover::node {
+namespace {
+
+constexpr Duration kLagging = 1s;  // from then on a replica counts as lagging
+
+}  // namespace
 
 void SimServer::try_connect_after(Duration delay) {
   const std::uint64_t connection = ++connection_;
@@ -23,7 +28,8 @@ void SimServer::try_connect() {
   const bool answers = host_.connected(*this, *primary) && (!primary->running_ || primary->responsive());
   if (!answers) {
     const std::uint64_t connection = ++connection_;
-    scheduler_.call_after(domain_, config_.connect_timeout, [this, connection] {
+    const Duration limit = pace_.timeout(config_.connect_timeout, scheduler_.now());
+    scheduler_.call_after(domain_, limit, [this, connection] {
       if (connection == connection_) io_retry(2003, "Can't connect to server (110 \"Connection timed out\")");
     });
     return;
@@ -50,6 +56,7 @@ void SimServer::connected_to(SimServer& primary) {
   io_error_.clear();
   source_ = &primary;
   source_process_ = primary.process_;
+  clock_difference_ = pace_.ahead - primary.pace_.ahead;
   silent_ = false;
   delivery_pending_ = false;
   twin_skips_ = false;
@@ -71,7 +78,7 @@ void SimServer::io_retry(int number, std::string_view text) {
               " message: ";
   io_error_ += text;
   if (is_new) changed("io error", std::to_string(number));
-  try_connect_after(config_.connect_retry);
+  try_connect_after(pace_.timeout(config_.connect_retry, scheduler_.now()));
 }
 
 void SimServer::io_fatal(int number, std::string_view text) {
@@ -189,7 +196,8 @@ void SimServer::note_silence() {
   silent_ = true;
   const std::uint64_t connection = ++connection_;
   delivery_pending_ = false;
-  scheduler_.call_after(domain_, silence_deadline(), [this, connection] {
+  const Duration limit = pace_.timeout(silence_deadline(), scheduler_.now());
+  scheduler_.call_after(domain_, limit, [this, connection] {
     if (connection == connection_ && silent_) on_silence_timeout();
   });
 }
@@ -199,7 +207,7 @@ void SimServer::on_silence_timeout() {
 }
 
 void SimServer::request_delivery() {
-  if (delivery_pending_ || silent_ || source_ == nullptr) return;
+  if (delivery_pending_ || silent_ || disk_full_ || source_ == nullptr) return;
   delivery_pending_ = true;
   const auto arrive = [this, connection = connection_, up_to = source_->binlog_.end(),
                        written_at = scheduler_.now()] {
@@ -211,6 +219,10 @@ void SimServer::request_delivery() {
 void SimServer::deliver(std::uint64_t up_to, TimePoint written_at) {
   delivery_pending_ = false;
   if (!connection_alive()) return recheck_connection();
+  if (disk_full_) return;  // fill_disk() goes on
+  const auto corrupt = source_->corrupt_at_;
+  const bool unreadable = corrupt && *corrupt >= cursor_ && *corrupt < up_to;
+  if (unreadable) up_to = *corrupt;
   last_event_at_ = scheduler_.now();
   twin_skips_ = twin_ && !twin_skips_;
   runs_.clear();
@@ -235,7 +247,12 @@ void SimServer::deliver(std::uint64_t up_to, TimePoint written_at) {
     };
     scheduler_.call_after(domain_, host_.delay(*this, *primary), acknowledged);
   }
-  if (cursor_ < source_->binlog_.end()) request_delivery();
+  if (unreadable)
+    io_fatal(1236,
+             "Got fatal error 1236 from master when reading data from binary log: 'binlog truncated in the "
+             "middle of event; consider out of disk space on master'");
+  else if (cursor_ < source_->binlog_.end())
+    request_delivery();
   schedule_apply();
 }
 
@@ -243,12 +260,14 @@ void SimServer::receive(const Run& run, TimePoint written_at) {
   const TimePoint now = scheduler_.now();
   RelayBatch batch{run, now, now, written_at};
   const Duration lag = lag_ ? *lag_ : config_.replication_lag.sample(choices_, name_, "replication_lag");
-  batch.ready_at = scheduler_.later(lag);
+  batch.ready_at = scheduler_.later(pace_.work(lag) + pace_.commit);
   if (!relay_.empty()) batch.ready_at = std::max(batch.ready_at, relay_.back().ready_at);
   // Not for this server: its own transactions (replicate_same_server_id=0), and what a twin took.
   if (run.server == server_id_ || twin_skips_) batch.run.stamp = kNoStamp;
   io_pos_.set(run.last());
   relay_.push_back(batch);
+  lagging_ = lagging_ || batch.ready_at - now >= kLagging;
+  if (lagging_) review_phase();
 }
 
 }  // namespace drover::node

@@ -91,14 +91,17 @@ Result<void> SimServer::skip_transactions(std::uint64_t count) {
   return success();
 }
 
-void SimServer::reset_master() { binlog_ = Binlog{}; }
+void SimServer::reset_master() {
+  binlog_ = Binlog{};
+  corrupt_at_.reset();
+}
 
 void SimServer::wait_for_gtid(const GtidPosition& position, Duration limit, std::function<void(bool)> done) {
   const std::uint64_t number = ++gtid_waiter_number_;
   gtid_waiters_.push_back(GtidWaiter{number, position, std::move(done)});
   wake_gtid_waiters();
   if (gtid_waiters_.empty() || gtid_waiters_.back().number != number) return;
-  scheduler_.call_after(domain_, limit, [this, number] {
+  scheduler_.call_after(domain_, pace_.timeout(limit, scheduler_.now()), [this, number] {
     const auto own = [number](const GtidWaiter& w) { return w.number == number; };
     const auto at = std::find_if(gtid_waiters_.begin(), gtid_waiters_.end(), own);
     if (at == gtid_waiters_.end()) return;
@@ -138,7 +141,12 @@ ReplicationState SimServer::replication() const {
   state.last_error = io_error_.empty() ? sql_error_ : io_error_;
   state.gtid_io_pos = io_pos_.to_text();
   if (state.io == ThreadState::yes && sql_) {
-    const Duration behind = relay_.empty() ? Duration{0} : scheduler_.now() - relay_.front().written_at;
+    Duration behind{0};
+    if (!relay_.empty()) {
+      behind = scheduler_.now() - relay_.front().written_at;
+      if (source_ != nullptr) behind += pace_.ahead - source_->pace_.ahead - clock_difference_;
+      behind = std::max(behind, Duration{0});
+    }
     state.seconds_behind = std::chrono::duration_cast<std::chrono::seconds>(behind).count();
   }
   return state;
@@ -156,6 +164,35 @@ bool SimServer::has_received(Stamp stamp) const {
     return batch.run.stamp != kNoStamp && batch.run.stamp <= stamp &&
            stamp < batch.run.stamp + batch.run.count;
   });
+}
+
+ReplicationPhase SimServer::phase_now() const {
+  if (!configured_) return ReplicationPhase::none;
+  if (!sql_ && sql_errno_ != 0) return ReplicationPhase::sql_stopped;
+  if (io_ == ThreadState::no && io_errno_ != 0 && sql_) return ReplicationPhase::io_stopped;
+  if (!sql_ || io_ == ThreadState::no) return ReplicationPhase::stopped;
+  if (io_ != ThreadState::yes) return ReplicationPhase::connecting;
+  if (lagging_) return ReplicationPhase::lagging;
+  if (phase_ == ReplicationPhase::caught_up) return phase_;
+  const bool all = relay_.empty() && source_ != nullptr && cursor_ >= source_->binlog_.end();
+  return all ? ReplicationPhase::caught_up : ReplicationPhase::running;
+}
+
+// Tells observers of a replica's way; nothing while it stays where it is.
+void SimServer::review_phase() {
+  const ReplicationPhase now = phase_now();
+  if (now == phase_) return;
+  const bool was_running = phase_ == ReplicationPhase::running || phase_ == ReplicationPhase::lagging;
+  phase_ = now;
+  if (now == ReplicationPhase::caught_up && !was_running)
+    host_.replication_entered(*this, ReplicationPhase::running);
+  if (now != ReplicationPhase::none) host_.replication_entered(*this, now);
+}
+
+const char* to_text(ReplicationPhase phase) {
+  static constexpr const char* kNames[] = {"none",    "connecting", "running",     "caught_up",
+                                           "lagging", "io_stopped", "sql_stopped", "stopped"};
+  return kNames[static_cast<int>(phase)];
 }
 
 // The primary's side.

@@ -12,7 +12,7 @@ constexpr Duration kSettleHold = 90s;      // and stay so
 constexpr Duration kCatchUpBound = 10min;  // replicas, once the clients have stopped
 
 bool fires_by_chance(const fault::Rule& rule) {
-  return rule.probability.has_value() || rule.every.has_value() || !rule.pick.empty();
+  return rule.probability.has_value() || rule.every.has_value();
 }
 
 // One run: the world, its checkers, and the coroutine that carries the scenario out.
@@ -182,6 +182,11 @@ RunResult Run::result(std::uint64_t seed) {
   run.seed = seed;
   run.simulated = world_.scheduler().now().time_since_epoch();
   run.events = world_.scheduler().events();
+  for (const auto* row : world_.faults().fired_actions())
+    run.actions.push_back(std::string(fault::to_text(row->target)) + ": " + std::string(row->name));
+  for (const auto& action : world_.done())
+    if (const auto* row = fault::find_action(action); row != nullptr)
+      run.actions.push_back(std::string(fault::to_text(row->target)) + ": " + action);
   std::string silent;
   const auto counts = world_.faults().counts();
   for (std::size_t i = 0; i < counts.size(); ++i) {

@@ -35,6 +35,7 @@ struct RunResult {
   std::uint64_t events = 0;
   std::uint64_t digest = 0;
   std::vector<FaultCount> faults;
+  std::vector<std::string> actions;  // what faults and steps did, "IaaS call: refuse"
   std::vector<Violation> failures;
   EndState end;                       // of a run that came to its end
   std::vector<std::string> timeline;  // of a failed run, when asked for

@@ -96,6 +96,9 @@ SimWorld::SimWorld(const Scenario& scenario, std::uint64_t seed, const Sabotage*
       std::make_unique<cloud::Cloud>(scheduler_, cloud_domain_, choices_, trace_, cloud_config(scenario));
   auto fleet = fleet_config(scenario);
   fleet.on_heartbeat = [this](const node::Heartbeat& beat) { heartbeat(beat); };
+  fleet.on_replication = [this](const std::string& id, node::ReplicationPhase phase) {
+    replication_entered(id, phase);
+  };
   fleet.read_dump = [this](const std::string& path) -> Result<std::string> {
     const auto found = uploads_.find(path);
     if (found == uploads_.end()) return make_error(ErrorCode::not_found, "there is no upload " + path);
@@ -154,6 +157,15 @@ void SimWorld::instance_changed(const cloud::Instance& vm, InstanceState from) {
   if (cloud_watch_ != nullptr) cloud_watch_->changed(vm, from);
   if (watch_ && is_gone(vm.state) && !is_gone(from)) watch_("vm.gone", vm.id);
   if (engine_->watching()) engine_->observe(std::string("vm.") + to_text(vm.state), subject_of(vm));
+}
+
+// Never from inside the server: what a rule does to it waits until the server is done.
+void SimWorld::replication_entered(const std::string& id, node::ReplicationPhase phase) {
+  if (!engine_->watching()) return;
+  scheduler_.call_soon(domain_, [this, id, phase] {
+    const auto* vm = cloud_->instance(id);
+    if (vm != nullptr) engine_->observe(std::string("repl.") + node::to_text(phase), subject_of(*vm));
+  });
 }
 
 void SimWorld::refresh_known_master() {

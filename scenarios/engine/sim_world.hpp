@@ -103,6 +103,9 @@ class SimWorld final : public fault::ActionSink {
   // Violations found by the world itself (the manager's own alarm). Checkers add theirs.
   void report(std::string invariant, std::string message, std::string fingerprint = {});
   const std::vector<Violation>& violations() const { return violations_; }
+  // What steps (`do:`) have done, by name.
+  const std::set<std::string>& done() const { return done_; }
+  void note_done(const std::string& action) { done_.insert(action); }
   // Actions that this world cannot make, in the order of their first use.
   const std::vector<std::string>& unsupported() const { return unsupported_; }
 
@@ -188,12 +191,16 @@ class SimWorld final : public fault::ActionSink {
   void deliver(Incarnation& to, std::uint64_t number, api::Request request);
   void instance_changed(const cloud::Instance& vm, InstanceState from);
   void heartbeat(const node::Heartbeat& beat);
+  void replication_entered(const std::string& id, node::ReplicationPhase phase);
   void refresh_known_master();
   Result<void> act_on_vm(const fault::Action& action, const cloud::Instance& vm);
+  Result<void> act_on_pace(const fault::Action& action, const std::string& id);
+  Result<void> lose_host(const fault::Action& action, const cloud::Instance& vm);
+  std::optional<std::uint32_t> foreign_server_id(const std::string& id) const;
   Result<void> act_on_agent(const fault::Action& action, const std::string& id);
   Result<void> act_on_database(const fault::Action& action, const std::string& id);
-  // Undoes something `after` a time, unless that is "never".
-  void later(Duration after, std::function<void()> undo);
+  // Undoes what an action did `after` a time, unless that is "never".
+  void later(const fault::Action& action, Duration after, std::function<void()> undo);
 
   Scenario scenario_;
   const Sabotage* sabotage_;
@@ -238,11 +245,13 @@ class SimWorld final : public fault::ActionSink {
   std::uint64_t last_request_ = 0;
   std::unordered_map<std::string, std::vector<const cloud::Instance*>> by_subject_;  // looked up only
   std::uint32_t last_indexed_ = 0;
-  std::vector<std::function<void()>> healers_;  // what quiesce() has to end
+  std::map<std::pair<std::string, std::string>, TimePoint> lasting_;  // until when, by action and target
+  std::vector<std::function<void()>> healers_;                        // what quiesce() has to end
   std::map<std::string, std::string> uploads_;
   std::set<std::string> secrets_;
   std::vector<Violation> violations_;
   std::vector<std::string> unsupported_;
+  std::set<std::string> done_;
   Counts counts_;
 };
 

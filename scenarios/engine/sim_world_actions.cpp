@@ -1,4 +1,7 @@
-// What the fault engine and `do:` steps can do to the simulated world: VMs, agents, servers, the manager.
+// What the fault engine and `do:` steps can do to the simulated world: the manager and machines. What is done
+// to agents and database servers is in sim_world_processes.cpp.
+#include <algorithm>
+
 #include "scenarios/engine/sim_world.hpp"
 
 namespace drover::scenario {
@@ -7,15 +10,18 @@ namespace {
 
 using cloud::BootOutcome;
 
-// Numbers for actions that need a fresh one.
-constexpr std::uint32_t kForeignServerId = 1;
-
 }  // namespace
 
-void SimWorld::later(Duration after, std::function<void()> undo) {
+void SimWorld::later(const fault::Action& action, Duration after, std::function<void()> undo) {
   healers_.push_back(undo);
+  // Overlapping faults of one kind on one target end with the last of them.
+  TimePoint& until = lasting_[{action.name, action.target}];
+  until = std::max(until, scheduler_.later(after));
   if (after == fault::kNeverHappens) return;
-  scheduler_.call_after(domain_, after, std::move(undo));
+  scheduler_.call_after(domain_, after,
+                        [this, key = std::pair(action.name, action.target), undo = std::move(undo)] {
+                          if (scheduler_.now() >= lasting_[key]) undo();
+                        });
 }
 
 // One of the service's living VMs, for faults that come from the clock and name nobody.
@@ -87,7 +93,7 @@ Result<void> SimWorld::carry_out(const fault::Action& action) {
   if (name == "vm.zone_loss") {
     const std::string zone = cloud_->config().zones.empty() ? "a" : cloud_->config().zones.front();
     const Duration back = action.arguments.duration("for");
-    later(back, [this, zone] {
+    later(action, back, [this, zone] {
       (void)cloud_->restore_zone(zone);
       std::vector<std::string> stopped;
       cloud_->for_each_instance([&](const cloud::Instance& vm) {
@@ -119,7 +125,7 @@ Result<void> SimWorld::act_on_vm(const fault::Action& action, const cloud::Insta
   if (name == "vm.crash") return cloud_->crash_instance(id);
   if (name == "vm.reboot") return cloud_->reboot_instance(id, arguments.flag("keep_disk"));
   if (name == "vm.pause") {
-    later(arguments.duration("for"), [this, id] { (void)cloud_->resume_instance(id); });
+    later(action, arguments.duration("for"), [this, id] { (void)cloud_->resume_instance(id); });
     return cloud_->pause_instance(id);
   }
   if (name == "vm.never_boot") return boot(BootOutcome::Kind::never);
@@ -149,7 +155,7 @@ Result<void> SimWorld::act_on_vm(const fault::Action& action, const cloud::Insta
   }
   if (name == "vm.zombie") return cloud_->set_terminate_outcome(id, cloud::TerminateOutcome::zombie);
   if (name == "vm.stuck_deletion") {
-    later(arguments.duration("for"), [this, id] {
+    later(action, arguments.duration("for"), [this, id] {
       (void)cloud_->set_terminate_outcome(id, cloud::TerminateOutcome::normal);
       const auto* stuck = cloud_->instance(id);
       if (stuck != nullptr && stuck->state == InstanceState::shutting_down)
@@ -158,92 +164,56 @@ Result<void> SimWorld::act_on_vm(const fault::Action& action, const cloud::Insta
     return cloud_->set_terminate_outcome(id, cloud::TerminateOutcome::stuck);
   }
   if (name == "vm.forget_tags") return cloud_->forget_tags(id);
-  return make_error(ErrorCode::invalid, "the simulation does not know the action \"" + name + "\"");
+  if (name == "vm.forget_name") return cloud_->forget_name(id);
+  if (name == "vm.host_loss") return lose_host(action, vm);
+  return act_on_pace(action, id);
 }
 
-Result<void> SimWorld::act_on_agent(const fault::Action& action, const std::string& id) {
-  const std::string& name = action.name;
-  const auto& arguments = action.arguments;
-  const auto restart = [&]() -> std::optional<Duration> {
-    const Duration after = arguments.duration("restart");
-    if (after != fault::kNeverHappens) return after;
-    healers_.push_back([this, id] { fleet_->restart_agent(id); });
-    return std::nullopt;
-  };
-  bool known = true;
-  if (name == "agent.crash") {
-    known = fleet_->crash_agent(id, restart());
-  } else if (name == "agent.crash_at_command") {
-    known = fleet_->crash_agent_at(id, node::CrashPoint::middle, restart());
-  } else if (name == "agent.restart_in_command") {
-    known = fleet_->crash_agent_at(id, node::CrashPoint::end, restart());
-  } else if (name == "agent.partial_configuration") {
-    known = fleet_->crash_agent_at(id, node::CrashPoint::middle, 1s);
-  } else if (name == "agent.hang") {
-    known = fleet_->hang_agent(id, true);
-    later(arguments.duration("for"), [this, id] { fleet_->hang_agent(id, false); });
-  } else if (name == "agent.lie") {
-    known = fleet_->pretend_commands(id, static_cast<unsigned>(arguments.number("commands")));
-  } else if (name == "agent.stale_result") {
-    known = fleet_->answer_stale(id, 1);
-  } else if (name == "agent.wrong_version") {
-    known = fleet_->wrong_version(id, "0.0.1");
-    healers_.push_back([this, id] { fleet_->wrong_version(id, std::nullopt); });
-  } else if (name == "agent.wrong_credentials") {
-    known = fleet_->wrong_credentials(id, true);
-    healers_.push_back([this, id] { fleet_->wrong_credentials(id, false); });
-  } else if (name == "agent.wrong_identity") {
-    known = fleet_->wrong_identity(id, "i-somebody-else");
-    healers_.push_back([this, id] { fleet_->wrong_identity(id, std::nullopt); });
-  } else if (name == "agent.disk_full") {
-    known = fleet_->disk_full(id, true);
-    later(arguments.duration("for"), [this, id] { fleet_->disk_full(id, false); });
-  } else {
-    return make_error(ErrorCode::invalid, "the simulation does not know the action \"" + name + "\"");
+// The machine and those created after it (then the first ones) that have power lose it together.
+Result<void> SimWorld::lose_host(const fault::Action& action, const cloud::Instance& vm) {
+  const auto machines = static_cast<std::size_t>(action.arguments.number("machines"));
+  std::vector<std::string> lost, before;
+  cloud_->for_each_instance([&](const cloud::Instance& one) {
+    if (one.powered) (one.number >= vm.number ? lost : before).push_back(one.id);
+  });
+  lost.insert(lost.end(), before.begin(), before.end());
+  if (lost.size() > machines) lost.resize(machines);
+  if (lost.empty()) return make_error(ErrorCode::wrong_state, vm.id + " has no power");
+  for (const auto& id : lost) {
+    DROVER_TRY(cloud_->crash_instance(id));
   }
-  if (!known) return make_error(ErrorCode::not_found, "no agent has started on " + id);
+  later(action, action.arguments.duration("for"), [this, lost] {
+    for (const auto& id : lost) (void)cloud_->start_instance(id);
+  });
   return success();
 }
 
-Result<void> SimWorld::act_on_database(const fault::Action& action, const std::string& id) {
+// How fast a machine works and how its clock goes.
+Result<void> SimWorld::act_on_pace(const fault::Action& action, const std::string& id) {
   const std::string& name = action.name;
   const auto& arguments = action.arguments;
   bool known = true;
-  if (name == "db.lag") {
-    known = fleet_->lag(id, arguments.duration("by"));
-    later(arguments.duration("for"), [this, id] { fleet_->lag(id, std::nullopt); });
-  } else if (name == "db.stop_sql") {
-    known = fleet_->fail_sql_thread(id, std::stoi(std::string(arguments.text("errno"))));
-  } else if (name == "db.stop_io") {
-    known = fleet_->disconnect_io(id);
-  } else if (name == "db.purge_binlogs") {
-    known = fleet_->purge_binlogs(id);
-  } else if (name == "db.errant") {
-    known = fleet_->errant_transaction(id);
-  } else if (name == "db.duplicate_server_id") {
-    known = fleet_->change_server_id(id, kForeignServerId);
-  } else if (name == "db.diverge") {
-    known = fleet_->diverge(id);
-  } else if (name == "db.lose_read_only") {
-    known = fleet_->lose_read_only(id);
-  } else if (name == "db.semi_sync_off") {
-    known = fleet_->drop_semi_sync(id);
-  } else if (name == "db.lose_relay_log") {
-    known = fleet_->lose_relay_log(id);
-  } else if (name == "db.crash") {
-    const Duration back = arguments.duration("restart");
-    known =
-        fleet_->crash_server(id, back == fault::kNeverHappens ? std::nullopt : std::optional<Duration>(back));
-  } else if (name == "db.hang") {
-    known = fleet_->hang_server(id, true);
-    later(arguments.duration("for"), [this, id] { fleet_->hang_server(id, false); });
-  } else if (name == "db.connections_exhausted") {
-    known = fleet_->exhaust_connections(id, true);
-    later(arguments.duration("for"), [this, id] { fleet_->exhaust_connections(id, false); });
+  if (name == "vm.clock_jump") {
+    const Duration by = arguments.duration("by");
+    known = fleet_->jump_clock(id, arguments.flag("back") ? -by : by);
+  } else if (name == "vm.clock_drift") {
+    const double rate = arguments.number("rate");
+    if (rate <= 0)
+      return make_error(ErrorCode::invalid, "a clock's rate is above 0; vm.clock_freeze stops one");
+    known = fleet_->set_clock(id, rate);
+    later(action, arguments.duration("for"), [this, id] { fleet_->set_clock(id, 1); });
+  } else if (name == "vm.clock_freeze") {
+    known = fleet_->freeze_clock(id, arguments.duration("for"));
+  } else if (name == "vm.slow_cpu") {
+    known = fleet_->slow_cpu(id, std::max(1.0, arguments.number("factor")));
+    later(action, arguments.duration("for"), [this, id] { fleet_->slow_cpu(id, 1); });
+  } else if (name == "vm.slow_disk") {
+    known = fleet_->slow_disk(id, arguments.duration("by"));
+    later(action, arguments.duration("for"), [this, id] { fleet_->slow_disk(id, Duration{0}); });
   } else {
     return make_error(ErrorCode::invalid, "the simulation does not know the action \"" + name + "\"");
   }
-  if (!known) return make_error(ErrorCode::not_found, "no server has started on " + id);
+  if (!known) return make_error(ErrorCode::not_found, "no system has started on " + id);
   return success();
 }
 

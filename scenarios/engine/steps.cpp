@@ -460,7 +460,10 @@ void Steps::act(const Step& step, const Do& action) {
   performed.rule = "step";
   performed.arguments = fault::resolve_arguments(*row, rule, world_.choices(), "step:" + describe(step));
   world_.trace().add(TraceKind::fault, action.action, performed.target);
-  if (const auto done = world_.act(performed); done.has_error()) fail(step, done.error().message);
+  if (const auto done = world_.act(performed); done.has_error())
+    fail(step, done.error().message);
+  else
+    world_.note_done(performed.name);
 }
 
 Task<void> Steps::run_workload(const Step* step, const Workload* workload) {

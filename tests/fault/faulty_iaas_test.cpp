@@ -294,6 +294,46 @@ TEST_F(FaultyIaasTest, DroppedTagsAreGoneEvenWhenTheReplyIsLost) {
   EXPECT_THAT(sink.names(), ElementsAre("vm.forget_tags i-1"));
 }
 
+TEST_F(FaultyIaasTest, DroppedNameIsTakenOffTheNewInstance) {
+  with({rule("iaas.newInstance.before", "drop_name")});
+  create();
+  EXPECT_THAT(sink.names(), ElementsAre("vm.forget_name i-1"));
+  EXPECT_EQ(created.last->value().name, "");
+}
+
+TEST_F(FaultyIaasTest, ExpiredTokenIsNewToTheCloudNextTime) {
+  with({rule("iaas.newInstance.before#1", "expire_token")});
+  create();
+  create();
+  create();
+  EXPECT_EQ(inner.tokens.at(1), inner.tokens.at(2)) << "the new one is honoured";
+  EXPECT_NE(inner.tokens.at(0), inner.tokens.at(1));
+}
+
+TEST_F(FaultyIaasTest, LateCopyComesWithAnExpiredToken) {
+  with({rule("iaas.newInstance.before#1", "expire_token"),
+        rule("iaas.newInstance.before#1", "duplicate_delivery", {{"after", "20s"}})});
+  create();
+  run_for(20s);
+  ASSERT_EQ(inner.tokens.size(), 2U);
+  EXPECT_NE(inner.tokens.at(0), inner.tokens.at(1));
+}
+
+TEST_F(FaultyIaasTest, TornListingLacksThePageThatIsSaid) {
+  const auto rest = [this](const char* lost) {
+    with({rule("iaas.listVMs.reply", "torn_list", {{"keep", "0.5"}, {"lose", lost}})});
+    inner.listing.assign(4, InstanceInfo{});
+    for (int i = 0; i < 4; ++i) inner.listing[static_cast<std::size_t>(i)].id = std::to_string(i);
+    list();
+    std::string ids;
+    for (const auto& info : listed.last->value()) ids += info.id;
+    return ids;
+  };
+  EXPECT_EQ(rest("end"), "01");
+  EXPECT_EQ(rest("start"), "23");
+  EXPECT_EQ(rest("middle"), "03");
+}
+
 TEST_F(FaultyIaasTest, CrashBeforeTheCallMakesNoCallAndNoAnswer) {
   with({rule("iaas.newInstance.before", "manager.crash")});
   create();

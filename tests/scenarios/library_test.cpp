@@ -10,7 +10,6 @@
 
 #include "manager/api/service.hpp"
 #include "manager/model/states.hpp"
-#include "mockcloud/fault/catalogue.hpp"
 #include "scenarios/engine/load_library.hpp"
 
 namespace drover::scenario {
@@ -42,37 +41,6 @@ void for_each_step(const std::vector<Step>& steps, const std::function<void(cons
   }
 }
 
-// Whether a rule of this name can only be meant for this port: the names of some actions serve several.
-bool is_for(const fault::Rule& rule, const fault::ActionRow& row) {
-  const auto port = fault::port_of(row.target);
-  if (!port) return true;
-  std::string where = rule.when ? fault::to_text(*rule.when) : std::string();
-  if (const auto on = rule.arguments.find("on"); on != rule.arguments.end()) where = on->second;
-  const std::string prefix = std::string(fault::to_text(*port)) + ".";
-  const auto last = where.rfind("; ");
-  if (last != std::string::npos) where = where.substr(last + 2);
-  return where.starts_with(prefix);
-}
-
-bool is_fired_by_the_library(const fault::ActionRow& row) {
-  for (const auto& [path, file] : library()) {
-    for (const Scenario& one : file.cases) {
-      for (const fault::Rule& rule : one.faults)
-        if (rule.enabled &&
-            (rule.action == row.name || std::ranges::find(rule.pick, row.name) != rule.pick.end()) &&
-            is_for(rule, row))
-          return true;
-      bool done = false;
-      for_each_step(one.steps, [&](const Step& step) {
-        const auto* action = std::get_if<Do>(&step.action);
-        done = done || (action != nullptr && action->action == row.name);
-      });
-      if (done) return true;
-    }
-  }
-  return false;
-}
-
 TEST(Library, HasFiftyFilesOrMore) { EXPECT_GE(library().size(), 50U); }
 
 TEST(Library, NamesItsFilesAfterItsScenariosAndDescribesThemInASentence) {
@@ -81,16 +49,6 @@ TEST(Library, NamesItsFilesAfterItsScenariosAndDescribesThemInASentence) {
     EXPECT_THAT(path, testing::EndsWith("/" + one.name + ".yaml"));
     EXPECT_THAT(one.description, testing::EndsWith(".")) << path;
     EXPECT_FALSE(one.tags.empty()) << path;
-  }
-}
-
-TEST(Library, FiresEveryCloudMachineAndAgentRowOfTheCatalogue) {
-  // The manager buys no volumes yet, so nothing can be detached.
-  const std::set<std::string_view> impossible{"vm.detach_volume"};
-  for (const auto& row : fault::catalogue()) {
-    if (row.target == fault::Target::database || row.target == fault::Target::net) continue;
-    if (impossible.contains(row.name)) continue;
-    EXPECT_TRUE(is_fired_by_the_library(row)) << fault::to_text(row.target) << ": " << row.name;
   }
 }
 

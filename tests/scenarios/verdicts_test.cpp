@@ -64,6 +64,45 @@ TEST(Verdicts, AFaultByChanceThatDoesNotFireIsNotVacuous) {
   EXPECT_EQ(run.verdict, Verdict::pass) << told(run);
 }
 
+TEST(Verdicts, APickThatNeverHadItsMomentIsVacuous) {
+  const auto run =
+      run_text(std::string(kOne) + "faults:\n  - {id: idle, when: node.lost, pick: [vm.crash, vm.reboot]}\n");
+  EXPECT_EQ(run.verdict, Verdict::vacuous) << told(run);
+  EXPECT_THAT(run.reason, HasSubstr("never fired: idle"));
+}
+
+TEST(Verdicts, APickWhoseActionCouldNotBeDoneIsVacuous) {
+  const auto run =
+      run_text(std::string(kOne) +
+               "faults:\n  - {id: idle, at: 5s, subject: node-7, pick: [db.stop_io, db.stop_sql]}\n");
+  EXPECT_EQ(run.verdict, Verdict::vacuous) << told(run);
+}
+
+TEST(Verdicts, AWindowInWhichNoCallCameIsVacuous) {
+  const auto quiet = run_text(std::string(kOne) +
+                              "  - wait: 5m\nfaults:\n"
+                              "  - {id: idle, at: 3m, do: stuck, on: iaas.newInstance, for: 10s}\n");
+  EXPECT_EQ(quiet.verdict, Verdict::vacuous) << told(quiet);
+  const auto busy = run_text(std::string(kOne) +
+                             "  - wait: 5m\nfaults:\n"
+                             "  - {id: busy, at: 3m, do: stuck, on: agent.get_server_state, for: 10s}\n");
+  EXPECT_EQ(busy.verdict, Verdict::pass) << told(busy);
+}
+
+TEST(Verdicts, ARuleThatWaitsForACallInVainIsVacuous) {
+  const auto run = run_text(std::string(kOne) +
+                            "faults:\n  - {id: idle, when: vm.running, do: refuse, on: iaas.createVolume}\n");
+  EXPECT_EQ(run.verdict, Verdict::vacuous) << told(run);
+}
+
+TEST(Verdicts, ARuleAboutARuleThatNeverFiredIsVacuousToo) {
+  const auto run = run_text(std::string(kOne) +
+                            "faults:\n  - {id: first, when: node.lost, do: vm.crash}\n"
+                            "  - {id: second, when: first, do: vm.reboot}\n");
+  EXPECT_EQ(run.verdict, Verdict::vacuous) << told(run);
+  EXPECT_THAT(run.reason, HasSubstr("first, second"));
+}
+
 TEST(Verdicts, ARunThatIsGivenUpIsUnknown) {
   RunOptions options;
   options.max_events = 20;
