@@ -112,6 +112,7 @@ bool replicates(const ServerState& state, const std::string& source) {
 Task<Result<void>> make_replica(Core& core, NodeId id, SetUpReplica command) {
   const TimePoint deadline = core.scheduler.later(core.config.catch_up_timeout + core.config.clone_timeout);
   const std::string source = command.source.address;
+  const Duration patience = command.clone ? core.config.clone_timeout : core.config.agent_timeout;
   unsigned failures = 0;
   bool told = false;
   std::string last = "no answer";
@@ -120,7 +121,7 @@ Task<Result<void>> make_replica(Core& core, NodeId id, SetUpReplica command) {
     if (node == nullptr) co_return not_there(id);
     AgentCommand named = command;
     if (!told) {
-      auto reply = co_await core.ask(id, named, core.config.clone_timeout);
+      auto reply = co_await core.ask(id, named, patience);
       if (reply.has_error()) {
         last = reply.error().message;
         if (!is_worth_retrying(reply.error()) || ++failures >= core.config.retry.attempts)
@@ -144,8 +145,9 @@ Task<Result<void>> make_replica(Core& core, NodeId id, SetUpReplica command) {
                                "replication of " + node_name(id) + " does not run: " + last);
         }
         told = false;
-      } else if (state.role != Role::replica || !state.running) {
-        last = "the agent said ok, but its server is no replica";
+      } else if (state.role != Role::replica || !state.running ||
+                 state.replication.source_address != source) {
+        last = "its server is no replica of the master's";
         if (++failures >= core.config.retry.attempts) break;
         told = false;
       }
