@@ -74,6 +74,7 @@ void Checkers::after_change() {
   check_masters();
   check_instances();
   check_nodes();
+  check_reads();
 }
 
 }  // namespace drover::scenario

@@ -45,6 +45,7 @@ class Checkers {
   void check_masters();
   void check_instances();
   void check_nodes();
+  void check_reads();
   void check_killed(const std::string& vm);
   bool holds_data(const std::string& vm);
   void check_running(const std::string& subject);
@@ -66,6 +67,7 @@ class Checkers {
   std::map<std::uint32_t, model::NodeId> server_ids_;   // who was given each, last
   TimePoint instant_{};
   std::uint64_t events_at_instant_ = 0;
+  std::uint64_t stale_reads_ = 0;
   bool promised_ = true;  // no server lost its disk so far: acknowledged writes must be there
 };
 

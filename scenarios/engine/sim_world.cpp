@@ -84,7 +84,8 @@ SimWorld::SimWorld(const Scenario& scenario, std::uint64_t seed, const Sabotage*
     if (found == uploads_.end()) return make_error(ErrorCode::not_found, "there is no upload " + path);
     return found->second;
   };
-  fleet_ = std::make_unique<node::Fleet>(scheduler_, choices_, trace_, std::move(fleet));
+  network_ = std::make_unique<WorldNetwork>(*this, network_config(scenario));
+  fleet_ = std::make_unique<node::Fleet>(scheduler_, choices_, trace_, std::move(fleet), &network_->links());
   cloud_->set_listener(fleet_.get());
   cloud_->set_observer([this](const cloud::Instance& vm, InstanceState from) { instance_changed(vm, from); });
   store_ = SqliteStore::open(":memory:").value();
@@ -103,8 +104,10 @@ SimWorld::SimWorld(const Scenario& scenario, std::uint64_t seed, const Sabotage*
   }
   secrets_.insert(configuration_.replication_password.value);
   if (auto traffic = traffic_config(scenario)) {
+    client_topology_ = std::make_unique<ClientTopology>(*this, scenario.traffic.duration("topology_every"));
+    traffic->on_failure = [this] { client_topology_->doubt(); };
     traffic_ = std::make_unique<node::Traffic>(
-        scheduler_, choices_, trace_, *fleet_, [this] { return known_master_; }, *traffic);
+        scheduler_, choices_, trace_, *fleet_, [this] { return client_topology_->master(); }, *traffic);
   }
 }
 
@@ -118,7 +121,9 @@ SimWorld::~SimWorld() {
 
 void SimWorld::start() {
   start_manager();
-  if (traffic_) traffic_->start();
+  if (!traffic_) return;
+  client_topology_->start();
+  traffic_->start();
 }
 
 void SimWorld::start_manager() {
@@ -128,7 +133,6 @@ void SimWorld::start_manager() {
   hooks.observe = [this](std::string_view point, std::string_view subject) {
     engine_->observe(point, subject);
     if (watch_) watch_(point, subject);
-    if (point.starts_with("operation.") || point.starts_with("service.")) refresh_known_master();
   };
   hooks.violation = [this](const std::string& what) { report("S5", what, "S5 illegal transition"); };
   Iaas& iaas = broken_iaas_ ? *broken_iaas_ : *iaas_;
@@ -184,44 +188,6 @@ void SimWorld::heartbeat(const node::Heartbeat& beat) {
   manager_->service.handle(std::move(request), [](api::Response) {});
 }
 
-void SimWorld::refresh_known_master() {
-  if (!manager_) return;
-  const auto& model = manager_->manager.model();
-  const auto* primary = model.node(model.service.primary);
-  if (primary == nullptr)
-    known_master_.reset();
-  else if (!primary->address.empty())
-    known_master_ = primary->address;
-}
-
-// --- clients ---
-
-void SimWorld::request(api::Request request, std::function<void(ClientAnswer)> answer) {
-  scheduler_.call_soon(domain_, [this, request = std::move(request), answer = std::move(answer)]() mutable {
-    if (!manager_ || crash_due_) {
-      answer(make_error(ErrorCode::unavailable, "connection refused: the manager does not run"));
-      return;
-    }
-    const std::uint64_t number = ++last_request_;
-    ++counts_.api;
-    pending_[number] = std::move(answer);
-    pending_since_[number] = Pending{scheduler_.now(), request.method};
-    const std::string method = request.method;
-    if (sabotage_ != nullptr && sabotage_->request) sabotage_->request(request);
-    manager_->service.handle(std::move(request), [this, number, method](api::Response response) {
-      if (sabotage_ != nullptr && sabotage_->response) sabotage_->response(method, response);
-      const auto found = pending_.find(number);
-      if (found == pending_.end()) return;
-      auto reply = std::move(found->second);
-      pending_.erase(found);
-      pending_since_.erase(number);
-      scheduler_.call_soon(domain_, [reply = std::move(reply), response = std::move(response)]() mutable {
-        reply(std::move(response));
-      });
-    });
-  });
-}
-
 std::string SimWorld::add_upload(std::string content) {
   std::string path = "upload-" + std::to_string(uploads_.size() + 1);
   uploads_[path] = std::move(content);
@@ -235,14 +201,24 @@ void SimWorld::quiesce() {
   engine_->stop();
   auto healers = std::exchange(healers_, {});
   for (auto& heal : healers) heal();
+  network_->heal();
   if (!manager_) start_manager();
 }
 
 void SimWorld::stop_traffic() {
-  if (traffic_) traffic_->stop();
+  if (!traffic_) return;
+  traffic_->stop();
+  client_topology_->stop();
 }
 
 // --- truth ---
+
+std::string SimWorld::master_vm() const {
+  if (!manager_) return {};
+  const auto& model = manager_->manager.model();
+  const auto* primary = model.node(model.service.primary);
+  return primary == nullptr ? std::string() : primary->vm;
+}
 
 std::string SimWorld::subject_of(const cloud::Instance& vm) {
   for (const auto& [key, value] : vm.spec.tags)

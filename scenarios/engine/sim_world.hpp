@@ -21,8 +21,10 @@
 #include "mockcloud/fault/faulty_store.hpp"
 #include "mockcloud/node/fleet.hpp"
 #include "mockcloud/node/traffic.hpp"
+#include "scenarios/engine/client_topology.hpp"
 #include "scenarios/engine/sabotage.hpp"
 #include "scenarios/engine/scenario.hpp"
+#include "scenarios/engine/sim_world_network.hpp"
 
 namespace drover::scenario {
 
@@ -37,6 +39,12 @@ struct Violation {
 // What a client of the API gets when there is no answer: refused, connection lost, time-out; else the answer.
 using ClientAnswer = Result<api::Response>;
 
+// What becomes of a request or an answer that the network loses.
+enum class Patience : unsigned char {
+  once,      // it is gone: the caller's own time-out decides
+  keeps_on,  // sent again until it arrives; it has its effect once
+};
+
 class SimWorld final : public fault::ActionSink {
  public:
   // `sabotage` breaks the manager or its view of the world (sabotage.hpp); it must outlive the world.
@@ -48,10 +56,11 @@ class SimWorld final : public fault::ActionSink {
   // Starts the manager and the clients; nothing has run before.
   void start();
 
-  // One call of the API as a client makes it. Errors: unavailable (refused: nothing happened),
-  // connection_lost (the manager died before it answered: it may have happened). Never answers when the
-  // manager drops the call.
-  void request(api::Request request, std::function<void(ClientAnswer)> answer);
+  // One call of the API as a client makes it, through the network. Errors: unavailable (refused: nothing
+  // happened), connection_lost (the manager died before it answered: it may have happened). Never answers
+  // when the manager drops the call, or the network does and the caller is not patient.
+  void request(api::Request request, std::function<void(ClientAnswer)> answer,
+               Patience patience = Patience::keeps_on);
 
   // Stops all faults for good: what was frozen goes on, what hung answers again.
   void quiesce();
@@ -64,6 +73,7 @@ class SimWorld final : public fault::ActionSink {
   cloud::Cloud& cloud() { return *cloud_; }
   node::Fleet& fleet() { return *fleet_; }
   node::Traffic* traffic() { return traffic_.get(); }
+  WorldNetwork& network() { return *network_; }
   fault::Engine& faults() { return *engine_; }
   SqliteStore& journal() { return *store_; }
   const Scenario& scenario() const { return scenario_; }
@@ -73,8 +83,9 @@ class SimWorld final : public fault::ActionSink {
   const ops::MySQLServerManager* manager() const { return manager_ ? &manager_->manager : nullptr; }
   const api::Service* service() const { return manager_ ? &manager_->service : nullptr; }
   unsigned incarnations() const { return incarnations_; }
-  // What the clients believe the master's address to be: what the manager's topology last said.
-  const std::optional<std::string>& known_master() const { return known_master_; }
+  // The VM of the master by the manager's records, whatever the clients believe; "" when there is none or the
+  // manager is dead.
+  std::string master_vm() const;
 
   // A fault made by a step or a rule. Errors: invalid for an unknown target.
   Result<void> act(const fault::Action& action);
@@ -137,7 +148,12 @@ class SimWorld final : public fault::ActionSink {
   void crash_manager(std::optional<Duration> restart);
   void instance_changed(const cloud::Instance& vm, InstanceState from);
   void heartbeat(const node::Heartbeat& beat);
-  void refresh_known_master();
+  // Carries a message between clients and manager; `arrive` is told whether it is a copy.
+  void carry(std::string_view from, std::string_view to, node::Message message, Patience patience,
+             std::function<void(bool is_copy)> arrive);
+  void request_arrived(const api::Request& request, bool is_copy, Patience patience,
+                       const std::function<void(ClientAnswer)>& answer);
+  void answer_client(Patience patience, std::function<void(ClientAnswer)> answer, ClientAnswer with);
   Result<void> act_on_vm(const fault::Action& action, const cloud::Instance& vm);
   Result<void> act_on_agent(const fault::Action& action, const std::string& id);
   Result<void> act_on_database(const fault::Action& action, const std::string& id);
@@ -153,6 +169,7 @@ class SimWorld final : public fault::ActionSink {
   Choices choices_;
   Trace trace_;
   std::unique_ptr<cloud::Cloud> cloud_;
+  std::unique_ptr<WorldNetwork> network_;
   std::unique_ptr<node::Fleet> fleet_;
   std::unique_ptr<SqliteStore> store_;
   std::unique_ptr<fault::Engine> engine_;
@@ -165,13 +182,13 @@ class SimWorld final : public fault::ActionSink {
   std::unique_ptr<Agent> broken_agent_;
   std::unique_ptr<Store> broken_store_;
   std::unique_ptr<Incarnation> manager_;
+  std::unique_ptr<ClientTopology> client_topology_;
   std::unique_ptr<node::Traffic> traffic_;
 
   unsigned incarnations_ = 0;
   bool quiet_ = false;
   bool disturbed_ = false;
   bool crash_due_ = false;
-  std::optional<std::string> known_master_;
   std::map<std::uint64_t, std::function<void(ClientAnswer)>> pending_;
   std::map<std::uint64_t, Pending> pending_since_;
   std::function<void(std::string_view, std::string_view)> watch_;
