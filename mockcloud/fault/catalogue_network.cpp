@@ -14,15 +14,11 @@ ArgumentRow lasts(std::string_view fallback) {
   return {"for", kDuration, fallback, "until the network is as before", "", false, true};
 }
 ArgumentRow peers() {
-  return {"peers",
-          ArgumentType::text,
-          "all",
+  return {"peers", ArgumentType::text, "all",
           "on the way to and from whom; agents and servers: the other nodes",
           "all|manager|agents|servers|clients"};
 }
-ArgumentRow share() {
-  return {"share", ArgumentType::number, "0.3", "of the segments or messages, 0 to 1"};
-}
+ArgumentRow share() { return {"share", ArgumentType::number, "0.3", "of the segments or messages, 0 to 1"}; }
 ArgumentRow side(std::string_view name, std::string_view fallback, std::string_view summary) {
   return {name, ArgumentType::text, fallback, summary};
 }
@@ -42,8 +38,7 @@ void add_partitions(std::vector<ActionRow>& rows) {
               {side("from", "", from), side("to", "all", "whom it does not reach; all: everyone else"),
                lasts("30s")},
               "what one side sends does not arrive at the other; the way back works"),
-          net("net.isolate", {peers(), lasts("30s")},
-              "the target and its peers do not reach each other"),
+          net("net.isolate", {peers(), lasts("30s")}, "the target and its peers do not reach each other"),
           net("net.isolate_master", {peers(), lasts("30s")},
               "the present master and its peers do not reach each other"),
           net("net.isolate_minority", {lasts("30s")},

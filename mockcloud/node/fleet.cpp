@@ -7,6 +7,7 @@ namespace drover::node {
 namespace {
 
 constexpr std::uint64_t kUnanswered = 0;  // number of a call whose answer nobody waits for
+constexpr Duration kWorthAnEvent = 10ms;  // a heartbeat that takes less is there at once
 
 }  // namespace
 
@@ -265,8 +266,12 @@ void Fleet::heartbeat(Node& node, std::uint64_t number) {
   if (sent && config_.on_heartbeat) {
     const Heartbeat beat{node.id,      node.name,          node.server->running() ? "RUNNING" : "STOPPED",
                          node.address, config_.agent_port, node.server->config().port};
-    for (const Duration way : links_.send(node.name, kManager, Message::heartbeat))
-      scheduler_.call_after(domain_, way, [this, beat] { config_.on_heartbeat(beat); });
+    for (const Duration way : links_.send(node.name, kManager, Message::heartbeat)) {
+      if (way < kWorthAnEvent)
+        config_.on_heartbeat(beat);
+      else
+        scheduler_.call_after(domain_, way, [this, beat] { config_.on_heartbeat(beat); });
+    }
   }
   scheduler_.call_after(domain_, config_.heartbeat_interval,
                         [this, &node, number] { heartbeat(node, number); });

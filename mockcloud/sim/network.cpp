@@ -73,9 +73,8 @@ Network::Network(Scheduler& scheduler, Choices& choices, Trace& trace, NetworkCo
 
 bool Network::can_reach(std::string_view from, std::string_view to) const {
   if (cuts_ == 0) return true;
-  return std::ranges::none_of(rules_, [&](const auto& entry) {
-    return cuts(entry.second) && covers(entry.second, from, to);
-  });
+  return std::ranges::none_of(
+      rules_, [&](const auto& entry) { return cuts(entry.second) && covers(entry.second, from, to); });
 }
 
 Duration Network::usual(const Segment& segment) {

@@ -38,9 +38,9 @@ struct Parties {
 std::string to_text(const Parties& parties);  // "node-1, node-2", "all but node-1", "all"
 
 enum class Effect : unsigned char {
-  cut,        // nothing arrives
-  delay,      // arrives later, by `by`
-  loss,       // a `share` of the segments is lost and sent again after 200ms, 400ms, …: 7 in a row are silence
+  cut,    // nothing arrives
+  delay,  // arrives later, by `by`
+  loss,   // a `share` of the segments is lost and sent again after 200ms, 400ms, …: 7 in a row are silence
   duplicate,  // a `share` of the messages that may be repeated arrives twice, the second later, by `by`
   reorder,    // each connection by itself is later, by `by`; what one connection carries keeps its order
   hold,       // kept until `until`, then delivered together

@@ -181,7 +181,8 @@ TEST(NetworkDecisions, ARuleMovesNoDecisionOfAnother) {
     if (with_other) network.add(rule(Effect::reorder, only("node-1")));
     network.add(loss);
     std::vector<std::size_t> fates;
-    for (int i = 0; i < 200; ++i) fates.push_back(network.send(kManager, "node-1", Message::agent_call).size());
+    for (int i = 0; i < 200; ++i)
+      fates.push_back(network.send(kManager, "node-1", Message::agent_call).size());
     return fates;
   };
   EXPECT_EQ(silent_of(false), silent_of(true));
