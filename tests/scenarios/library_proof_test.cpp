@@ -76,6 +76,7 @@ constexpr Row kRows[] = {
     {"mixed/all-at-once.yaml", "journal_forgets"},
     {"mixed/any-calls.yaml", "kill_is_believed"},
     {"mixed/any-calls-and-crashes.yaml", "journal_forgets"},
+    {"mixed/any-calls-in-a-bad-network.yaml", "kill_is_believed"},
     {"mixed/any-calls-in-bad-weather.yaml", "kill_is_believed"},
     {"mixed/in-any-order.yaml", "agent_commands_do_nothing"},
     {"network/a-ring.yaml", "hears_silent_agents"},
