@@ -48,21 +48,41 @@ void ClientTopology::doubt() {
 
 void ClientTopology::ask() {
   asked_at_ = world_.scheduler().now();
+  world_.carry(node::kClients, node::kManager, node::Message::api_request, Patience::once,
+               [this, question = ++asked_](bool is_copy) {
+                 if (!is_copy) arrived(question);
+               });
+}
+
+ClientTopology::Basis ClientTopology::basis() const {
+  const auto* manager = world_.manager();
+  if (manager == nullptr) return {};
+  const auto& service = manager->model().service;
+  const auto* primary = manager->model().node(service.primary);
+  return {world_.incarnations(), service.epoch, service.primary,
+          primary == nullptr ? std::string() : primary->address};
+}
+
+void ClientTopology::arrived(std::uint64_t question) {
+  Basis now = basis();
+  if (now == basis_) {
+    taken_ = std::max(taken_, question);
+    return;
+  }
   api::Request request;
   request.verb = api::Verb::get;
   request.method = "get_topology";
   request.params = nlohmann::json::object();
-  world_.request(
-      std::move(request),
-      [this, question = ++asked_](ClientAnswer answer) {
-        if (answer.has_value() && !answer.value().failed) take(question, answer.value());
-      },
-      Patience::once);
+  world_.deliver(request, false, Patience::once,
+                 [this, question, basis = std::move(now)](const ClientAnswer& answer) {
+                   if (answer.has_value() && !answer.value().failed) take(question, basis, answer.value());
+                 });
 }
 
-void ClientTopology::take(std::uint64_t question, const api::Response& response) {
+void ClientTopology::take(std::uint64_t question, const Basis& basis, const api::Response& response) {
   if (question <= taken_ || !response.result.is_object()) return;
   taken_ = question;
+  basis_ = basis;
   auto master = master_address(response.result);
   if (master == master_ || (master && master->empty())) return;
   world_.trace().add(TraceKind::client, "clients", "master:", master ? *master : "none");

@@ -86,7 +86,7 @@ constexpr Field kTraffic[] = {
     {"rate", rate, "writes of each writer", "10/s"},
     {"kind", choice, "what they write: increments of a counter of their own", "counter", {}, kTrafficKinds},
     {"topology_every", duration,
-     "how often they ask the manager who the master is; also after a failed write", "5s"},
+     "how often they ask the manager who the master is; also after a failed write", "10s"},
 };
 
 constexpr Field kCallExpect[] = {

@@ -61,6 +61,12 @@ class SimWorld final : public fault::ActionSink {
   // when the manager drops the call, or the network does and the caller is not patient.
   void request(api::Request request, std::function<void(ClientAnswer)> answer,
                Patience patience = Patience::keeps_on);
+  // The two halves of request(): the way of a message between clients and manager (`arrive` is told whether
+  // it is a copy), and its arrival at the manager.
+  void carry(std::string_view from, std::string_view to, node::Message message, Patience patience,
+             std::function<void(bool is_copy)> arrive);
+  void deliver(const api::Request& request, bool is_copy, Patience patience,
+               const std::function<void(ClientAnswer)>& answer);
 
   // Stops all faults for good: what was frozen goes on, what hung answers again.
   void quiesce();
@@ -148,11 +154,6 @@ class SimWorld final : public fault::ActionSink {
   void crash_manager(std::optional<Duration> restart);
   void instance_changed(const cloud::Instance& vm, InstanceState from);
   void heartbeat(const node::Heartbeat& beat);
-  // Carries a message between clients and manager; `arrive` is told whether it is a copy.
-  void carry(std::string_view from, std::string_view to, node::Message message, Patience patience,
-             std::function<void(bool is_copy)> arrive);
-  void request_arrived(const api::Request& request, bool is_copy, Patience patience,
-                       const std::function<void(ClientAnswer)>& answer);
   void answer_client(Patience patience, std::function<void(ClientAnswer)> answer, ClientAnswer with);
   Result<void> act_on_vm(const fault::Action& action, const cloud::Instance& vm);
   Result<void> act_on_agent(const fault::Action& action, const std::string& id);

@@ -1,4 +1,6 @@
 // The API as clients reach it: through the network, to whichever manager runs.
+#include <memory>
+
 #include "scenarios/engine/sim_world.hpp"
 
 namespace drover::scenario {
@@ -19,36 +21,35 @@ void SimWorld::carry(std::string_view from, std::string_view to, node::Message m
   auto& links = network_->links();
   const node::Arrivals arrivals =
       links.can_reach(from, to) ? links.send(from, to, message) : node::Arrivals();
-  if (arrivals.size() == 0) {
+  const auto send_again = [this, from, to, message, patience](std::function<void(bool)> unsent) {
     if (patience == Patience::once) return;
     scheduler_.call_after(domain_, kSendAgainEvery,
-                          [this, from, to, message, patience, arrive = std::move(arrive)]() mutable {
-                            carry(from, to, message, patience, std::move(arrive));
+                          [this, from, to, message, patience, unsent = std::move(unsent)]() mutable {
+                            carry(from, to, message, patience, std::move(unsent));
                           });
-    return;
-  }
-  bool is_copy = false;
-  for (const Duration way : arrivals) {
-    scheduler_.call_after(domain_, way, [this, from, to, message, patience, is_copy, arrive] {
-      if (network_->links().can_reach(from, to))
-        arrive(is_copy);
-      else if (!is_copy && patience == Patience::keeps_on)
-        carry(from, to, message, patience, arrive);
+  };
+  if (arrivals.size() == 0) return send_again(std::move(arrive));
+  if (arrivals.size() > 1)
+    scheduler_.call_after(domain_, *(arrivals.begin() + 1), [this, from, to, arrive] {
+      if (network_->links().can_reach(from, to)) arrive(true);
     });
-    is_copy = true;
-  }
+  scheduler_.call_after(domain_, *arrivals.begin(),
+                        [this, from, to, send_again, arrive = std::move(arrive)]() mutable {
+                          if (!network_->links().can_reach(from, to)) return send_again(std::move(arrive));
+                          arrive(false);
+                        });
 }
 
 void SimWorld::request(api::Request request, std::function<void(ClientAnswer)> answer, Patience patience) {
   const auto sent = std::make_shared<const api::Request>(std::move(request));
   carry(node::kClients, node::kManager, node::Message::api_request, patience,
         [this, sent, patience, answer = std::move(answer)](bool is_copy) {
-          request_arrived(*sent, is_copy, patience, answer);
+          deliver(*sent, is_copy, patience, answer);
         });
 }
 
-void SimWorld::request_arrived(const api::Request& request, bool is_copy, Patience patience,
-                               const std::function<void(ClientAnswer)>& answer) {
+void SimWorld::deliver(const api::Request& request, bool is_copy, Patience patience,
+                       const std::function<void(ClientAnswer)>& answer) {
   const bool listens = manager_ && !crash_due_;
   api::Request handled = request;
   if (sabotage_ != nullptr && sabotage_->request) sabotage_->request(handled);
@@ -66,21 +67,21 @@ void SimWorld::request_arrived(const api::Request& request, bool is_copy, Patien
   ++counts_.api;
   pending_[number] = answer;
   pending_since_[number] = Pending{scheduler_.now(), request.method};
-  manager_->service.handle(
-      std::move(handled), [this, number, patience, method = request.method](api::Response response) {
-        if (sabotage_ != nullptr && sabotage_->response) sabotage_->response(method, response);
-        auto found = pending_.extract(number);
-        if (found.empty()) return;
-        pending_since_.erase(number);
-        answer_client(patience, std::move(found.mapped()), std::move(response));
-      });
+  manager_->service.handle(std::move(handled),
+                           [this, number, patience, method = request.method](api::Response response) {
+                             if (sabotage_ != nullptr && sabotage_->response)
+                               sabotage_->response(method, response);
+                             auto found = pending_.extract(number);
+                             if (found.empty()) return;
+                             pending_since_.erase(number);
+                             answer_client(patience, std::move(found.mapped()), std::move(response));
+                           });
 }
 
 void SimWorld::answer_client(Patience patience, std::function<void(ClientAnswer)> answer, ClientAnswer with) {
+  auto sent = std::make_shared<ClientAnswer>(std::move(with));
   carry(node::kManager, node::kClients, node::Message::api_answer, patience,
-        [answer = std::move(answer), with = std::move(with)](bool is_copy) {
-          if (!is_copy) answer(with);
-        });
+        [answer = std::move(answer), sent = std::move(sent)](bool) { answer(std::move(*sent)); });
 }
 
 }  // namespace drover::scenario

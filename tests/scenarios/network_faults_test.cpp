@@ -12,8 +12,8 @@ using node::kManager;
 class NetworkFaults : public testing::Test {
  protected:
   explicit NetworkFaults(unsigned count = 4) {
-    world_.emplace(scenario_of("schema: 1\nname: quiet\ncloud: {boot: 20s}\nagents: {start: 2s}\nsteps: []\n"),
-                   1);
+    world_.emplace(
+        scenario_of("schema: 1\nname: quiet\ncloud: {boot: 20s}\nagents: {start: 2s}\nsteps: []\n"), 1);
     world_->start();
     run(1min);
     call("add_nodes", {{"count", count}});
@@ -23,12 +23,12 @@ class NetworkFaults : public testing::Test {
   }
 
   void call(const std::string& method, const nlohmann::json& params) {
-    world_->request(make_request(*world_, method, params), [](ClientAnswer answer) {
-      EXPECT_TRUE(answer.has_value() && !answer.value().failed);
-    });
+    world_->request(make_request(*world_, method, params),
+                    [](ClientAnswer answer) { EXPECT_TRUE(answer.has_value() && !answer.value().failed); });
   }
   void run(Duration time) { world_->scheduler().run_until(world_->scheduler().later(time)); }
-  bool act(const std::string& name, std::map<std::string, std::string> arguments, const std::string& target = "") {
+  bool act(const std::string& name, std::map<std::string, std::string> arguments,
+           const std::string& target = "") {
     fault::Rule rule;
     rule.action = name;
     rule.arguments = std::move(arguments);
@@ -36,8 +36,7 @@ class NetworkFaults : public testing::Test {
     action.name = name;
     action.target = target;
     action.rule = "test";
-    action.arguments =
-        fault::resolve_arguments(*fault::find_action(name), rule, world_->choices(), "test");
+    action.arguments = fault::resolve_arguments(*fault::find_action(name), rule, world_->choices(), "test");
     return world_->act(action).has_value();
   }
   std::string party(const std::string& name) const {
@@ -178,7 +177,8 @@ TEST_F(NetworkFaults, ARequestThatIsLostVanishesOnceAndArrivesLaterWhenTheCaller
   unsigned once = 0;
   unsigned patient = 0;
   const auto request = make_request(*world_, "get_service_info", nlohmann::json::object());
-  world_->request(request, [&](ClientAnswer) { ++once; }, Patience::once);
+  world_->request(
+      request, [&](ClientAnswer) { ++once; }, Patience::once);
   world_->request(request, [&](ClientAnswer) { ++patient; });
   run(50s);
   EXPECT_EQ(patient, 0U);
@@ -196,14 +196,16 @@ TEST_F(NetworkFaults, OnlyRequestsThatMayBeRepeatedAreRepeated) {
 }
 
 TEST(ClientTopology, ClientsLearnOfANewMasterByAsking) {
-  const std::string text = pair_text("  - {call: promote, with: {id: \"2\"}, as: switch}\n"
-                                     "  - await: {operation: $switch.operation}\n"
-                                     "  - wait: 1m\n");
+  const std::string text = pair_text(
+      "  - {call: promote, with: {id: \"2\"}, as: switch}\n"
+      "  - await: {operation: $switch.operation}\n"
+      "  - wait: 1m\n");
   std::string traffic = text;
   traffic.replace(traffic.find("steps:"), 0, "traffic: {writers: 1, rate: \"5/s\", topology_every: 20s}\n");
-  const auto run = run_text(traffic + "expect:\n"
-                                      "  - finally: \"failed_writes > 0 and failed_writes < 30\"\n"
-                                      "  - finally: \"lost_writes == 0 and longest_outage_s < 15\"\n");
+  const auto run = run_text(traffic +
+                            "expect:\n"
+                            "  - finally: \"failed_writes > 0 and failed_writes < 30\"\n"
+                            "  - finally: \"lost_writes == 0 and longest_outage_s < 15\"\n");
   EXPECT_EQ(run.verdict, Verdict::pass) << told(run);
 }
 
