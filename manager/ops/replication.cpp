@@ -122,6 +122,7 @@ bool is_under_way(const ServerState& state, const std::string& source) {
 Task<Result<void>> make_replica(Core& core, NodeId id, SetUpReplica command) {
   const TimePoint deadline = core.scheduler.later(core.config.catch_up_timeout + core.config.clone_timeout);
   const std::string source = command.source.address;
+  const Duration patience = command.clone ? core.config.clone_timeout : core.config.agent_timeout;
   unsigned failures = 0;
   bool told = false;
   std::string last = "no answer";
@@ -133,7 +134,7 @@ Task<Result<void>> make_replica(Core& core, NodeId id, SetUpReplica command) {
     AgentCommand named = command;
     if (!told) {
       core.observe("step.make_replica", node_name(id));
-      auto reply = co_await core.ask(id, named, core.config.clone_timeout);
+      auto reply = co_await core.ask(id, named, patience);
       if (reply.has_error()) {
         last = reply.error().message;
         if (!is_worth_retrying(reply.error()) || ++failures >= core.config.retry.attempts)

@@ -1,6 +1,7 @@
 // The catalogue's rows. A new fault is a new row here, and what carries it out: call_faults.cpp for calls,
 // the world's ActionSink for everything else. What explorations try of it is in catalogue_variants.cpp.
 #include "mockcloud/fault/catalogue.hpp"
+#include "mockcloud/fault/catalogue_network.hpp"
 
 namespace drover::fault {
 namespace {
@@ -387,6 +388,7 @@ const std::vector<ActionRow>& catalogue() {
     add_manager_actions(all);
     add_journal_actions(all);
     add_scheduler_actions(all);
+    add_network_actions(all);
     for (auto& row : all) row.variants = variants_of(row.name, row.target);
     return all;
   }();

@@ -162,10 +162,46 @@ std::vector<Entry> scheduler_entries() {
            {masked({{"seed", "1"}}), masked({{"seed", "1"}, {"spread", "2ms"}})}}};
 }
 
+// Long enough to lose a call or two; until a node is LOST; and until faults end.
+std::vector<Variant> outages() {
+  return {seen({{"for", "8s"}}), seen({{"for", "2m"}}), seen({{"for", "never"}})};
+}
+
+std::vector<Entry> network_entries() {
+  const auto t = Target::net;
+  const std::vector<Variant> to_whom{
+      seen({{"for", "8s"}}),
+      seen({{"for", "2m"}}),
+      seen({{"for", "never"}}),
+      seen({{"for", "2m"}, {"peers", "manager"}}),
+      seen({{"for", "2m"}, {"peers", "servers"}}),
+      seen({{"for", "2m"}, {"peers", "clients"}}),
+  };
+  return {
+      {"net.one_way",
+       t,
+       {seen({{"to", "manager"}, {"for", "20s"}}), seen({{"to", "servers"}, {"for", "2m"}}),
+        seen({{"from", "manager"}, {"to", "servers"}, {"for", "20s"}})}},
+      {"net.partition",
+       t,
+       {seen({{"from", "clients"}, {"to", "manager"}, {"for", "2m"}}),
+        seen({{"from", "clients"}, {"to", "servers"}, {"for", "2m"}})}},
+      {"net.isolate", t, to_whom},
+      {"net.isolate_master", t, to_whom},
+      {"net.isolate_minority", t, outages()},
+      {"net.halves", t, outages()},
+      {"net.ring", t, outages()},
+      {"net.delay", t, {masked({{"by", "200ms"}, {"for", "1m"}}), seen({{"by", "3s"}, {"for", "3m"}})}},
+      {"net.duplicate", t, {masked({{"share", "1"}, {"for", "3m"}})}},
+      {"net.hold", t, {seen({{"for", "5s"}}), seen({{"for", "25s"}})}},
+      {"net.half_open", t, {seen({}), seen({{"for", "20s"}})}},
+  };
+}
+
 std::vector<Entry> all_entries() {
   std::vector<Entry> all;
   for (const auto make : {iaas_entries, agent_call_entries, vm_entries, agent_entries, database_entries,
-                          manager_entries, journal_entries, scheduler_entries})
+                          manager_entries, journal_entries, scheduler_entries, network_entries})
     for (auto& entry : make()) all.push_back(std::move(entry));
   return all;
 }

@@ -55,7 +55,7 @@ Result<void> check_value(std::string_view action, const ArgumentRow& argument, c
     case ArgumentType::number: {
       const auto number = parse_number(value);
       if (!number) return invalid(where + in_quotes(value) + " is not a number from 0 to 1000000000");
-      const bool share = argument.name == "keep" || argument.name == "failing";
+      const bool share = argument.name == "keep" || argument.name == "failing" || argument.name == "share";
       if (share && *number > 1) return invalid(where + in_quotes(value) + " is not a share from 0 to 1");
       return success();
     }

@@ -4,6 +4,12 @@
 #include <algorithm>
 
 namespace drover::node {
+namespace {
+
+constexpr std::uint64_t kUnanswered = 0;  // number of a call whose answer nobody waits for
+constexpr Duration kWorthAnEvent = 10ms;  // a heartbeat that takes less is there at once
+
+}  // namespace
 
 Fleet::Fleet(Scheduler& scheduler, Choices& choices, Trace& trace, FleetConfig config, Links* links)
     : scheduler_(scheduler),
@@ -157,13 +163,23 @@ void Fleet::call(const CallContext&, const Endpoint& endpoint, const AgentComman
   const std::uint64_t number = ++last_call_;
   calls_.emplace(number, Call{std::move(handler), nullptr});
   const Node* node = at(endpoint.address);
-  const Duration way = node != nullptr ? links_.delay(kManager, node->name) : config_.refused_after;
-  scheduler_.call_after(domain_, way,
-                        [this, number, endpoint, command] { arrive(number, endpoint, command); });
+  const Arrivals arrivals = node != nullptr ? links_.send(kManager, node->name, Message::agent_call)
+                                            : Arrivals(config_.refused_after);
+  if (arrivals.size() == 0) calls_.erase(number);
+  std::uint64_t copy = number;
+  for (const Duration way : arrivals) {
+    scheduler_.call_after(domain_, way, [this, copy, endpoint, command] { arrive(copy, endpoint, command); });
+    copy = kUnanswered;
+  }
 }
 
 void Fleet::arrive(std::uint64_t call, const Endpoint& endpoint, const AgentCommand& command) {
   Node* node = at(endpoint.address);
+  if (call == kUnanswered) {
+    if (node != nullptr && node->powered && links_.can_reach(kManager, node->name))
+      node->agent->receive(call, command);
+    return;
+  }
   const bool silent = node != nullptr && (!node->powered || !links_.can_reach(kManager, node->name));
   if (silent) {
     calls_.erase(call);
@@ -196,10 +212,15 @@ void Fleet::agent_reply(std::uint64_t call, Result<AgentReply> result) {
     calls_.erase(at);
     return;
   }
-  const auto arrive = [this, call, answer = std::move(result)]() mutable {
+  const Arrivals arrivals = links_.send(node.name, kManager, Message::agent_reply);
+  if (arrivals.size() == 0) {
+    calls_.erase(at);
+    return;
+  }
+  auto arrive = [this, call, answer = std::move(result)]() mutable {
     deliver_reply(call, std::move(answer));
   };
-  scheduler_.call_after(domain_, links_.delay(node.name, kManager), std::move(arrive));
+  scheduler_.call_after(domain_, *arrivals.begin(), std::move(arrive));
 }
 
 void Fleet::deliver_reply(std::uint64_t call, Result<AgentReply> result) {
@@ -242,9 +263,16 @@ void Fleet::start_heartbeats(Node& node) {
 void Fleet::heartbeat(Node& node, std::uint64_t number) {
   if (node.heartbeat != number || !node.agent->running()) return;
   const bool sent = !node.paused && !node.agent->controls().hung && links_.can_reach(node.name, kManager);
-  if (sent && config_.on_heartbeat)
-    config_.on_heartbeat(Heartbeat{node.id, node.name, node.server->running() ? "RUNNING" : "STOPPED",
-                                   node.address, config_.agent_port, node.server->config().port});
+  if (sent && config_.on_heartbeat) {
+    const Heartbeat beat{node.id,      node.name,          node.server->running() ? "RUNNING" : "STOPPED",
+                         node.address, config_.agent_port, node.server->config().port};
+    for (const Duration way : links_.send(node.name, kManager, Message::heartbeat)) {
+      if (way < kWorthAnEvent)
+        config_.on_heartbeat(beat);
+      else
+        scheduler_.call_after(domain_, way, [this, beat] { config_.on_heartbeat(beat); });
+    }
+  }
   scheduler_.call_after(domain_, node.server->pace().timeout(config_.heartbeat_interval, scheduler_.now()),
                         [this, &node, number] { heartbeat(node, number); });
 }
@@ -285,9 +313,9 @@ void Fleet::agent_changed(const std::string& id) {
 
 void Fleet::client_write(Domain& client, const std::string& address, Ledger::Item counter,
                          WriteListener* listener, std::uint64_t token) {
-  const Node* known = at(address);
-  const Duration way = known != nullptr ? links_.delay(kClients, known->name) : config_.refused_after;
-  scheduler_.call_after(client, way, [this, address, counter, listener, token] {
+  const auto way = client_way_to(address);
+  if (!way) return;
+  scheduler_.call_after(client, *way, [this, address, counter, listener, token] {
     const Node* node = at(address);
     if (node == nullptr) {
       listener->write_done(token, WriteOutcome::refused, kNoStamp);
@@ -300,9 +328,9 @@ void Fleet::client_write(Domain& client, const std::string& address, Ledger::Ite
 
 void Fleet::client_read(Domain& client, const std::string& address, Ledger::Item counter,
                         std::function<void(std::optional<std::uint64_t>)> done) {
-  const Node* known = at(address);
-  const Duration way = known != nullptr ? links_.delay(kClients, known->name) : config_.refused_after;
-  scheduler_.call_after(client, way, [this, &client, address, counter, done = std::move(done)]() mutable {
+  const auto way = client_way_to(address);
+  if (!way) return;
+  scheduler_.call_after(client, *way, [this, &client, address, counter, done = std::move(done)]() mutable {
     const Node* node = at(address);
     std::optional<std::uint64_t> value;
     if (node != nullptr) {
@@ -320,11 +348,20 @@ void Fleet::forget(const WriteListener* listener) {
   for (const auto& node : nodes_) node->server->forget(listener);
 }
 
+// Nothing when the statement is lost.
+std::optional<Duration> Fleet::client_way_to(const std::string& address) {
+  const Node* node = at(address);
+  if (node == nullptr) return config_.refused_after;
+  const Arrivals arrivals = links_.send(kClients, node->name, Message::statement);
+  return arrivals.size() == 0 ? std::nullopt : std::optional<Duration>(*arrivals.begin());
+}
+
 std::optional<Duration> Fleet::client_way_back(const std::string& address) {
   const Node* node = at(address);
   if (node == nullptr) return config_.refused_after;
   if (!links_.can_reach(node->name, kClients)) return std::nullopt;
-  return links_.delay(node->name, kClients);
+  const Arrivals arrivals = links_.send(node->name, kClients, Message::statement_reply);
+  return arrivals.size() == 0 ? std::nullopt : std::optional<Duration>(*arrivals.begin());
 }
 
 bool Fleet::client_reaches(const Node& node) const {

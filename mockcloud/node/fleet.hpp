@@ -133,6 +133,11 @@ class Fleet final : public Agent, public cloud::InstanceListener, private Server
   bool wrong_identity(const std::string& id, std::optional<std::string> identity);
   bool disk_full(const std::string& id, bool on);  // agent and server
 
+  // Every connection that the machine has now breaks without either side being told; new ones work. Until the
+  // reset, who waits for an answer or for a replication event waits in vain.
+  bool half_open(const std::string& id);
+  bool reset_half_open(const std::string& id);
+
   // Controls of servers.
   bool lag(const std::string& id, std::optional<Duration> lag);
   bool fail_sql_thread(const std::string& id, int number);  // 1062, 1032
@@ -216,6 +221,7 @@ class Fleet final : public Agent, public cloud::InstanceListener, private Server
   void set_address(Node& node, const std::string& address);
   void refresh(Node& node);
   bool client_reaches(const Node& node) const;
+  std::optional<Duration> client_way_to(const std::string& address);
   void arrive(std::uint64_t call, const Endpoint& endpoint, const AgentCommand& command);
   void deliver_reply(std::uint64_t call, Result<AgentReply> result);
   void break_calls(Node& node, bool told);

@@ -74,6 +74,25 @@ bool Fleet::fail_sql_thread(const std::string& id, int number) {
   return with_server(id, [&](SimServer& s) { s.fail_sql_thread(number); });
 }
 
+bool Fleet::half_open(const std::string& id) {
+  Node* node = live(id);
+  if (node == nullptr) return false;
+  break_calls(*node, false);
+  node->server->lose_connection_unnoticed();
+  const auto replicas = node->server->connected_replicas();
+  for (SimServer* replica : replicas) replica->lose_connection_unnoticed();
+  return true;
+}
+
+bool Fleet::reset_half_open(const std::string& id) {
+  Node* node = live(id);
+  if (node == nullptr) return false;
+  node->server->reset_half_open();
+  const auto replicas = node->server->connected_replicas();
+  for (SimServer* replica : replicas) replica->reset_half_open();
+  return true;
+}
+
 bool Fleet::disconnect_io(const std::string& id) {
   return with_server(id, [&](SimServer& s) { s.disconnect_io(); });
 }

@@ -206,9 +206,12 @@ class SimServer {
   void jump_clock(Duration by);               // negative: back
   void fail_sql_thread(int number);           // 1062, 1032, …: SQL No until skipped or positioned anew
   void disconnect_io();                       // the connection breaks; the thread tries again by itself
-  std::uint64_t purge_binlogs();              // FLUSH, PURGE all that no connected replica reads
-  void add_errant_transaction();              // a privileged local write
-  void diverge();                             // data changes without any log entry
+  // Half open: the connection to the source is gone and neither side knows; noticed by silence.
+  void lose_connection_unnoticed();
+  void reset_half_open();         // the other side says so: the thread tries again at once
+  std::uint64_t purge_binlogs();  // FLUSH, PURGE all that no connected replica reads
+  void add_errant_transaction();  // a privileged local write
+  void diverge();                 // data changes without any log entry
   void change_server_id(std::uint32_t id) { set_server_id(id); }
   void lose_read_only() { force_read_only(false); }
   void stick_read_only(bool stuck) { read_only_stuck_ = stuck; }
@@ -382,6 +385,7 @@ class SimServer {
   bool delivery_pending_ = false;
   bool semi_sync_link_ = false;
   bool silent_ = false;
+  bool half_open_ = false;
   bool twin_ = false;  // another replica with our server_id took the connection over
   bool twin_skips_ = false;
   TimePoint last_event_at_{};

@@ -93,6 +93,7 @@ void SimServer::io_stopped() {
   io_ = ThreadState::no;
   delivery_pending_ = false;
   silent_ = false;
+  half_open_ = false;
   twin_ = false;
   if (SimServer* source = std::exchange(source_, nullptr)) source->detach(*this);
 }
@@ -109,6 +110,16 @@ void SimServer::io_lost(int number) {
 }
 
 void SimServer::disconnect_io() { io_lost(2013); }
+
+void SimServer::lose_connection_unnoticed() {
+  if (source_ == nullptr) return;
+  half_open_ = true;
+  note_silence();
+}
+
+void SimServer::reset_half_open() {
+  if (half_open_ && responsive()) io_lost(2013);
+}
 
 std::optional<std::string> SimServer::find_gtid_start(const SimServer& primary) {
   const Binlog& log = primary.binlog_;
@@ -168,7 +179,7 @@ std::optional<std::string> SimServer::find_file_start(const SimServer& primary) 
 
 // Whether what the source sends now arrives here.
 bool SimServer::connection_alive() const {
-  return source_ != nullptr && source_->responsive() && source_->process_ == source_process_ &&
+  return source_ != nullptr && !half_open_ && source_->responsive() && source_->process_ == source_process_ &&
          responsive() && host_.server_at(master_.host, master_.port) == source_ &&
          host_.connected(*this, *source_);
 }

@@ -130,6 +130,8 @@ void Traffic::write_done(std::uint64_t token, WriteOutcome outcome, Stamp stamp)
   }
   writer->stamp = stamp;
   writer->outcome = outcome;
+  const SimServer* server = fleet_.server(fleet_.id_at(writer->address));
+  writer->is_protected = server != nullptr && server->semi_sync_active();
   const auto way = fleet_.client_way_back(writer->address);
   if (!way) return;
   scheduler_.call_after(*domain_, *way, [this, token] {
@@ -139,6 +141,7 @@ void Traffic::write_done(std::uint64_t token, WriteOutcome outcome, Stamp stamp)
 
 void Traffic::finish(Writer& writer, WriteOutcome outcome) {
   if (!writer.reading) count(writer, outcome);
+  if (outcome != WriteOutcome::acknowledged && config_.on_failure) config_.on_failure();
   writer.token = 0;
   plan(writer);
 }
@@ -150,6 +153,7 @@ void Traffic::count(Writer& writer, WriteOutcome outcome) {
       ++stats_.acknowledged;
       ++writer.acknowledged;
       acknowledged_.add(writer.stamp);
+      if (writer.is_protected) protected_.add(writer.stamp);
       const TimePoint now = scheduler_.now();
       // Before the first there was no master yet.
       if (stats_.acknowledged > 1)
@@ -175,15 +179,21 @@ void Traffic::read_done(std::uint64_t token, std::optional<std::uint64_t> value)
   if (writer == nullptr) return;
   if (value && *value + writer->forgiven < writer->acknowledged) {
     ++stats_.stale_reads;
+    stale_address_ = writer->address;
     trace_.add(TraceKind::client, writer->name, "stale read", *value, writer->acknowledged);
     writer->forgiven = writer->acknowledged - *value;
   }
+  if (!value && config_.on_failure) config_.on_failure();
   writer->token = 0;
   plan(*writer);
 }
 
 std::uint64_t Traffic::lost(const SimServer& server) const {
   return acknowledged_.minus(server.data()).size();
+}
+
+std::uint64_t Traffic::lost_protected(const SimServer& server) const {
+  return protected_.minus(server.data()).size();
 }
 
 std::uint64_t Traffic::phantoms(const SimServer& server) const {

@@ -15,11 +15,12 @@ namespace drover::node {
 
 struct TrafficConfig {
   unsigned writers = 1;
-  double rate_per_second = 10;   // of each writer, as long as answers come faster; above 0
-  std::string kind = "counter";  // the only one so far
-  std::string name = "writer";   // writers are called "writer-1", …, and so are their counters
-  Duration timeout{30s};         // a client stops waiting: the outcome is unknown
-  unsigned read_back_every = 8;  // each so many statements is a read; 0: never
+  double rate_per_second = 10;       // of each writer, as long as answers come faster; above 0
+  std::string kind = "counter";      // the only one so far
+  std::string name = "writer";       // writers are called "writer-1", …, and so are their counters
+  Duration timeout{30s};             // a client stops waiting: the outcome is unknown
+  unsigned read_back_every = 8;      // each so many statements is a read; 0: never
+  std::function<void()> on_failure;  // a statement was refused or got no answer: is this still the master?
 };
 
 struct TrafficStats {
@@ -51,8 +52,12 @@ class Traffic final : private WriteListener {
   const StampSet& unknown() const { return unknown_; }
   // Acknowledged writes that the server's data does not hold.
   std::uint64_t lost(const SimServer& server) const;
+  // Of these, the ones that semi-sync answers for: acknowledged because a replica had them.
+  std::uint64_t lost_protected(const SimServer& server) const;
   // Writes of these clients in the server's data that were neither acknowledged nor of unknown outcome.
   std::uint64_t phantoms(const SimServer& server) const;
+  // Where the latest stale read was made.
+  const std::string& stale_address() const { return stale_address_; }
   // Digest over every outcome so far; goes into the trace every 1,024 writes and at stop().
   std::uint64_t digest() const { return digest_; }
 
@@ -71,6 +76,7 @@ class Traffic final : private WriteListener {
     TimePoint next_at{};
     std::string address;  // the statement under way went there
     Stamp stamp = kNoStamp;
+    bool is_protected = false;                          // its answer came from under semi-sync
     WriteOutcome outcome = WriteOutcome::acknowledged;  // the server's answer, on its way
     WriteOutcome last = WriteOutcome::acknowledged;     // of the statement before: changes are traced
     bool had_master = true;
@@ -99,7 +105,9 @@ class Traffic final : private WriteListener {
   std::uint64_t statements_ = 0;
   std::uint64_t digest_ = 0;
   TrafficStats stats_;
+  std::string stale_address_;
   StampSet acknowledged_;
+  StampSet protected_;  // acknowledged under semi-sync
   StampSet unknown_;
 };
 

@@ -153,6 +153,7 @@ void Checkers::after_change() {
   servers_.after_change();
   check_instances();
   states_.after_change();
+  check_reads();
 }
 
 }  // namespace drover::scenario

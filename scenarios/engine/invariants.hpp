@@ -90,6 +90,7 @@ class Checkers final : private PortWatch {
   bool is_settled(const model::Node& node);
   void check_members();
   void check_replicas();
+  void check_reads();
   void count_repairs(const std::string& subject);
 
   SimWorld& world_;
@@ -110,6 +111,7 @@ class Checkers final : private PortWatch {
   std::uint64_t events_at_instant_ = 0;
   TimePoint quiet_at_ = kNever;
   TimePoint shutdown_at_{};
+  std::uint64_t stale_reads_ = 0;
   bool promised_ = true;  // no server lost its disk so far: acknowledged writes must be there
 };
 

@@ -63,8 +63,8 @@ bool Checkers::holds_data(const std::string& id) {
   if (primary != nullptr && primary->vm == id) return world_.fleet().truth(id).has_value();
   auto* traffic = world_.traffic();
   auto* server = world_.fleet().server(id);
-  if (traffic == nullptr || server == nullptr || !world_.known_master()) return false;
-  auto* master = world_.fleet().server(world_.fleet().id_at(*world_.known_master()));
+  if (traffic == nullptr || server == nullptr) return false;
+  auto* master = world_.fleet().server(world_.master_vm());
   return master != nullptr && traffic->lost(*server) < traffic->lost(*master);
 }
 

@@ -134,17 +134,28 @@ void Checkers::count_repairs(const std::string& subject) {
         "L6 repair without end");
 }
 
+// S3, seen by a client: whom the manager calls the master does not show what it acknowledged before.
+void Checkers::check_reads() {
+  auto* traffic = world_.traffic();
+  if (traffic == nullptr || traffic->stats().stale_reads == stale_reads_) return;
+  stale_reads_ = traffic->stats().stale_reads;
+  const auto& address = traffic->stale_address();
+  if (promised_ && world_.fleet().id_at(address) == world_.master_vm())
+    world_.report("S3", "the master at " + address + " does not show a write that it acknowledged before",
+                  "S3 stale");
+}
+
 std::uint64_t Checkers::check_writes() {
   auto* traffic = world_.traffic();
-  if (traffic == nullptr || !world_.known_master()) return 0;
-  auto* server = world_.fleet().server(world_.fleet().id_at(*world_.known_master()));
+  if (traffic == nullptr) return 0;
+  auto* server = world_.fleet().server(world_.master_vm());
   if (server == nullptr) return 0;
   if (const auto phantoms = traffic->phantoms(*server); phantoms > 0)
     world_.report("S3", std::to_string(phantoms) + " write(s) on the master that no client made",
                   "S3 phantom");
   const auto lost = traffic->lost(*server);
   if (lost == 0) return 0;
-  if (promised_ || world_.configuration().semi_sync) {
+  if (promised_ || traffic->lost_protected(*server) > 0) {
     world_.report("S3", std::to_string(lost) + " acknowledged write(s) are lost", "S3 lost");
     return 0;
   }

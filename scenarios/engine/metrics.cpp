@@ -31,15 +31,15 @@ double nodes_with(SimWorld& world, Role role) {
 
 double lost_writes(SimWorld& world) {
   auto* traffic = world.traffic();
-  if (traffic == nullptr || !world.known_master()) return 0;
-  auto* server = world.fleet().server(world.fleet().id_at(*world.known_master()));
+  if (traffic == nullptr) return 0;
+  auto* server = world.fleet().server(world.master_vm());
   return server == nullptr ? 0 : number(traffic->lost(*server));
 }
 
 double phantom_writes(SimWorld& world) {
   auto* traffic = world.traffic();
-  if (traffic == nullptr || !world.known_master()) return 0;
-  auto* server = world.fleet().server(world.fleet().id_at(*world.known_master()));
+  if (traffic == nullptr) return 0;
+  auto* server = world.fleet().server(world.master_vm());
   return server == nullptr ? 0 : number(traffic->phantoms(*server));
 }
 

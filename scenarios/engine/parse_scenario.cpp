@@ -132,6 +132,7 @@ Scenario ScenarioReader::read(const Node& whole, const std::string& file) {
   };
   section("cloud", out.cloud);
   section("agents", out.agents);
+  section("network", out.network);
   section("manager", out.manager);
   section("traffic", out.traffic);
   if (const auto* node = root.find("faults")) collect_fault_ids(*node);

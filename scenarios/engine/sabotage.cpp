@@ -249,6 +249,9 @@ void add_rest(std::vector<Sabotage>& all) {
                                  [](ops::Configuration& c) { c.poll_agents_timer = kNeverAgain; }));
   all.push_back(on_configuration("queue_has_no_end", "the queue is bounded",
                                  [](ops::Configuration& c) { c.limits.max_queued = 1'000'000; }));
+  all.push_back(on_configuration("durability_is_swapped",
+                                 "a write survives what the durability mode promises",
+                                 [](ops::Configuration& c) { c.semi_sync = !c.semi_sync; }));
   Sabotage partial =
       on_configuration("partial_policies_are_swapped", "a partial creation is kept or rolled back as asked",
                        [](ops::Configuration& c) {

@@ -46,7 +46,11 @@ std::string describe(const Step& step) {
 }
 
 Scenario::Scenario()
-    : cloud(cloud_fields()), agents(agents_fields()), manager(manager_fields()), traffic(traffic_fields()) {}
+    : cloud(cloud_fields()),
+      agents(agents_fields()),
+      network(network_fields()),
+      manager(manager_fields()),
+      traffic(traffic_fields()) {}
 
 bool same_rule(const fault::Rule& a, const fault::Rule& b) {
   const auto trigger = [](const fault::Rule& rule) {
@@ -60,9 +64,10 @@ bool same_rule(const fault::Rule& a, const fault::Rule& b) {
 
 bool operator==(const Scenario& a, const Scenario& b) {
   return a.name == b.name && a.description == b.description && a.tags == b.tags && a.seeds == b.seeds &&
-         a.values == b.values && a.cloud == b.cloud && a.agents == b.agents && a.manager == b.manager &&
-         a.traffic == b.traffic && a.steps == b.steps && std::ranges::equal(a.faults, b.faults, same_rule) &&
-         a.quiesce == b.quiesce && a.expect == b.expect && a.judge == b.judge && a.real == b.real;
+         a.values == b.values && a.cloud == b.cloud && a.agents == b.agents && a.network == b.network &&
+         a.manager == b.manager && a.traffic == b.traffic && a.steps == b.steps &&
+         std::ranges::equal(a.faults, b.faults, same_rule) && a.quiesce == b.quiesce &&
+         a.expect == b.expect && a.judge == b.judge && a.real == b.real;
 }
 
 }  // namespace drover::scenario

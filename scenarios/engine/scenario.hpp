@@ -181,6 +181,7 @@ struct Scenario {
   Case values;  // the case of the matrix this is; already written in everywhere below
   Settings cloud;
   Settings agents;
+  Settings network;
   Settings manager;
   Settings traffic;
   std::vector<Step> steps;          // those whose `if` said no are gone

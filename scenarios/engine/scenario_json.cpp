@@ -176,6 +176,7 @@ nlohmann::ordered_json to_json(const Scenario& scenario) {
   add("matrix", to_json(scenario.values));
   add("cloud", scenario.cloud.to_json());
   add("agents", scenario.agents.to_json());
+  add("network", scenario.network.to_json());
   add("manager", scenario.manager.to_json());
   add("traffic", scenario.traffic.to_json());
   add("steps", to_json(scenario.steps));

@@ -74,11 +74,19 @@ constexpr Field kManager[] = {
      0,
      1'000'000},
 };
+constexpr Field kNetwork[] = {
+    {"delay", distribution, "of every message, one way", "500us"},
+    {"manager_delay", distribution, "to and from the manager; as `delay` when left out"},
+    {"client_delay", distribution, "between clients and nodes; as `delay` when left out"},
+    {"loss", number, "share of the segments lost, which are sent again later", "0", {}, {}, 0, 1},
+};
 constexpr Text kTrafficKinds[] = {"counter"};
 constexpr Field kTraffic[] = {
     {"writers", integer, "clients writing to the master and checking what they read", "0", {}, {}, 0, 10'000},
     {"rate", rate, "writes of each writer", "10/s"},
     {"kind", choice, "what they write: increments of a counter of their own", "counter", {}, kTrafficKinds},
+    {"topology_every", duration,
+     "how often they ask the manager who the master is; also after a failed write", "10s"},
 };
 
 constexpr Field kCallExpect[] = {
@@ -196,6 +204,7 @@ constexpr Field kScenario[] = {
     {"matrix", matrix, "every combination of these values is one case; steps and settings name them as $key"},
     {"cloud", section, "the IaaS", "", kCloud},
     {"agents", section, "agents and database servers", "", kAgents},
+    {"network", section, "the network between manager, nodes and clients", "", kNetwork},
     {"manager", section, "configuration of the service manager", "", kManager},
     {"traffic", section, "clients of the database", "", kTraffic},
     {"steps", steps, "what happens, in order"},
@@ -211,6 +220,7 @@ constexpr Field kScenario[] = {
 std::span<const Field> scenario_fields() { return kScenario; }
 std::span<const Field> cloud_fields() { return kCloud; }
 std::span<const Field> agents_fields() { return kAgents; }
+std::span<const Field> network_fields() { return kNetwork; }
 std::span<const Field> manager_fields() { return kManager; }
 std::span<const Field> traffic_fields() { return kTraffic; }
 std::span<const Field> step_fields() { return kStep; }

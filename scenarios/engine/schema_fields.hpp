@@ -56,6 +56,7 @@ struct Field {
 std::span<const Field> scenario_fields();  // the top level, in canonical order
 std::span<const Field> cloud_fields();
 std::span<const Field> agents_fields();
+std::span<const Field> network_fields();
 std::span<const Field> manager_fields();
 std::span<const Field> traffic_fields();
 std::span<const Field> step_fields();  // the keys that any step may have, and those of every kind

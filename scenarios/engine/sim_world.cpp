@@ -107,7 +107,8 @@ SimWorld::SimWorld(const Scenario& scenario, std::uint64_t seed, const Sabotage*
   fleet.on_acknowledged = [this](const node::SimServer& server, node::Stamp stamp) {
     if (write_watch_) write_watch_(server, stamp);
   };
-  fleet_ = std::make_unique<node::Fleet>(scheduler_, choices_, trace_, std::move(fleet));
+  network_ = std::make_unique<WorldNetwork>(*this, network_config(scenario));
+  fleet_ = std::make_unique<node::Fleet>(scheduler_, choices_, trace_, std::move(fleet), &network_->links());
   cloud_->set_listener(fleet_.get());
   cloud_->set_observer([this](const cloud::Instance& vm, InstanceState from) { instance_changed(vm, from); });
   disk_ = std::make_unique<JournalDisk>(scheduler_, domain_, goes_back_in_journal(scenario));
@@ -130,8 +131,10 @@ SimWorld::SimWorld(const Scenario& scenario, std::uint64_t seed, const Sabotage*
   }
   secrets_.insert(configuration_.replication_password.value);
   if (auto traffic = traffic_config(scenario)) {
+    client_topology_ = std::make_unique<ClientTopology>(*this, scenario.traffic.duration("topology_every"));
+    traffic->on_failure = [this] { client_topology_->doubt(); };
     traffic_ = std::make_unique<node::Traffic>(
-        scheduler_, choices_, trace_, *fleet_, [this] { return known_master_; }, *traffic);
+        scheduler_, choices_, trace_, *fleet_, [this] { return client_topology_->master(); }, *traffic);
   }
 }
 
@@ -146,7 +149,9 @@ SimWorld::~SimWorld() {
 
 void SimWorld::start() {
   start_manager();
-  if (traffic_) traffic_->start();
+  if (!traffic_) return;
+  client_topology_->start();
+  traffic_->start();
 }
 
 void SimWorld::instance_changed(const cloud::Instance& vm, InstanceState from) {
@@ -168,16 +173,6 @@ void SimWorld::replication_entered(const std::string& id, node::ReplicationPhase
   });
 }
 
-void SimWorld::refresh_known_master() {
-  if (!manager_) return;
-  const auto& model = manager_->manager.model();
-  const auto* primary = model.node(model.service.primary);
-  if (primary == nullptr)
-    known_master_.reset();
-  else if (!primary->address.empty())
-    known_master_ = primary->address;
-}
-
 std::string SimWorld::add_upload(std::string content) {
   std::string path = "upload-" + std::to_string(uploads_.size() + 1);
   uploads_[path] = std::move(content);
@@ -192,14 +187,24 @@ void SimWorld::quiesce() {
   auto healers = std::exchange(healers_, {});
   for (auto& heal : healers) heal();
   evidence_->quiesce();
+  network_->heal();
   if (!manager_) start_manager();
 }
 
 void SimWorld::stop_traffic() {
-  if (traffic_) traffic_->stop();
+  if (!traffic_) return;
+  traffic_->stop();
+  client_topology_->stop();
 }
 
 // --- truth ---
+
+std::string SimWorld::master_vm() const {
+  if (!manager_) return {};
+  const auto& model = manager_->manager.model();
+  const auto* primary = model.node(model.service.primary);
+  return primary == nullptr ? std::string() : primary->vm;
+}
 
 std::string SimWorld::subject_of(const cloud::Instance& vm) {
   for (const auto& [key, value] : vm.spec.tags)

@@ -20,12 +20,14 @@
 #include "mockcloud/fault/faulty_store.hpp"
 #include "mockcloud/node/fleet.hpp"
 #include "mockcloud/node/traffic.hpp"
+#include "scenarios/engine/client_topology.hpp"
 #include "scenarios/engine/durable_view.hpp"
 #include "scenarios/engine/evidence.hpp"
 #include "scenarios/engine/journal_disk.hpp"
 #include "scenarios/engine/port_watch.hpp"
 #include "scenarios/engine/sabotage.hpp"
 #include "scenarios/engine/scenario.hpp"
+#include "scenarios/engine/sim_world_network.hpp"
 
 namespace drover::scenario {
 
@@ -40,6 +42,12 @@ struct Violation {
 // What a client of the API gets when there is no answer: refused, connection lost, time-out; else the answer.
 using ClientAnswer = Result<api::Response>;
 
+// What becomes of a request or an answer that the network loses.
+enum class Patience : unsigned char {
+  once,      // it is gone: the caller's own time-out decides
+  keeps_on,  // sent again until it arrives; it has its effect once
+};
+
 class SimWorld final : public fault::ActionSink {
  public:
   // `sabotage` breaks the manager or its view of the world (sabotage.hpp); it must outlive the world.
@@ -51,10 +59,17 @@ class SimWorld final : public fault::ActionSink {
   // Starts the manager and the clients; nothing has run before.
   void start();
 
-  // One call of the API as a client makes it. Errors: unavailable (refused: nothing happened),
-  // connection_lost (the manager died before it answered: it may have happened). Never answers when the
-  // manager drops the call.
-  void request(api::Request request, std::function<void(ClientAnswer)> answer);
+  // One call of the API as a client makes it, through the network. Errors: unavailable (refused: nothing
+  // happened), connection_lost (the manager died before it answered: it may have happened). Never answers
+  // when the manager drops the call, or the network does and the caller is not patient.
+  void request(api::Request request, std::function<void(ClientAnswer)> answer,
+               Patience patience = Patience::keeps_on);
+  // The two halves of request(): the way of a message between clients and manager (`arrive` is told whether
+  // it is a copy), and its arrival at the manager.
+  void carry(std::string_view from, std::string_view to, node::Message message, Patience patience,
+             std::function<void(bool is_copy)> arrive);
+  void deliver(const api::Request& request, bool is_copy, Patience patience,
+               const std::function<void(ClientAnswer)>& answer);
 
   // Stops all faults for good: what was frozen goes on, what hung answers again.
   void quiesce();
@@ -67,6 +82,7 @@ class SimWorld final : public fault::ActionSink {
   cloud::Cloud& cloud() { return *cloud_; }
   node::Fleet& fleet() { return *fleet_; }
   node::Traffic* traffic() { return traffic_.get(); }
+  WorldNetwork& network() { return *network_; }
   fault::Engine& faults() { return *engine_; }
   JournalDisk& journal() { return *disk_; }
   // What a crash would leave of the journal now.
@@ -84,8 +100,9 @@ class SimWorld final : public fault::ActionSink {
   // Managers that live, frozen or not, and how many have been fenced off so far.
   std::size_t managers() const { return former_.size() + (manager_ ? 1 : 0); }
   unsigned fenced_managers() const { return fenced_managers_; }
-  // What the clients believe the master's address to be: what the manager's topology last said.
-  const std::optional<std::string>& known_master() const { return known_master_; }
+  // The VM of the master by the manager's records, whatever the clients believe; "" when there is none or the
+  // manager is dead.
+  std::string master_vm() const;
 
   // A fault made by a step or a rule. Errors: invalid for an unknown target.
   Result<void> act(const fault::Action& action);
@@ -188,11 +205,13 @@ class SimWorld final : public fault::ActionSink {
   void end_fenced(unsigned incarnation);
   void restart_after(std::optional<Duration> time);
   Incarnation* find_incarnation(unsigned number);
-  void deliver(Incarnation& to, std::uint64_t number, api::Request request);
+  // sim_world_clients.cpp
+  void take(std::uint64_t number, const api::Request& request);
+  void handle(Incarnation& to, std::uint64_t number, api::Request request);
   void instance_changed(const cloud::Instance& vm, InstanceState from);
   void heartbeat(const node::Heartbeat& beat);
   void replication_entered(const std::string& id, node::ReplicationPhase phase);
-  void refresh_known_master();
+  void answer_client(Patience patience, std::function<void(ClientAnswer)> answer, ClientAnswer with);
   Result<void> act_on_vm(const fault::Action& action, const cloud::Instance& vm);
   Result<void> act_on_pace(const fault::Action& action, const std::string& id);
   Result<void> lose_host(const fault::Action& action, const cloud::Instance& vm);
@@ -211,6 +230,7 @@ class SimWorld final : public fault::ActionSink {
   Choices choices_;
   Trace trace_;
   std::unique_ptr<cloud::Cloud> cloud_;
+  std::unique_ptr<WorldNetwork> network_;
   std::unique_ptr<node::Fleet> fleet_;
   std::unique_ptr<JournalDisk> disk_;
   std::unique_ptr<DurableView> durable_;
@@ -228,12 +248,12 @@ class SimWorld final : public fault::ActionSink {
   std::unique_ptr<Store> broken_store_;
   std::unique_ptr<Incarnation> manager_;
   std::vector<std::unique_ptr<Incarnation>> former_;  // that live on beside the present one, oldest first
+  std::unique_ptr<ClientTopology> client_topology_;
   std::unique_ptr<node::Traffic> traffic_;
 
   unsigned incarnations_ = 0;
   unsigned fenced_managers_ = 0;
   bool quiet_ = false;
-  std::optional<std::string> known_master_;
   std::map<std::uint64_t, OpenCall> pending_;
   std::map<std::uint64_t, Pending> pending_since_;
   std::function<void(std::string_view, std::string_view)> watch_;

@@ -37,7 +37,7 @@ std::string SimWorld::draw_target(const std::string& rule) {
 void SimWorld::perform(const fault::Action& action) {
   if (quiet_) return;
   fault::Action aimed = action;
-  if (aimed.target.empty()) aimed.target = draw_target(action.rule);
+  if (aimed.target.empty() && !aimed.name.starts_with("net.")) aimed.target = draw_target(action.rule);
   const auto done = act(aimed);
   if (done.has_value()) return;
   trace_.add(TraceKind::note, action.name, done.error().message);
@@ -86,6 +86,7 @@ Result<void> SimWorld::carry_out(const fault::Action& action) {
     healers_.push_back([this] { scheduler_.shuffle(0, Duration{0}); });
     return success();
   }
+  if (name.starts_with("net.")) return network_->act(action);
   if (name == "vm.reuse_address") {
     cloud_->reuse_address_next();
     return success();

@@ -26,7 +26,6 @@ ops::Hooks SimWorld::hooks_of(unsigned incarnation) {
     // Checkers judge the present manager by its own records.
     if (!manager_ || manager_->number != incarnation) return;
     if (watch_) watch_(point, subject);
-    if (point.starts_with("operation.") || point.starts_with("service.")) refresh_known_master();
   };
   hooks.log = [this](const std::string& line) {
     if (log_watch_) log_watch_(line);
@@ -241,47 +240,6 @@ Result<void> SimWorld::act_on_journal(const fault::Action& action) {
 }
 
 // --- clients ---
-
-void SimWorld::request(api::Request request, std::function<void(ClientAnswer)> answer) {
-  scheduler_.call_soon(domain_, [this, request = std::move(request), answer = std::move(answer)]() mutable {
-    if (!manager_ || manager_->ending) {
-      answer(make_error(ErrorCode::unavailable, "connection refused: the manager does not run"));
-      return;
-    }
-    const std::uint64_t number = ++last_request_;
-    ++counts_.api;
-    pending_[number] = OpenCall{std::move(answer), manager_->number, request.method};
-    if (!manager_->manager.frozen()) {
-      pending_since_[number] = Pending{scheduler_.now(), request.method};
-      return deliver(*manager_, number, std::move(request));
-    }
-    manager_->waiting.push_back(
-        [this, number, incarnation = manager_->number, request = std::move(request)]() mutable {
-          if (auto* to = find_incarnation(incarnation); to != nullptr)
-            deliver(*to, number, std::move(request));
-        });
-  });
-}
-
-void SimWorld::deliver(Incarnation& to, std::uint64_t number, api::Request request) {
-  const std::string method = request.method;
-  if (client_watch_.request) client_watch_.request(request);
-  if (sabotage_ != nullptr && sabotage_->request) sabotage_->request(request);
-  to.service.handle(
-      std::move(request), [this, number, method, incarnation = to.number](api::Response response) {
-        if (sabotage_ != nullptr && sabotage_->response) sabotage_->response(method, response);
-        const bool present = manager_ && manager_->number == incarnation;
-        if (present && client_watch_.response) client_watch_.response(method, response);
-        const auto found = pending_.find(number);
-        if (found == pending_.end()) return;
-        auto reply = std::move(found->second.answer);
-        pending_.erase(found);
-        pending_since_.erase(number);
-        scheduler_.call_soon(domain_, [reply = std::move(reply), response = std::move(response)]() mutable {
-          reply(std::move(response));
-        });
-      });
-}
 
 void SimWorld::heartbeat(const node::Heartbeat& beat) {
   if (!manager_ || manager_->manager.frozen()) return;  // nobody answers: it is not sent again

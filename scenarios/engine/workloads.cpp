@@ -69,7 +69,8 @@ Task<void> one_client(SimWorld* world, Checkers* checkers, std::string name, uns
           world->request(request, [shared](ClientAnswer got) { (*shared)(std::move(got)); });
         });
     if (answer.has_error()) {
-      if (answer.error().code == ErrorCode::timeout && clients->trouble.empty())
+      const bool excused = world->network().disturbed();  // its request may still be under way
+      if (answer.error().code == ErrorCode::timeout && !excused && clients->trouble.empty())
         clients->trouble = name + " got no answer to " + method;
       continue;
     }

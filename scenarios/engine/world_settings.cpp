@@ -56,6 +56,16 @@ node::FleetConfig fleet_config(const Scenario& scenario) {
   return config;
 }
 
+sim::NetworkConfig network_config(const Scenario& scenario) {
+  const Settings& from = scenario.network;
+  sim::NetworkConfig config;
+  config.delay = from.distribution("delay");
+  if (from.has("manager_delay")) config.manager_delay = from.distribution("manager_delay");
+  if (from.has("client_delay")) config.client_delay = from.distribution("client_delay");
+  config.loss = from.number("loss");
+  return config;
+}
+
 ops::Configuration manager_config(const Scenario& scenario) {
   const Settings& from = scenario.manager;
   ops::Configuration config;

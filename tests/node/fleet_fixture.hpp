@@ -23,6 +23,12 @@ class CutLinks final : public Links {
     return true;
   }
   Duration delay(std::string_view, std::string_view) override { return 500us; }
+  Arrivals send(std::string_view, std::string_view, Message) override {
+    Arrivals arrivals;
+    for (unsigned i = 0; i < copies; ++i) arrivals.add(500us + i * 2s);
+    return arrivals;
+  }
+  unsigned copies = 1;  // of each message
   void cut(const std::string& from, const std::string& to) { cut_.emplace_back(from, to); }
   void isolate(const std::string& name) {
     cut(name, "*");

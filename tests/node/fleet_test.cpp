@@ -67,6 +67,69 @@ TEST(Routing, WhatTheLinksLoseIsSilence) {
   EXPECT_TRUE(c.server(1).read_only()) << "the effect is there, its answer was lost";
 }
 
+TEST(Routing, ACommandThatTheLinksLoseOnTheWayHasNoEffect) {
+  Cluster c;
+  c.bring_up(1);
+  c.links.copies = 0;
+  EXPECT_EQ(code_of(c.call(1, c.read_only_command(true))), ErrorCode::timeout);
+  EXPECT_FALSE(c.server(1).read_only());
+}
+
+TEST(Routing, ACommandThatArrivesTwiceIsAnsweredOnce) {
+  Cluster c;
+  c.bring_up(1);
+  c.links.copies = 2;
+  unsigned answers = 0;
+  c.fleet.call(CallContext{}, Cluster::endpoint(1), c.read_only_command(true),
+               [&](Result<AgentReply>) { ++answers; });
+  c.run(1s);
+  EXPECT_EQ(answers, 1U);
+  c.fleet.lose_read_only(Cluster::id(1));
+  c.run(5s);
+  EXPECT_TRUE(c.server(1).read_only()) << "the second copy has its effect, too";
+  EXPECT_EQ(answers, 1U);
+}
+
+TEST(HalfOpen, ACallUnderWayIsNeverAnsweredAndTheNextIs) {
+  Cluster c;
+  c.bring_up(1);
+  c.links.copies = 1;
+  bool answered = false;
+  WaitForGtid wait;
+  wait.epoch = 1;
+  wait.gtid = "0-1-1000";
+  c.fleet.call(CallContext{}, Cluster::endpoint(1), wait, [&](Result<AgentReply>) { answered = true; });
+  c.run(1s);
+  EXPECT_TRUE(c.fleet.half_open(Cluster::id(1)));
+  c.run(10min);
+  EXPECT_FALSE(answered);
+  Cluster::must(c.call(1, GetServerState{}));
+}
+
+TEST(HalfOpen, AReplicaNoticesBySilenceAndCatchesUp) {
+  Cluster c;
+  c.bring_up(2);
+  c.fleet.half_open(Cluster::id(2));
+  c.write(1, 5);
+  c.run(20s);
+  EXPECT_EQ(c.replication(2).io, ThreadState::yes) << "it believes that it is connected";
+  EXPECT_EQ(c.count(2), 0U);
+  c.run(2min);
+  EXPECT_EQ(c.count(2), 5U);
+}
+
+TEST(HalfOpen, AResetIsNoticedAtOnce) {
+  Cluster c;
+  c.bring_up(2);
+  c.fleet.half_open(Cluster::id(1));
+  c.write(1, 5);
+  c.run(5s);
+  EXPECT_EQ(c.count(2), 0U);
+  c.fleet.reset_half_open(Cluster::id(1));
+  c.run(2s);
+  EXPECT_EQ(c.count(2), 5U);
+}
+
 TEST(Heartbeats, ComeAsSoonAsThereIsAnAddressAndThenEveryInterval) {
   FleetConfig config;
   std::vector<Heartbeat> beats;
@@ -79,7 +142,8 @@ TEST(Heartbeats, ComeAsSoonAsThereIsAnAddressAndThenEveryInterval) {
   c.run(60s);
   EXPECT_TRUE(beats.empty());
   c.fleet.instance_address_changed("i-1", Cluster::address(1));
-  EXPECT_EQ(beats.size(), 1U);
+  c.run(1ms);
+  ASSERT_EQ(beats.size(), 1U);
   EXPECT_EQ(beats[0].state, "STOPPED");
   Cluster::must(c.call(1, StartServer{1}));
   c.run(61s);

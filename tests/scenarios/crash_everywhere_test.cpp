@@ -11,7 +11,7 @@ std::string whole_life(const std::string& death) {
 name: whole-life
 cloud: {boot: 20s, call_latency: 50ms, terminate: 5s}
 agents: {start: 2s, heartbeat: 0s}
-manager: {poll_agents_timer: 2m, reconcile_interval: 2m}
+manager: {poll_agents_timer: 2m, reconcile_interval: 1m}
 steps:
 )";
   const auto operation = [&](const std::string& method, const std::string& with, const std::string& name) {

@@ -86,8 +86,8 @@ INSTANTIATE_TEST_SUITE_P(Each, SchemaRefusals,
 
 TEST(Schema, DescribesEveryKey) {
   const auto text = scenario_schema_text();
-  for (const auto fields : {scenario_fields(), cloud_fields(), agents_fields(), manager_fields(),
-                            traffic_fields(), step_fields(), fault_fields(), real_fields()})
+  for (const auto fields : {scenario_fields(), cloud_fields(), agents_fields(), network_fields(),
+                            manager_fields(), traffic_fields(), step_fields(), fault_fields(), real_fields()})
     for (const auto& field : fields) EXPECT_NE(text.find(field.description), std::string::npos) << field.name;
 }
 TEST(Schema, ReferenceTextListsEveryKey) {

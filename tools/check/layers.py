@@ -24,7 +24,7 @@ MAY_SEE = {
     "manager/api": BELOW_MODEL | {"manager/model", "manager/ops"},
     "manager/adapters": BELOW_MODEL,
     "manager/agent": BELOW_MODEL,
-    "mockcloud/sim": BELOW_MODEL,
+    "mockcloud/sim": BELOW_MODEL | {"mockcloud/node"},
     "mockcloud/cloud": BELOW_MODEL | MOCKCLOUD,
     "mockcloud/node": BELOW_MODEL | MOCKCLOUD,
     "mockcloud/fault": BELOW_MODEL | MOCKCLOUD,
