@@ -3,7 +3,7 @@
 // drawn anew.
 #include <unordered_set>
 
-#include "scenarios/explore/candidates.hpp"
+#include "scenarios/explore/drawn_plan.hpp"
 #include "scenarios/explore/generator.hpp"
 
 namespace drover::explore {
@@ -48,22 +48,6 @@ class Coverage final : public Generator {
   void count(ModeCounts& to, std::vector<Search::BaseCounts>&) const override { to.points = 0; }
 
  private:
-  void add_fault(Plan& plan) {
-    const auto& points = context_.bases[plan.base].reference.points;
-    const auto& point = points[choices_.below(points.size(), "coverage", "point")];
-    auto all = candidates_at(point);
-    for (auto& crash : crashes_at(point)) all.push_back(std::move(crash));
-    std::erase_if(all, [](const Candidate& one) { return one.rule.beyond_budget; });
-    if (all.empty()) return;
-    auto& drawn = all[choices_.below(all.size(), "coverage", "candidate")];
-    // At a later time than in the reference now and then: what comes by then is anybody's guess.
-    if (choices_.chance(0.3, "coverage", "elsewhere"))
-      drawn.rule.when->first += static_cast<unsigned>(choices_.below(5, "coverage", "shift"));
-    plan.cell = point.point + " × " + drawn.action;
-    plan.context = point.context;
-    plan.faults.push_back(std::move(drawn.rule));
-  }
-
   void change(Plan& plan) {
     const auto what = choices_.below(6, "coverage", "change");
     if (what == 0 && !plan.faults.empty())
@@ -73,7 +57,7 @@ class Coverage final : public Generator {
       plan.seed = 1 + choices_.below(10'000, "coverage", "seed");
     else if (plan.faults.size() >= kMostFaults)
       plan.faults.pop_back();
-    if (what != 0 || plan.faults.empty()) add_fault(plan);
+    if (what != 0 || plan.faults.empty()) add_drawn_fault(context_.bases[plan.base], choices_, plan);
     if (plan.cell.empty()) plan.cell = "none";
   }
 
