@@ -6,6 +6,7 @@
 
 #include <map>
 #include <memory>
+#include <nlohmann/json_fwd.hpp>
 #include <set>
 #include <string>
 #include <vector>
@@ -64,6 +65,11 @@ class Search {
   // Takes the outcomes of the latest batch, in its order. Those beyond the budget are dropped.
   void absorb(const std::vector<Plan>& plans, std::vector<Outcome>& outcomes);
 
+  // Everything that is needed to go on later; take_up() must come before the first next(). Errors: invalid,
+  // when it was made from other files, seeds or modes.
+  nlohmann::json save() const;
+  Result<void> take_up(const nlohmann::json& saved);
+
   const std::vector<Base>& bases() const { return bases_; }
   const std::map<std::string, Finding>& findings() const { return findings_; }
   // Findings in the order in which they were first seen.
@@ -82,6 +88,7 @@ class Search {
   std::size_t transitions() const { return transitions_.size(); }  // fault × point × context that fired
 
  private:
+  std::string identity() const;
   void note_failures(const Plan& plan, const scenario::RunResult& result);
 
   std::vector<Base> bases_;

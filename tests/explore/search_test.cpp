@@ -2,6 +2,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <nlohmann/json.hpp>
+
 #include "scenarios/engine/load_library.hpp"
 #include "scenarios/explore/report.hpp"
 #include "scenarios/explore/search.hpp"
@@ -60,6 +62,26 @@ TEST(Explore, MakesTheSameRunsWhateverTheSizeOfABatch) {
   Search other(one_base(replicas()), small(all, 140));
   // What a mode learns comes at the end of a batch: equal batches, then.
   EXPECT_EQ(run_all(one, 64), run_all(other, 64));
+}
+
+TEST(Explore, ASavedSearchGoesOnWhereItWas) {
+  const std::vector<Mode> all = {Mode::single, Mode::crash, Mode::pairs,   Mode::sweep,
+                                 Mode::swarm,  Mode::order, Mode::coverage};
+  Search whole(one_base(replicas()), small(all, 128));
+  const auto wanted = run_all(whole, 64);
+  Search first(one_base(replicas()), small(all, 64));
+  auto seen = run_all(first, 64);
+  Search second(one_base(replicas()), small(all, 64));
+  ASSERT_TRUE(second.take_up(nlohmann::json::parse(first.save().dump())).has_value());
+  for (auto& one : run_all(second, 64)) seen.push_back(std::move(one));
+  EXPECT_EQ(seen, wanted);
+  EXPECT_EQ(second.runs(), 128U);
+}
+
+TEST(Explore, ASearchOfSomethingElseIsNotTakenUp) {
+  Search one(one_base(replicas()), small({Mode::single}, 10));
+  Search other(one_base(replicas()), small({Mode::crash}, 10));
+  EXPECT_TRUE(other.take_up(one.save()).has_error());
 }
 
 TEST(Explore, StaysSilentOnASoundManager) {

@@ -1,5 +1,5 @@
-// libFuzzer over whole rehearsals: the bytes spell a plan (which scenario, seed, faults, where), the coverage of
-// the manager's code guides them, and a run that fails becomes a minimal scenario file.
+// libFuzzer over whole rehearsals: the bytes spell a plan (which scenario, seed, faults, where), the coverage
+// of the manager's code guides them, and a run that fails becomes a minimal scenario file.
 #include <cstdio>
 #include <cstdlib>
 
@@ -23,7 +23,8 @@ std::vector<Base> load_bases() {
     const auto loaded = drover::scenario::load_scenario(path);
     if (loaded.has_error()) continue;
     Base base = drover::explore::make_base(loaded.value().cases.front(), 1);
-    if (!base.too_large && !base.own_faults && base.reference.run.events < 20'000) bases.push_back(std::move(base));
+    if (!base.too_large && !base.own_faults && base.reference.run.events < 20'000)
+      bases.push_back(std::move(base));
   }
   return bases;
 }
@@ -39,7 +40,8 @@ std::vector<Base> load_bases() {
   const auto found = drover::explore::found_of(base, finding, true);
   const std::string file = "found-" + found.name + ".json";
   (void)drover::scenario::write_file(file, found.text);
-  std::fprintf(stderr, "%s\n%s\nagain: drover run %s\n", found.fingerprint.c_str(), found.message.c_str(), file.c_str());
+  std::fprintf(stderr, "%s\n%s\nagain: drover run %s\n", found.fingerprint.c_str(), found.message.c_str(),
+               file.c_str());
   std::abort();
 }
 

@@ -31,7 +31,7 @@ struct ExploreSettings {
   std::string modes = "single,crash", budget = "60s", out = "found", json, filter, tag;
   std::uint64_t runs = 0, seed = 1;
   unsigned jobs = 0;
-  bool tolerable_only = false, no_shrink = false, quiet = false;
+  bool tolerable_only = false, no_shrink = false, quiet = false, keep = false, resume = false;
 };
 
 // What a second of the budget buys at most. With it a search on a machine at rest ends by its events, not by
@@ -94,6 +94,10 @@ class Exploration {
   void progress(const explore::Search& search) const;
   void shrink_all(const explore::Search& search);
   int write();
+  // The state of the search, in the folder of its findings.
+  std::string state_file() const { return (std::filesystem::path(settings_.out) / "search.state").string(); }
+  int take_up(explore::Search& search) const;
+  int save(const explore::Search& search) const;
 
   const ExploreSettings& settings_;
   explore::Settings search_settings_;
@@ -191,6 +195,24 @@ int Exploration::write() {
   return report_.found.empty() ? kExitPassed : kExitFailed;
 }
 
+int Exploration::take_up(explore::Search& search) const {
+  if (!settings_.resume) return kExitPassed;
+  const auto text = scenario::read_file(state_file());
+  if (text.has_error()) return usage("nothing to resume: " + text.error().message);
+  const auto saved = nlohmann::json::parse(text.value(), nullptr, false);
+  if (auto taken = search.take_up(saved); taken.has_error())
+    return usage(state_file() + ": " + taken.error().message + "; leave --resume out to begin anew");
+  return kExitPassed;
+}
+
+int Exploration::save(const explore::Search& search) const {
+  if (search.exhausted() || !(settings_.resume || settings_.keep)) return kExitPassed;
+  std::error_code failed;
+  std::filesystem::create_directories(settings_.out, failed);
+  const auto written = scenario::write_file(state_file(), search.save().dump());
+  return written.has_error() ? usage(written.error().message) : kExitPassed;
+}
+
 int Exploration::run() {
   std::vector<scenario::Scenario> cases;
   if (const int loaded = load(cases); loaded != kExitPassed) return loaded;
@@ -200,7 +222,9 @@ int Exploration::run() {
   report_.cases = bases.size();
   report_.prepare_wall_s = seconds_since(start_);
   explore::Search search(std::move(bases), search_settings_);
+  if (const int taken = take_up(search); taken != kExitPassed) return taken;
   this->search(search);
+  if (const int saved = save(search); saved != kExitPassed) return saved;
   report_.search_wall_s = seconds_since(start_);
   shrink_all(search);
   report_.wall_s = seconds_since(start_);
@@ -251,6 +275,8 @@ void add_explore(CLI::App& app, int& exit_code) {
   command->add_option("--filter", settings->filter,
                       "Only scenarios whose name matches this pattern (* and ?)");
   command->add_flag("--tolerable", settings->tolerable_only, "No faults beyond the budget");
+  command->add_flag("--keep", settings->keep, "Write the state of the search, for --resume");
+  command->add_flag("--resume", settings->resume, "Go on with the search that --out holds");
   command->add_flag("--no-shrink", settings->no_shrink, "Write failures as they were found");
   command->add_flag("--quiet,-q", settings->quiet, "Only the exit code and the files");
   command->callback([settings, &exit_code] {
