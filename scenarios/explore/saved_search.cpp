@@ -53,7 +53,7 @@ std::string Search::identity() const {
 }
 
 json Search::save() const {
-  json saved{{"identity", identity()}, {"runs", runs_},       {"events", events_},
+  json saved{{"identity", identity()}, {"runs", runs_},       {"events", events_}, {"digest", digest_},
              {"simulated_s", simulated_s_}, {"turn", turn_},  {"cells", cells_},
              {"transitions", transitions_}};
   for (const auto& generator : generators_) {
@@ -74,6 +74,7 @@ Result<void> Search::take_up(const json& saved) {
                         "the saved search was made with other files, another seed, other modes or another drover");
     saved.at("runs").get_to(runs_);
     saved.at("events").get_to(events_);
+    saved.at("digest").get_to(digest_);
     saved.at("simulated_s").get_to(simulated_s_);
     saved.at("turn").get_to(turn_);
     saved.at("cells").get_to(cells_);

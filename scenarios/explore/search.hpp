@@ -76,6 +76,8 @@ class Search {
   std::vector<const Finding*> in_order() const;
   std::uint64_t runs() const { return runs_; }
   std::uint64_t events() const { return events_; }
+  // Over the digests of all runs so far, in their order: equal for equal searches, in every process.
+  std::uint64_t digest() const { return digest_; }
   double simulated_s() const { return simulated_s_; }
   bool exhausted() const;  // everything that there was to try has been tried
   const std::map<Mode, ModeCounts>& counts() const { return counts_; }
@@ -102,6 +104,7 @@ class Search {
   std::set<std::string> transitions_;
   std::uint64_t runs_ = 0;
   std::uint64_t events_ = 0;
+  std::uint64_t digest_ = 0;
   double simulated_s_ = 0;
   bool over_ = false;
 };

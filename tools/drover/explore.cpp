@@ -31,7 +31,7 @@ struct ExploreSettings {
   std::string modes = "single,crash", budget = "60s", out = "found", json, filter, tag;
   std::uint64_t runs = 0, seed = 1;
   unsigned jobs = 0;
-  bool tolerable_only = false, no_shrink = false, quiet = false, keep = false, resume = false;
+  bool tolerable_only = false, no_shrink = false, quiet = false, twice = false, keep = false, resume = false;
 };
 
 // What a second of the budget buys at most. With it a search on a machine at rest ends by its events, not by
@@ -145,9 +145,17 @@ void Exploration::search(explore::Search& search) {
     const auto plans = search.next(kBatch);
     if (plans.empty()) break;
     std::vector<explore::Outcome> outcomes(plans.size());
+    std::vector<char> differs(plans.size(), 0);
     in_parallel(threads_, plans.size(), [&](std::size_t i) {
-      outcomes[i] = explore::run_plan(search.bases()[plans[i].base], plans[i]);
+      const auto& base = search.bases()[plans[i].base];
+      outcomes[i] = explore::run_plan(base, plans[i]);
+      if (settings_.twice)
+        differs[i] = explore::run_plan(base, plans[i]).result.digest != outcomes[i].result.digest ? 1 : 0;
     });
+    for (std::size_t i = 0; i < plans.size(); ++i)
+      if (differs[i] != 0)
+        report_.nondeterministic.push_back(search.bases()[plans[i].base].scenario.file + " seed " +
+                                           std::to_string(plans[i].seed) + ": " + plans[i].cell);
     search.absorb(plans, outcomes);
     for (const auto& [fingerprint, finding] : search.findings())
       first_seen_.try_emplace(fingerprint, seconds_since(start_));
@@ -192,6 +200,7 @@ int Exploration::write() {
     out << "interrupted: this is what was found until then\n";
     return 130;
   }
+  if (!report_.nondeterministic.empty()) return kExitNondeterministic;
   return report_.found.empty() ? kExitPassed : kExitFailed;
 }
 
@@ -275,6 +284,7 @@ void add_explore(CLI::App& app, int& exit_code) {
   command->add_option("--filter", settings->filter,
                       "Only scenarios whose name matches this pattern (* and ?)");
   command->add_flag("--tolerable", settings->tolerable_only, "No faults beyond the budget");
+  command->add_flag("--twice", settings->twice, "Make every run twice and compare the digests");
   command->add_flag("--keep", settings->keep, "Write the state of the search, for --resume");
   command->add_flag("--resume", settings->resume, "Go on with the search that --out holds");
   command->add_flag("--no-shrink", settings->no_shrink, "Write failures as they were found");
