@@ -31,7 +31,10 @@ std::string SimWorld::draw_target(const std::string& rule) {
 void SimWorld::perform(const fault::Action& action) {
   if (quiet_) return;
   fault::Action aimed = action;
-  if (aimed.target.empty()) aimed.target = draw_target(action.rule);
+  if (aimed.target.empty()) {
+    aimed.target = draw_target(action.rule);
+    engine_->aimed_at(action, aimed.target);
+  }
   const auto done = act(aimed);
   if (done.has_value()) return;
   trace_.add(TraceKind::note, action.name, done.error().message);

@@ -81,7 +81,8 @@ fault::Rule made_explicit(const fault::Rule& rule, const fault::Firing& firing, 
 
 }  // namespace
 
-std::optional<scenario::Scenario> with_explicit_faults(const scenario::Scenario& scenario, std::uint64_t seed) {
+std::optional<scenario::Scenario> with_explicit_faults(const scenario::Scenario& scenario,
+                                                       std::uint64_t seed) {
   if (!std::ranges::any_of(scenario.faults, falls_by_chance)) return std::nullopt;
   std::unique_ptr<Follower> follower;
   scenario::RunOptions options;

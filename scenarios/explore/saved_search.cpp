@@ -11,7 +11,10 @@ using nlohmann::json;
 namespace {
 
 json to_json(const ModeCounts& counts) {
-  return {{"runs", counts.runs}, {"failed", counts.failed}, {"vacuous", counts.vacuous}, {"events", counts.events}};
+  return {{"runs", counts.runs},
+          {"failed", counts.failed},
+          {"vacuous", counts.vacuous},
+          {"events", counts.events}};
 }
 
 void read(const json& saved, ModeCounts& counts) {
@@ -22,8 +25,12 @@ void read(const json& saved, ModeCounts& counts) {
 }
 
 json to_json(const Finding& finding) {
-  return {{"fingerprint", finding.fingerprint}, {"invariant", finding.invariant}, {"message", finding.message},
-          {"count", finding.count},             {"first_run", finding.first_run}, {"plan", to_json(finding.plan)},
+  return {{"fingerprint", finding.fingerprint},
+          {"invariant", finding.invariant},
+          {"message", finding.message},
+          {"count", finding.count},
+          {"first_run", finding.first_run},
+          {"plan", to_json(finding.plan)},
           {"events", finding.events}};
 }
 
@@ -53,9 +60,9 @@ std::string Search::identity() const {
 }
 
 json Search::save() const {
-  json saved{{"identity", identity()}, {"runs", runs_},       {"events", events_}, {"digest", digest_},
-             {"simulated_s", simulated_s_}, {"turn", turn_},  {"cells", cells_},
-             {"transitions", transitions_}};
+  json saved{
+      {"identity", identity()},      {"runs", runs_}, {"events", events_}, {"digest", digest_},
+      {"simulated_s", simulated_s_}, {"turn", turn_}, {"cells", cells_},   {"transitions", transitions_}};
   for (const auto& generator : generators_) {
     saved["modes"][to_text(generator->mode())] = generator->save();
     saved["counts"][to_text(generator->mode())] = to_json(counts_.at(generator->mode()));
@@ -70,8 +77,9 @@ json Search::save() const {
 Result<void> Search::take_up(const json& saved) {
   try {
     if (saved.at("identity").get<std::string>() != identity())
-      return make_error(ErrorCode::invalid,
-                        "the saved search was made with other files, another seed, other modes or another drover");
+      return make_error(
+          ErrorCode::invalid,
+          "the saved search was made with other files, another seed, other modes or another drover");
     saved.at("runs").get_to(runs_);
     saved.at("events").get_to(events_);
     saved.at("digest").get_to(digest_);
@@ -87,7 +95,8 @@ Result<void> Search::take_up(const json& saved) {
       Finding finding = finding_of(one);
       findings_[finding.fingerprint] = std::move(finding);
     }
-    for (std::size_t i = 0; i < base_counts_.size(); ++i) saved.at("base_runs").at(i).get_to(base_counts_[i].runs);
+    for (std::size_t i = 0; i < base_counts_.size(); ++i)
+      saved.at("base_runs").at(i).get_to(base_counts_[i].runs);
   } catch (const std::exception& error) {
     return make_error(ErrorCode::invalid, std::string("the saved search cannot be read: ") + error.what());
   }
