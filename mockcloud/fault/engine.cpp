@@ -240,6 +240,13 @@ void Engine::perform(std::string_view name, std::string_view target) {
   sink_.perform({std::string(name), std::string(target), {}, {}});
 }
 
+void Engine::aimed_at(const Action& action, std::string_view target) {
+  const auto last = std::find_if(firings_.rbegin(), firings_.rend(), [&](const Firing& firing) {
+    return firing.rule == action.rule && firing.action == action.name;
+  });
+  if (last != firings_.rend()) last->target = target;
+}
+
 void Engine::not_performed(const Action& action) {
   for (auto& state : rules_) {
     if (state.name != action.rule || state.fired == 0) continue;

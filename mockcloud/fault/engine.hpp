@@ -114,6 +114,8 @@ class Engine {
   // unchanged.
   Result<void> import_counts(const nlohmann::json& counts);
 
+  // For the sink: whom it chose for what it was just asked to perform.
+  void aimed_at(const Action& action, std::string_view target);
   // For the sink: what it was just asked to perform could not be done (there is no such VM). The rule counts
   // as one firing less, so that a run in which it did nothing is VACUOUS.
   void not_performed(const Action& action);

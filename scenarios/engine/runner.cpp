@@ -171,6 +171,7 @@ RunResult Run::execute(std::uint64_t seed) {
   });
   if (!ended_ && gave_up_.empty())
     gave_up_ = "gave up after " + drover::to_text(options_.max_time) + " of virtual time";
+  if (options_.finish) options_.finish(world_);
   return result(seed);
 }
 

@@ -48,6 +48,8 @@ struct RunOptions {
   Duration max_time = std::chrono::hours(24 * 30);
   // For tests: called when the world is made and nothing has run yet.
   std::function<void(SimWorld&)> prepare;
+  // Called when the run has ended and its world is still there.
+  std::function<void(SimWorld&)> finish;
   // For tests: what is broken on purpose; must outlive the run.
   const Sabotage* sabotage = nullptr;
   // The end of the same scenario and seed without faults, for files that are judged by it; null: it is run

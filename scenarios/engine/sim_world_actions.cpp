@@ -37,7 +37,10 @@ std::string SimWorld::draw_target(const std::string& rule) {
 void SimWorld::perform(const fault::Action& action) {
   if (quiet_) return;
   fault::Action aimed = action;
-  if (aimed.target.empty() && !aimed.name.starts_with("net.")) aimed.target = draw_target(action.rule);
+  if (aimed.target.empty() && !aimed.name.starts_with("net.")) {
+    aimed.target = draw_target(action.rule);
+    engine_->aimed_at(action, aimed.target);
+  }
   const auto done = act(aimed);
   if (done.has_value()) return;
   trace_.add(TraceKind::note, action.name, done.error().message);

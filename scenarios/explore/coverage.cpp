@@ -1,10 +1,11 @@
 // Mode coverage: what a run showed for the first time decides what is tried next. A run that saw a new
 // succession of observation points is kept, and changed: faults are added, moved, taken away, its seed is
 // drawn anew.
-#include <unordered_set>
+#include <set>
 
-#include "scenarios/explore/candidates.hpp"
+#include "scenarios/explore/drawn_plan.hpp"
 #include "scenarios/explore/generator.hpp"
+#include "scenarios/explore/saved_plan.hpp"
 
 namespace drover::explore {
 namespace {
@@ -13,8 +14,7 @@ constexpr std::size_t kMostFaults = 4;
 
 class Coverage final : public Generator {
  public:
-  explicit Coverage(const GeneratorContext& context)
-      : Generator(Mode::coverage), context_(context), choices_(mix(context.settings.seed, 0xc0fe)) {
+  explicit Coverage(const GeneratorContext& context) : Generator(Mode::coverage), context_(context) {
     for (std::size_t i = 0; i < context.bases.size(); ++i) {
       const Base& base = context.bases[i];
       if (base.too_large || base.repeated || base.reference.points.empty()) continue;
@@ -28,12 +28,14 @@ class Coverage final : public Generator {
 
   std::optional<Plan> next() override {
     if (kept_.empty()) return std::nullopt;
+    Choices choices(
+        mix(mix(context_.settings.seed, 0xc0fe), ++drawn_));  // each plan its own: can be taken up again
     // The newest half is tried as often as all the others.
     const std::size_t recent = kept_.size() / 2;
-    const bool newest = choices_.chance(0.5, "coverage", "newest");
+    const bool newest = choices.chance(0.5, "coverage", "newest");
     const std::size_t from = newest ? recent : 0;
-    Plan plan = kept_[from + choices_.below(kept_.size() - from, "coverage", "parent")];
-    change(plan);
+    Plan plan = kept_[from + choices.below(kept_.size() - from, "coverage", "parent")];
+    change(choices, plan);
     plan.wants_features = true;
     plan.masked = false;
     return plan;
@@ -45,42 +47,36 @@ class Coverage final : public Generator {
     if (is_new && outcome.result.failures.empty()) kept_.push_back(plan);
   }
 
-  void count(ModeCounts& to, std::vector<Search::BaseCounts>&) const override { to.points = 0; }
-
- private:
-  void add_fault(Plan& plan) {
-    const auto& points = context_.bases[plan.base].reference.points;
-    const auto& point = points[choices_.below(points.size(), "coverage", "point")];
-    auto all = candidates_at(point);
-    for (auto& crash : crashes_at(point)) all.push_back(std::move(crash));
-    std::erase_if(all, [](const Candidate& one) { return one.rule.beyond_budget; });
-    if (all.empty()) return;
-    auto& drawn = all[choices_.below(all.size(), "coverage", "candidate")];
-    // At a later time than in the reference now and then: what comes by then is anybody's guess.
-    if (choices_.chance(0.3, "coverage", "elsewhere"))
-      drawn.rule.when->first += static_cast<unsigned>(choices_.below(5, "coverage", "shift"));
-    plan.cell = point.point + " × " + drawn.action;
-    plan.context = point.context;
-    plan.faults.push_back(std::move(drawn.rule));
+  nlohmann::json save() const override {
+    nlohmann::json saved{{"drawn", drawn_}, {"features", features_}, {"kept", nlohmann::json::array()}};
+    for (const Plan& plan : kept_) saved["kept"].push_back(to_json(plan));
+    return saved;
+  }
+  void load(const nlohmann::json& saved) override {
+    saved.at("drawn").get_to(drawn_);
+    saved.at("features").get_to(features_);
+    kept_.clear();
+    for (const auto& plan : saved.at("kept")) kept_.push_back(plan_of(plan).value());
   }
 
-  void change(Plan& plan) {
-    const auto what = choices_.below(6, "coverage", "change");
+ private:
+  void change(Choices& choices, Plan& plan) {
+    const auto what = choices.below(6, "coverage", "change");
     if (what == 0 && !plan.faults.empty())
       plan.faults.erase(plan.faults.begin() +
-                        static_cast<std::ptrdiff_t>(choices_.below(plan.faults.size(), "coverage", "drop")));
+                        static_cast<std::ptrdiff_t>(choices.below(plan.faults.size(), "coverage", "drop")));
     else if (what == 1)
-      plan.seed = 1 + choices_.below(10'000, "coverage", "seed");
+      plan.seed = 1 + choices.below(10'000, "coverage", "seed");
     else if (plan.faults.size() >= kMostFaults)
       plan.faults.pop_back();
-    if (what != 0 || plan.faults.empty()) add_fault(plan);
+    if (what != 0 || plan.faults.empty()) add_drawn_fault(context_.bases[plan.base], choices, plan);
     if (plan.cell.empty()) plan.cell = "none";
   }
 
   GeneratorContext context_;
-  Choices choices_;
+  std::uint64_t drawn_ = 0;
   std::vector<Plan> kept_;
-  std::unordered_set<std::uint64_t> features_;
+  std::set<std::uint64_t> features_;
 };
 
 }  // namespace

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <memory>
+#include <nlohmann/json.hpp>
 #include <optional>
 #include <vector>
 
@@ -18,6 +19,9 @@ class Generator {
   // Nothing when there is nothing (more) to try now.
   virtual std::optional<Plan> next() = 0;
   virtual void learn(const Plan&, const Outcome&) {}
+  // How far it is, and taking that up again. load() throws json::exception for what save() did not write.
+  virtual nlohmann::json save() const = 0;
+  virtual void load(const nlohmann::json& saved) = 0;
   // Counts what it knows before anything has run.
   virtual void count(ModeCounts&, std::vector<Search::BaseCounts>&) const {}
 

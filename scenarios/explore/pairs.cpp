@@ -60,6 +60,8 @@ class Pairs final : public Generator {
     return plan;
   }
 
+  nlohmann::json save() const override { return {{"position", position_}}; }
+  void load(const nlohmann::json& saved) override { saved.at("position").get_to(position_); }
   void count(ModeCounts& to, std::vector<Search::BaseCounts>&) const override { to = counts_; }
 
  private:

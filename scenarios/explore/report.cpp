@@ -3,7 +3,7 @@
 #include <cstdio>
 #include <set>
 
-#include "scenarios/engine/load_library.hpp"
+#include "scenarios/engine/report_results.hpp"
 #include "scenarios/explore/shrink.hpp"
 
 namespace drover::explore {
@@ -74,6 +74,7 @@ Found found_of(const Base& base, const Finding& finding, bool shrinks) {
 void summarize(const Search& search, Report& report) {
   report.runs = search.runs();
   report.events = search.events();
+  report.digest = search.digest();
   report.simulated_s = search.simulated_s();
   report.exhausted = search.exhausted();
   report.modes = search.counts();
@@ -125,6 +126,8 @@ ordered_json to_json(const Report& report) {
       {"search_wall_s", report.search_wall_s},
       {"simulated_s", report.simulated_s},
       {"events", report.events},
+      {"nondeterministic", report.nondeterministic.size()},
+      {"digest", scenario::digest_text(report.digest)},
       {"points", points},
       {"plans", plans},
       {"pruned", pruned},
@@ -180,6 +183,7 @@ std::string to_text(const Report& report) {
                static_cast<unsigned long long>(folder.runs));
   text += format("coverage: %zu faults at points, %zu told apart by what was under way\n", report.cells,
                  report.transitions);
+  for (const auto& one : report.nondeterministic) text += "NONDETERMINISTIC " + one + "\n";
   for (const auto& one : report.found) {
     text += format(
         "FOUND %s (%llu runs, the first after %.1f s, run %llu)\n      %s\n      %s: %zu fault(s), %zu "

@@ -32,6 +32,7 @@ struct Found {
 struct Report {
   std::size_t files = 0, cases = 0;
   std::uint64_t runs = 0, events = 0;
+  std::uint64_t digest = 0;  // of all runs
   double simulated_s = 0;
   double prepare_wall_s = 0, search_wall_s = 0, wall_s = 0;
   bool exhausted = false;  // nothing was left to try
@@ -44,6 +45,7 @@ struct Report {
   };
   std::map<std::string, Folder> folders;
   std::vector<Found> found;
+  std::vector<std::string> nondeterministic;  // runs that went another way when made again
 };
 
 // Makes a finding small (or takes it as it is) and writes its file's text.

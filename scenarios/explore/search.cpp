@@ -76,6 +76,7 @@ void Search::absorb(const std::vector<Plan>& plans, std::vector<Outcome>& outcom
     const scenario::RunResult& result = outcomes[i].result;
     ++runs_;
     events_ += result.events;
+    digest_ = mix(digest_, result.digest);
     simulated_s_ += to_seconds(result.simulated);
     ModeCounts& counts = counts_[plan.mode];
     ++counts.runs;

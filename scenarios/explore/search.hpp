@@ -6,6 +6,7 @@
 
 #include <map>
 #include <memory>
+#include <nlohmann/json_fwd.hpp>
 #include <set>
 #include <string>
 #include <vector>
@@ -64,12 +65,19 @@ class Search {
   // Takes the outcomes of the latest batch, in its order. Those beyond the budget are dropped.
   void absorb(const std::vector<Plan>& plans, std::vector<Outcome>& outcomes);
 
+  // Everything that is needed to go on later; take_up() must come before the first next(). Errors: invalid,
+  // when it was made from other files, seeds or modes.
+  nlohmann::json save() const;
+  Result<void> take_up(const nlohmann::json& saved);
+
   const std::vector<Base>& bases() const { return bases_; }
   const std::map<std::string, Finding>& findings() const { return findings_; }
   // Findings in the order in which they were first seen.
   std::vector<const Finding*> in_order() const;
   std::uint64_t runs() const { return runs_; }
   std::uint64_t events() const { return events_; }
+  // Over the digests of all runs so far, in their order: equal for equal searches, in every process.
+  std::uint64_t digest() const { return digest_; }
   double simulated_s() const { return simulated_s_; }
   bool exhausted() const;  // everything that there was to try has been tried
   const std::map<Mode, ModeCounts>& counts() const { return counts_; }
@@ -82,6 +90,7 @@ class Search {
   std::size_t transitions() const { return transitions_.size(); }  // fault × point × context that fired
 
  private:
+  std::string identity() const;
   void note_failures(const Plan& plan, const scenario::RunResult& result);
 
   std::vector<Base> bases_;
@@ -95,6 +104,7 @@ class Search {
   std::set<std::string> transitions_;
   std::uint64_t runs_ = 0;
   std::uint64_t events_ = 0;
+  std::uint64_t digest_ = 0;
   double simulated_s_ = 0;
   bool over_ = false;
 };

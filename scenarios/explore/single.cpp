@@ -3,12 +3,14 @@
 #include <algorithm>
 #include <deque>
 #include <map>
+#include <set>
 #include <tuple>
 #include <unordered_map>
 #include <unordered_set>
 
 #include "scenarios/explore/candidates.hpp"
 #include "scenarios/explore/generator.hpp"
+#include "scenarios/explore/saved_plan.hpp"
 
 namespace drover::explore {
 namespace {
@@ -93,6 +95,9 @@ class PointByPoint : public Generator {
     plan.faults.push_back(std::move(candidate.rule));
     return plan;
   }
+
+  nlohmann::json save() const override { return {{"position", position_}}; }
+  void load(const nlohmann::json& saved) override { saved.at("position").get_to(position_); }
 
   void count(ModeCounts& to, std::vector<Search::BaseCounts>& bases) const override {
     to = counts_;
@@ -187,14 +192,25 @@ class Crash final : public PointByPoint {
     }
   }
 
-  void count(ModeCounts& to, std::vector<Search::BaseCounts>& bases) const override {
-    PointByPoint::count(to, bases);
+  nlohmann::json save() const override {
+    auto saved = PointByPoint::save();
+    saved["turn"] = turn_;
+    saved["seconds"] = nlohmann::json::array();
+    for (const Plan& plan : seconds_) saved["seconds"].push_back(to_json(plan));
+    saved["recoveries"] = recoveries_;
+    return saved;
+  }
+  void load(const nlohmann::json& saved) override {
+    PointByPoint::load(saved);
+    saved.at("turn").get_to(turn_);
+    for (const auto& plan : saved.at("seconds")) seconds_.push_back(plan_of(plan).value());
+    saved.at("recoveries").get_to(recoveries_);
   }
 
  private:
   bool turn_ = false;
   std::deque<Plan> seconds_;
-  std::unordered_set<std::uint64_t> recoveries_;
+  std::set<std::uint64_t> recoveries_;
 };
 
 // The files as they are.
@@ -212,6 +228,8 @@ class Reference final : public Generator {
     plan.cell = "as written";
     return plan;
   }
+  nlohmann::json save() const override { return {{"position", position_}}; }
+  void load(const nlohmann::json& saved) override { saved.at("position").get_to(position_); }
   void count(ModeCounts& to, std::vector<Search::BaseCounts>&) const override {
     to.plans = context_.bases.size();
   }

@@ -32,6 +32,12 @@ class Rounds : public Generator {
     }
   }
 
+  nlohmann::json save() const override { return {{"position", position_}, {"round", round_}}; }
+  void load(const nlohmann::json& saved) override {
+    saved.at("position").get_to(position_);
+    saved.at("round").get_to(round_);
+  }
+
  protected:
   virtual bool make(const Base& base, Plan& plan) = 0;
   GeneratorContext context_;

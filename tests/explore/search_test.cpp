@@ -2,7 +2,10 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <nlohmann/json.hpp>
+
 #include "scenarios/engine/load_library.hpp"
+#include "scenarios/explore/explicit_faults.hpp"
 #include "scenarios/explore/report.hpp"
 #include "scenarios/explore/search.hpp"
 #include "scenarios/explore/shrink.hpp"
@@ -60,6 +63,26 @@ TEST(Explore, MakesTheSameRunsWhateverTheSizeOfABatch) {
   Search other(one_base(replicas()), small(all, 140));
   // What a mode learns comes at the end of a batch: equal batches, then.
   EXPECT_EQ(run_all(one, 64), run_all(other, 64));
+}
+
+TEST(Explore, ASavedSearchGoesOnWhereItWas) {
+  const std::vector<Mode> all = {Mode::single, Mode::crash, Mode::pairs,   Mode::sweep,
+                                 Mode::swarm,  Mode::order, Mode::coverage};
+  Search whole(one_base(replicas()), small(all, 128));
+  const auto wanted = run_all(whole, 64);
+  Search first(one_base(replicas()), small(all, 64));
+  auto seen = run_all(first, 64);
+  Search second(one_base(replicas()), small(all, 64));
+  ASSERT_TRUE(second.take_up(nlohmann::json::parse(first.save().dump())).has_value());
+  for (auto& one : run_all(second, 64)) seen.push_back(std::move(one));
+  EXPECT_EQ(seen, wanted);
+  EXPECT_EQ(second.runs(), 128U);
+}
+
+TEST(Explore, ASearchOfSomethingElseIsNotTakenUp) {
+  Search one(one_base(replicas()), small({Mode::single}, 10));
+  Search other(one_base(replicas()), small({Mode::crash}, 10));
+  EXPECT_TRUE(other.take_up(one.save()).has_error());
 }
 
 TEST(Explore, StaysSilentOnASoundManager) {
@@ -131,26 +154,57 @@ TEST(Shrink, WritesAFileThatFailsByItself) {
   EXPECT_EQ(failed.failures.front().fingerprint, fingerprint);
 }
 
-TEST(EndStates, OperationsThatFailOnlyUnderTheFaultAreTold) {
-  scenario::EndState reference, end;
-  reference.operations["add_nodes DONE"] = 1;
-  end.operations["add_nodes FAILED"] = 1;
-  const auto found = compare_ends(reference, end);
-  ASSERT_EQ(found.size(), 1U);
-  EXPECT_EQ(found.front().what, "operation add_nodes FAILED");
+constexpr const char *kStorm = R"(
+schema: 1
+name: storm
+traffic: {writers: 1, rate: "1/s"}
+steps:
+  - {call: add_nodes, with: {count: 2}, as: job}
+  - await: {operation: $job.operation}
+    within: 1h
+  - wait: 10m
+  - check: "nodes == 3"
+faults:
+  - {every: "exp(40s)",
+                     do : agent.crash
 }
+  - {when: "iaas.*.before", probability: 0.2, do: refuse}
+)";
 
-TEST(EndStates, EndsAreComparedOnlyAfterTheSameOperations) {
-  scenario::EndState reference, end;
-  reference.operations["add_nodes DONE"] = 1;
-  reference.values["members"] = "3";
-  end.operations["add_nodes CANCELLED"] = 1;
-  end.values["members"] = "0";
-  EXPECT_TRUE(compare_ends(reference, end).empty());
-  end.operations = reference.operations;
-  ASSERT_EQ(compare_ends(reference, end).size(), 1U);
-  EXPECT_EQ(compare_ends(reference, end).front().what, "end members");
-}
+TEST(Shrink, WritesFaultsThatFellByChanceDownAndDeletesThem) {
+    const auto from = scenario::prepare_scenario(kStorm, "storm.yaml").value().cases.front();
+    const auto fixed = with_explicit_faults(from, 3);
+    ASSERT_TRUE(fixed.has_value());
+    EXPECT_GT(fixed->faults.size(), 5U);
+    // The same happens as before: the same run but for what draws no more.
+    const auto before = scenario::run_scenario(from, 3), after = scenario::run_scenario(*fixed, 3);
+    EXPECT_EQ(before.simulated, after.simulated);
+    EXPECT_EQ(before.end, after.end);
+    const Shrunk small = shrink(from, 3, before.failures.at(0).fingerprint);
+    EXPECT_EQ(small.faults, 0U);
+    EXPECT_EQ(small.steps, 1U);
+  }
 
-}  // namespace
-}  // namespace drover::explore
+  TEST(EndStates, OperationsThatFailOnlyUnderTheFaultAreTold) {
+    scenario::EndState reference, end;
+    reference.operations["add_nodes DONE"] = 1;
+    end.operations["add_nodes FAILED"] = 1;
+    const auto found = compare_ends(reference, end);
+    ASSERT_EQ(found.size(), 1U);
+    EXPECT_EQ(found.front().what, "operation add_nodes FAILED");
+  }
+
+  TEST(EndStates, EndsAreComparedOnlyAfterTheSameOperations) {
+    scenario::EndState reference, end;
+    reference.operations["add_nodes DONE"] = 1;
+    reference.values["members"] = "3";
+    end.operations["add_nodes CANCELLED"] = 1;
+    end.values["members"] = "0";
+    EXPECT_TRUE(compare_ends(reference, end).empty());
+    end.operations = reference.operations;
+    ASSERT_EQ(compare_ends(reference, end).size(), 1U);
+    EXPECT_EQ(compare_ends(reference, end).front().what, "end members");
+  }
+
+  }  // namespace
+  }  // namespace drover::explore

@@ -31,7 +31,7 @@ struct ExploreSettings {
   std::string modes = "single,crash", budget = "60s", out = "found", json, filter, tag;
   std::uint64_t runs = 0, seed = 1;
   unsigned jobs = 0;
-  bool tolerable_only = false, no_shrink = false, quiet = false;
+  bool tolerable_only = false, no_shrink = false, quiet = false, twice = false, keep = false, resume = false;
 };
 
 // What a second of the budget buys at most. With it a search on a machine at rest ends by its events, not by
@@ -94,6 +94,10 @@ class Exploration {
   void progress(const explore::Search& search) const;
   void shrink_all(const explore::Search& search);
   int write();
+  // The state of the search, in the folder of its findings.
+  std::string state_file() const { return (std::filesystem::path(settings_.out) / "search.state").string(); }
+  int take_up(explore::Search& search) const;
+  int save(const explore::Search& search) const;
 
   const ExploreSettings& settings_;
   explore::Settings search_settings_;
@@ -141,9 +145,17 @@ void Exploration::search(explore::Search& search) {
     const auto plans = search.next(kBatch);
     if (plans.empty()) break;
     std::vector<explore::Outcome> outcomes(plans.size());
+    std::vector<char> differs(plans.size(), 0);
     in_parallel(threads_, plans.size(), [&](std::size_t i) {
-      outcomes[i] = explore::run_plan(search.bases()[plans[i].base], plans[i]);
+      const auto& base = search.bases()[plans[i].base];
+      outcomes[i] = explore::run_plan(base, plans[i]);
+      if (settings_.twice)
+        differs[i] = explore::run_plan(base, plans[i]).result.digest != outcomes[i].result.digest ? 1 : 0;
     });
+    for (std::size_t i = 0; i < plans.size(); ++i)
+      if (differs[i] != 0)
+        report_.nondeterministic.push_back(search.bases()[plans[i].base].scenario.file + " seed " +
+                                           std::to_string(plans[i].seed) + ": " + plans[i].cell);
     search.absorb(plans, outcomes);
     for (const auto& [fingerprint, finding] : search.findings())
       first_seen_.try_emplace(fingerprint, seconds_since(start_));
@@ -188,7 +200,26 @@ int Exploration::write() {
     out << "interrupted: this is what was found until then\n";
     return 130;
   }
+  if (!report_.nondeterministic.empty()) return kExitNondeterministic;
   return report_.found.empty() ? kExitPassed : kExitFailed;
+}
+
+int Exploration::take_up(explore::Search& search) const {
+  if (!settings_.resume) return kExitPassed;
+  const auto text = scenario::read_file(state_file());
+  if (text.has_error()) return usage("nothing to resume: " + text.error().message);
+  const auto saved = nlohmann::json::parse(text.value(), nullptr, false);
+  if (auto taken = search.take_up(saved); taken.has_error())
+    return usage(state_file() + ": " + taken.error().message + "; leave --resume out to begin anew");
+  return kExitPassed;
+}
+
+int Exploration::save(const explore::Search& search) const {
+  if (search.exhausted() || !(settings_.resume || settings_.keep)) return kExitPassed;
+  std::error_code failed;
+  std::filesystem::create_directories(settings_.out, failed);
+  const auto written = scenario::write_file(state_file(), search.save().dump());
+  return written.has_error() ? usage(written.error().message) : kExitPassed;
 }
 
 int Exploration::run() {
@@ -200,7 +231,9 @@ int Exploration::run() {
   report_.cases = bases.size();
   report_.prepare_wall_s = seconds_since(start_);
   explore::Search search(std::move(bases), search_settings_);
+  if (const int taken = take_up(search); taken != kExitPassed) return taken;
   this->search(search);
+  if (const int saved = save(search); saved != kExitPassed) return saved;
   report_.search_wall_s = seconds_since(start_);
   shrink_all(search);
   report_.wall_s = seconds_since(start_);
@@ -251,6 +284,9 @@ void add_explore(CLI::App& app, int& exit_code) {
   command->add_option("--filter", settings->filter,
                       "Only scenarios whose name matches this pattern (* and ?)");
   command->add_flag("--tolerable", settings->tolerable_only, "No faults beyond the budget");
+  command->add_flag("--twice", settings->twice, "Make every run twice and compare the digests");
+  command->add_flag("--keep", settings->keep, "Write the state of the search, for --resume");
+  command->add_flag("--resume", settings->resume, "Go on with the search that --out holds");
   command->add_flag("--no-shrink", settings->no_shrink, "Write failures as they were found");
   command->add_flag("--quiet,-q", settings->quiet, "Only the exit code and the files");
   command->callback([settings, &exit_code] {
