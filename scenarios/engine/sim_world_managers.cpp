@@ -122,7 +122,9 @@ void SimWorld::freeze_manager(Duration time) {
   manager_->manager.freeze();
   for (auto& [number, call] : pending_)
     if (call.incarnation == manager_->number) pending_since_.erase(number);
-  later(time, [this, number = manager_->number] { thaw_manager(number); });
+  auto thaw = [this, number = manager_->number] { thaw_manager(number); };
+  healers_.push_back(thaw);
+  if (time != fault::kNeverHappens) scheduler_.call_after(domain_, time, std::move(thaw));
 }
 
 void SimWorld::thaw_manager(unsigned number) {
@@ -226,13 +228,13 @@ Result<void> SimWorld::act_on_journal(const fault::Action& action) {
     const std::string document(arguments.text("document"));
     if (!disk_->corrupt(document))
       return make_error(ErrorCode::not_found, "the journal holds no " + document);
-    later(arguments.duration("for"), [this] { disk_->mend(); });
+    later(action, arguments.duration("for"), [this] { disk_->mend(); });
   } else if (name == "store.full") {
     disk_->set_full(true);
-    later(arguments.duration("for"), [this] { disk_->set_full(false); });
+    later(action, arguments.duration("for"), [this] { disk_->set_full(false); });
   } else if (name == "store.slow") {
     disk_->set_delay(arguments.duration("by"));
-    later(arguments.duration("for"), [this] { disk_->set_delay(Duration{0}); });
+    later(action, arguments.duration("for"), [this] { disk_->set_delay(Duration{0}); });
   } else {
     return make_error(ErrorCode::invalid, "the simulation does not know the action \"" + name + "\"");
   }
