@@ -57,6 +57,11 @@ struct Satisfied {
   }
 };
 
+bool is_opening(const AgentCommand& command) {
+  const auto* set = std::get_if<SetReadOnly>(&command);
+  return set != nullptr && !set->read_only;
+}
+
 const char* name_of(IaasCall::Kind kind) {
   switch (kind) {
     case IaasCall::Kind::create:
@@ -210,6 +215,9 @@ std::uint64_t Repeats::asked(const std::string& subject, const AgentCommand& com
   if (set != nullptr && set->read_only && (node == nullptr || node->state == model::NodeState::removing))
     return ++last_;
   const std::string vm = node == nullptr ? std::string() : " on " + node->vm;
+  // A master that has to be set up once more is opened once more.
+  if (std::holds_alternative<SetUpPrimary>(command))
+    for (Done& done : subjects_[subject]) done.needed = done.needed || is_opening(done.command);
   return repeat(subject, name, std::string(name) + vm + " " + described, timeout, &command);
 }
 
@@ -225,7 +233,9 @@ void Repeats::answered(std::uint64_t number, const std::string& subject, const A
                         reply.value().state.instance_id != node->vm;
   end(number, subject, reply.has_value() && !stranger);
   for (Done& done : found->second) {
-    if (done.number == number || done.pending) continue;
+    if (done.pending) continue;
+    // Its own answer counts where it shows at once whether it took effect: an agent may answer with an old state.
+    if (done.number == number && !std::holds_alternative<SetReadOnly>(done.command)) continue;
     done.needed = done.needed || reply.has_error() || stranger ||
                   !std::visit(Satisfied{reply.value().state}, done.command);
   }

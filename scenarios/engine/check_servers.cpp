@@ -52,7 +52,8 @@ void Servers::look_at(const std::string& id) {
   check_server_id(id);
   if (truth->role == Role::replica) {
     const std::string cycle = fleet.replication_cycle();
-    if (!cycle.empty()) world_.report("S9", "replication goes in a circle: " + cycle, "S9 cycle");
+    if (!cycle.empty() && !world_.evidence().any({"vm.duplicate_address"}))
+      world_.report("S9", "replication goes in a circle: " + cycle, "S9 cycle");
   }
   if (truth->replication.configured) check_replication(id, *truth, server);
 }
@@ -77,6 +78,10 @@ void Servers::check_writable() {
     if (explained) continue;
     ++masters;
     if (may_be_writable(*vm)) continue;
+    // The leave was in what the journal lost, or cannot be read now; or it was given to another with this address.
+    if (world_.journal().losses() > 0 || world_.durable().service() == nullptr ||
+        world_.evidence().any({"vm.duplicate_address"}))
+      continue;
     const auto node = world_.durable().node_of_vm(id);
     // No member any more: somebody took it from the list because the cloud or its agent said so.
     if (node == 0 && world_.evidence().touched(*vm)) continue;

@@ -109,6 +109,10 @@ void States::begin() {
 
 void States::at_point(std::string_view point, std::string_view subject) {
   if (point == "manager.started") return begin();
+  if (point == "node.adopted") {  // by a journal that is behind the world
+    nodes_[node_number(subject)] = N::running;
+    return;
+  }
   if (point.starts_with("node.")) {
     const auto to = state_at(point, &model::parse_node_state);
     const auto id = node_number(subject);
@@ -120,6 +124,7 @@ void States::at_point(std::string_view point, std::string_view subject) {
   } else if (point.starts_with("service.")) {
     const auto to = state_at(point, &model::parse_service_state);
     if (!to) return;
+    if (service_ == S::S_INIT && *to == S::S_INIT) return;  // a manager that begins says where it is
     if (service_ && !is_step<S>(kService, *service_, *to))
       report("service", model::to_text(*service_), model::to_text(*to), "in the manager");
     service_ = *to;
