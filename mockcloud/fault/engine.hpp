@@ -194,8 +194,8 @@ class Engine {
   void idle_ended(const Window& window);
   bool takes(const Window& window, const Observation& observation) const;
   void apply_window(Window& window, Observation& observation);
-  void mark_fired(std::size_t index, const ActionRow& row, std::string_view target, const Arguments& arguments,
-                  Observation& observation);
+  void mark_fired(std::size_t index, const ActionRow& row, std::string_view target,
+                  const Arguments& arguments, Observation& observation);
   void arm_timer(std::size_t index, TimePoint at);
   void arm_next(std::size_t index);
   void timer_due(std::size_t index);

@@ -260,6 +260,13 @@ Task<SimAgent::Outcome> SimAgent::await_connection(const SetUpReplica& c) {
 Task<SimAgent::Outcome> SimAgent::stop_replica(Job& job) {
   const Outcome fenced = fence(std::get<StopReplica>(job.command).epoch);
   if (!fenced) co_return fenced;
+  if (disk_.clone_unfinished) {
+    // The rest of a copy is of no use to anybody: an empty server takes its place.
+    if (!server_.running()) server_.wipe();
+    disk_.clone_unfinished = false;
+    const Outcome up = co_await start_server(0);
+    if (!up) co_return up;
+  }
   const Outcome ready = co_await need_server();
   if (!ready) co_return ready;
   server_.stop_slave();

@@ -1,5 +1,5 @@
-// How fast one machine works and how its clock goes. Plain data, set by faults; the agent and the server of the
-// machine ask it how long what they wait for takes in true time.
+// How fast one machine works and how its clock goes. Plain data, set by faults; the agent and the server of
+// the machine ask it how long what they wait for takes in true time.
 #pragma once
 
 #include <algorithm>
@@ -9,11 +9,11 @@
 namespace drover::node {
 
 struct Pace {
-  double cpu = 1;             // how many times as long work takes
-  double clock = 1;           // how fast the machine's clock goes: 2 is twice as fast
-  TimePoint frozen_until{};   // until then its clock stands still
-  Duration ahead{0};          // how far its clock is ahead of the true time
-  Duration commit{0};         // how much longer a commit takes
+  double cpu = 1;            // how many times as long work takes
+  double clock = 1;          // how fast the machine's clock goes: 2 is twice as fast
+  TimePoint frozen_until{};  // until then its clock stands still
+  Duration ahead{0};         // how far its clock is ahead of the true time
+  Duration commit{0};        // how much longer a commit takes
 
   Duration work(Duration time) const { return cpu == 1 ? time : scaled(time, cpu); }
   // A time-out that begins now.

@@ -57,11 +57,6 @@ struct Satisfied {
   }
 };
 
-bool is_opening(const AgentCommand& command) {
-  const auto* set = std::get_if<SetReadOnly>(&command);
-  return set != nullptr && !set->read_only;
-}
-
 const char* name_of(IaasCall::Kind kind) {
   switch (kind) {
     case IaasCall::Kind::create:
@@ -96,8 +91,11 @@ std::uint64_t Repeats::repeat(const std::string& subject, const std::string& nam
     done.push_back(std::move(call));
     return last_;
   }
+  const TimePoint before = earlier->asked;
   const std::string which = call.what + " (" + subject + ")";
-  if (earlier->pending && now - earlier->asked < earlier->timeout)
+  // Whoever sweeps may find the same VM that another is destroying.
+  const bool alone = name != "killInstance";
+  if (alone && earlier->pending && now - earlier->asked < earlier->timeout)
     world_.report("S10", which + " was called again while the first call was under way",
                   "S10 repeated " + name);
   else if (!earlier->pending && earlier->ok && !earlier->needed &&
@@ -113,6 +111,9 @@ std::uint64_t Repeats::repeat(const std::string& subject, const std::string& nam
                     "S10 newInstance without end");
   }
   *earlier = std::move(call);
+  // What is done again takes back what was done after it.
+  for (Done& other : done)
+    if (other.asked >= before) other.needed = true;
   return last_;
 }
 
@@ -215,9 +216,6 @@ std::uint64_t Repeats::asked(const std::string& subject, const AgentCommand& com
   if (set != nullptr && set->read_only && (node == nullptr || node->state == model::NodeState::removing))
     return ++last_;
   const std::string vm = node == nullptr ? std::string() : " on " + node->vm;
-  // A master that has to be set up once more is opened once more.
-  if (std::holds_alternative<SetUpPrimary>(command))
-    for (Done& done : subjects_[subject]) done.needed = done.needed || is_opening(done.command);
   return repeat(subject, name, std::string(name) + vm + " " + described, timeout, &command);
 }
 
@@ -234,7 +232,8 @@ void Repeats::answered(std::uint64_t number, const std::string& subject, const A
   end(number, subject, reply.has_value() && !stranger);
   for (Done& done : found->second) {
     if (done.pending) continue;
-    // Its own answer counts where it shows at once whether it took effect: an agent may answer with an old state.
+    // Its own answer counts where it shows at once whether it took effect: an agent may answer with an old
+    // state.
     if (done.number == number && !std::holds_alternative<SetReadOnly>(done.command)) continue;
     done.needed = done.needed || reply.has_error() || stranger ||
                   !std::visit(Satisfied{reply.value().state}, done.command);

@@ -50,7 +50,7 @@ void Servers::look_at(const std::string& id) {
     world_.report("W1", "VM " + id + " is terminated, and its machine runs", "W1 terminated VM runs");
   check_position(seen, id, *truth, server);
   check_server_id(id);
-  if (truth->role == Role::replica) {
+  if (truth->role == Role::replica && !world_.evidence().any({"vm.duplicate_address", "vm.reuse_address"})) {
     const std::string cycle = fleet.replication_cycle();
     if (!cycle.empty() && !world_.evidence().any({"vm.duplicate_address"}))
       world_.report("S9", "replication goes in a circle: " + cycle, "S9 cycle");
@@ -73,12 +73,13 @@ void Servers::check_writable() {
     // A zombie's machine is beyond everybody's reach.
     if (vm == nullptr || is_gone(vm->state)) continue;
     // Whoever was opened by a fault stays so until somebody notices.
-    const bool explained =
-        world_.evidence().any_to(*vm, {"db.lose_read_only", "agent.lie"}, since - kReadOnlyGrace);
-    if (explained) continue;
+    if (world_.evidence().any_to(*vm, {"db.lose_read_only", "agent.lie"}, since - kReadOnlyGrace)) continue;
+    // Told in the place of another that has, or had, the same address.
+    if (world_.evidence().any_to(*vm, {"vm.duplicate_address", "vm.reuse_address"})) continue;
     ++masters;
     if (may_be_writable(*vm)) continue;
-    // The leave was in what the journal lost, or cannot be read now; or it was given to another with this address.
+    // The leave was in what the journal lost, or cannot be read now; or it was given to another with this
+    // address.
     if (world_.journal().losses() > 0 || world_.durable().service() == nullptr ||
         world_.evidence().any({"vm.duplicate_address"}))
       continue;
@@ -136,7 +137,7 @@ void Servers::check_position(Seen& seen, const std::string& id, const node::Node
     // Wiped for a clone it holds the source's data later; after a reboot without its disk its history begins
     // anew.
     const auto* vm = world_.cloud().instance(id);
-    lost_a_disk_ = lost_a_disk_ || vm == nullptr || world_.evidence().any_to(*vm, {"vm.reboot"});
+    lost_a_disk_ = lost_a_disk_ || vm == nullptr || world_.evidence().any_to(*vm, {"vm.lose_disk"});
   } else if (!truth.gtid_slave_pos.reaches(seen.slave_pos)) {
     world_.report("W2",
                   truth.name + ": gtid_slave_pos went back from " + seen.slave_pos.to_text() + " to " +

@@ -88,6 +88,7 @@ class Checkers final : private PortWatch {
   void check_secret(std::string_view text, const char* where);
   // invariants_liveness.cpp
   bool is_settled(const model::Node& node);
+  std::size_t leaked_instances() const;
   void check_members();
   void check_replicas();
   void check_reads();

@@ -23,6 +23,19 @@ bool Checkers::is_settled(const model::Node& node) {
   return truth->replication.io == ThreadState::yes && truth->replication.sql_running;
 }
 
+// A VM that lost its tags before anybody had heard of it can never be found.
+std::size_t Checkers::leaked_instances() const {
+  std::size_t hidden = 0;
+  if (const auto* manager = world_.manager(); manager != nullptr)
+    world_.cloud().for_each_instance([&](const cloud::Instance& vm) {
+      const bool unknown =
+          !is_gone(vm.state) && manager->model().find(vm.id) == nullptr && vm.spec.tags.empty();
+      if (unknown && world_.evidence().any_to(vm, {"vm.forget_tags", "drop_tags"})) ++hidden;
+    });
+  const std::size_t leaked = world_.leaked_instances();
+  return leaked - std::min(leaked, hidden);
+}
+
 bool Checkers::settled() {
   const auto* manager = world_.manager();
   if (quiet_at_ == kNever) quiet_at_ = world_.scheduler().now();
@@ -34,7 +47,7 @@ bool Checkers::settled() {
     return false;
   if (!world_.pending_requests().empty()) return false;
   if (manager->model().count(NodeState::removing) > 0) return false;
-  if (world_.leaked_instances() > 0) return false;
+  if (leaked_instances() > 0) return false;
   for (const auto& [id, node] : manager->model().nodes())
     if (!is_settled(node)) return false;
   return true;
@@ -62,7 +75,7 @@ void Checkers::at_end(bool judged) {
   if (state == ServiceState::S_PROLOGUE || state == ServiceState::S_ADAPTING ||
       state == ServiceState::S_EPILOGUE)
     world_.report("L2", std::string("the service is still ") + model::to_text(state), "L2 service state");
-  if (const auto leaked = world_.leaked_instances(); leaked > 0)
+  if (const auto leaked = leaked_instances(); leaked > 0)
     world_.report("L3", std::to_string(leaked) + " VM(s) live that nobody accounts for", "L3 leaked VM");
   if (const auto leaked = world_.leaked_volumes(); leaked > 0)
     world_.report("L3", std::to_string(leaked) + " volume(s) are left that nobody accounts for",
@@ -107,6 +120,10 @@ void Checkers::check_replicas() {
   const auto& model = manager->model();
   const auto* primary = model.node(model.service.primary);
   if (primary == nullptr || primary->state != NodeState::running) return;
+  // A master without its data and its users is one that nobody can replicate from.
+  if (const auto* vm = world_.cloud().instance(primary->vm);
+      vm == nullptr || world_.evidence().any_to(*vm, {"vm.lose_disk"}))
+    return;
   for (const auto& [id, node] : model.nodes()) {
     if (node.role != Role::replica || node.state != NodeState::running) continue;
     const auto truth = world_.fleet().truth(node.vm);
@@ -140,7 +157,8 @@ void Checkers::check_reads() {
   if (traffic == nullptr || traffic->stats().stale_reads == stale_reads_) return;
   stale_reads_ = traffic->stats().stale_reads;
   const auto& address = traffic->stale_address();
-  if (promised_ && world_.fleet().id_at(address) == world_.master_vm())
+  if (promised_ && world_.journal().losses() == 0 && !world_.evidence().any({"vm.lose_disk"}) &&
+      world_.fleet().id_at(address) == world_.master_vm())
     world_.report("S3", "the master at " + address + " does not show a write that it acknowledged before",
                   "S3 stale");
 }
@@ -154,7 +172,7 @@ std::uint64_t Checkers::check_writes() {
     world_.report("S3", std::to_string(phantoms) + " write(s) on the master that no client made",
                   "S3 phantom");
   const auto lost = traffic->lost(*server);
-  if (lost == 0) return 0;
+  if (lost == 0 || world_.evidence().any({"vm.lose_disk"})) return lost;
   if (promised_ || traffic->lost_protected(*server) > 0) {
     world_.report("S3", std::to_string(lost) + " acknowledged write(s) are lost", "S3 lost");
     return 0;

@@ -25,7 +25,8 @@ void Checkers::check_running(const std::string& subject) {
   if (server != nullptr && server->process() > 0 &&
       world_.evidence().touched(*vm, world_.scheduler().now() - kLately))
     return;
-  // A removal that was taken back, of a node that was lost.
+  // A removal that was taken back, of a node that a fault long ago had left without power.
+  if (server != nullptr && server->process() > 0 && !vm->powered && world_.evidence().touched(*vm)) return;
   world_.report("S12", subject + " is called RUNNING, but its database server does not run", "S12 running");
 }
 
@@ -87,6 +88,9 @@ void Checkers::check_promoted(const std::string& subject, const model::Node& nod
   for (const auto& id : world_.fleet().ids()) {
     const auto other = world_.fleet().truth(id);
     if (!other || !other->responsive || other->role != Role::replica) continue;
+    const auto* vm = world_.cloud().instance(id);
+    if (vm != nullptr && world_.evidence().any_to(*vm, {"db.errant", "db.diverge", "db.lose_read_only"}))
+      continue;
     const auto* rival = world_.fleet().server(id);
     if (rival != nullptr && rival->data().minus(server->data()).size() > 0)
       world_.report(

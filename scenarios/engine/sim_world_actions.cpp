@@ -68,9 +68,13 @@ std::vector<std::string> SimWorld::those_meant_by(const fault::Action& action) c
 
 Result<void> SimWorld::act(const fault::Action& action) {
   const auto meant = those_meant_by(action);
-  for (const auto& id : meant) evidence_->add(action.name, id, action.arguments);
+  const bool loses_disk = action.name == "vm.reboot" && !action.arguments.flag("keep_disk");
+  for (const auto& id : meant) {
+    evidence_->add(action.name, id, action.arguments);
+    if (loses_disk) evidence_->add("vm.lose_disk", id, action.arguments);
+  }
   auto done = carry_out(action);
-  if (done.has_error()) evidence_->take_back(meant.size());
+  if (done.has_error()) evidence_->take_back(meant.size() * (loses_disk ? 2 : 1));
   return done;
 }
 

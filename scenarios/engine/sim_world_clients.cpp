@@ -83,16 +83,16 @@ void SimWorld::handle(Incarnation& to, std::uint64_t number, api::Request reques
   const std::string method = request.method;
   if (client_watch_.request) client_watch_.request(request);
   if (sabotage_ != nullptr && sabotage_->request) sabotage_->request(request);
-  to.service.handle(
-      std::move(request), [this, number, method, incarnation = to.number](api::Response response) {
-        if (sabotage_ != nullptr && sabotage_->response) sabotage_->response(method, response);
-        const bool present = manager_ && manager_->number == incarnation;
-        if (present && client_watch_.response) client_watch_.response(method, response);
-        auto found = pending_.extract(number);
-        if (found.empty()) return;
-        pending_since_.erase(number);
-        found.mapped().answer(std::move(response));
-      });
+  to.service.handle(std::move(request),
+                    [this, number, method, incarnation = to.number](api::Response response) {
+                      if (sabotage_ != nullptr && sabotage_->response) sabotage_->response(method, response);
+                      const bool present = manager_ && manager_->number == incarnation;
+                      if (present && client_watch_.response) client_watch_.response(method, response);
+                      auto found = pending_.extract(number);
+                      if (found.empty()) return;
+                      pending_since_.erase(number);
+                      found.mapped().answer(std::move(response));
+                    });
 }
 
 void SimWorld::answer_client(Patience patience, std::function<void(ClientAnswer)> answer, ClientAnswer with) {

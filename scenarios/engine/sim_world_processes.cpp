@@ -86,7 +86,8 @@ Result<void> SimWorld::act_on_database(const fault::Action& action, const std::s
     known = fleet_->errant_transaction(id);
   } else if (name == "db.duplicate_server_id") {
     const auto other = foreign_server_id(id);
-    if (!other) return make_error(ErrorCode::not_found, "there is no other server whose server_id could be taken");
+    if (!other)
+      return make_error(ErrorCode::not_found, "there is no other server whose server_id could be taken");
     known = fleet_->change_server_id(id, *other);
   } else if (name == "db.reset_server_id") {
     known = fleet_->change_server_id(id, kDefaultServerId);

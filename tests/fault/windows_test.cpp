@@ -21,10 +21,12 @@ TEST_F(EngineTest, WindowTakesEveryCallOfItsPortUntilItEnds) {
 }
 
 TEST_F(EngineTest, WindowWithOnTakesOnlyTheCallsThatOnNames) {
-  start({timed(1s, "delay", {{"for", "10s"}, {"by", "3s"}, {"on", "agent.get_users"}, {"target", "node-2"}})});
+  start(
+      {timed(1s, "delay", {{"for", "10s"}, {"by", "3s"}, {"on", "agent.get_users"}, {"target", "node-2"}})});
   run_for(1s);
   EXPECT_FALSE(at_before(*engine, Port::agent, "get_users", "node-1").any);
-  EXPECT_EQ(at_before(*engine, Port::agent, "get_users", "node-2").delay, 3s) << "once, although it opens there";
+  EXPECT_EQ(at_before(*engine, Port::agent, "get_users", "node-2").delay, 3s)
+      << "once, although it opens there";
   EXPECT_EQ(at_before(*engine, Port::agent, "get_users", "node-2").delay, 3s);
   EXPECT_FALSE(at_before(*engine, Port::agent, "dump", "node-2").any);
   EXPECT_FALSE(at_before(*engine, Port::agent, "get_users", "node-1").any);

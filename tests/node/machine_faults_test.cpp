@@ -1,5 +1,5 @@
-// Faults of a machine that are neither on nor off: its clock, its speed, its disk, what its logs hold; and what
-// observers are told of a replica's way.
+// Faults of a machine that are neither on nor off: its clock, its speed, its disk, what its logs hold; and
+// what observers are told of a replica's way.
 #include <gmock/gmock.h>
 
 #include "tests/node/fleet_fixture.hpp"

@@ -100,10 +100,10 @@ TEST_F(EveryKey, IsUsedInTheSample) {
     for (const auto& field : fields)
       EXPECT_NE(text.find(std::string(field.name) + ":"), std::string::npos) << field.name << " is missing";
   };
-  for (const auto fields :
-       {scenario_fields(), cloud_fields(), agents_fields(), network_fields(), manager_fields(),
-        traffic_fields(), step_fields(), call_expect_fields(), client_fields(), repeat_fields(),
-        await_fields(), fault_fields(), quiesce_fields(), expectation_fields(), judge_fields(), real_fields()})
+  for (const auto fields : {scenario_fields(), cloud_fields(), agents_fields(), network_fields(),
+                            manager_fields(), traffic_fields(), step_fields(), call_expect_fields(),
+                            client_fields(), repeat_fields(), await_fields(), fault_fields(),
+                            quiesce_fields(), expectation_fields(), judge_fields(), real_fields()})
     expect_all(fields);
 }
 TEST_F(EveryKey, GivesOneCasePerCombination) { EXPECT_EQ(file_.cases.size(), 16U); }
