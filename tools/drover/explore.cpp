@@ -31,7 +31,7 @@ struct ExploreSettings {
   std::string modes = "single,crash", budget = "60s", out = "found", json, filter, tag;
   std::uint64_t runs = 0, seed = 1;
   unsigned jobs = 0;
-  bool tolerable_only = false, no_shrink = false, quiet = false, twice = false, keep = false, resume = false;
+  bool tolerable_only = false, no_shrink = false, quiet = false, twice = false, first = false, keep = false, resume = false;
 };
 
 // What a second of the budget buys at most. With it a search on a machine at rest ends by its events, not by
@@ -160,6 +160,7 @@ void Exploration::search(explore::Search& search) {
     for (const auto& [fingerprint, finding] : search.findings())
       first_seen_.try_emplace(fingerprint, seconds_since(start_));
     progress(search);
+    if (settings_.first && !search.findings().empty()) break;
   }
   report_.by_clock = seconds_since(start_) >= seconds && !search.exhausted();
 }
@@ -284,6 +285,7 @@ void add_explore(CLI::App& app, int& exit_code) {
   command->add_option("--filter", settings->filter,
                       "Only scenarios whose name matches this pattern (* and ?)");
   command->add_flag("--tolerable", settings->tolerable_only, "No faults beyond the budget");
+  command->add_flag("--first", settings->first, "End with the first failure");
   command->add_flag("--twice", settings->twice, "Make every run twice and compare the digests");
   command->add_flag("--keep", settings->keep, "Write the state of the search, for --resume");
   command->add_flag("--resume", settings->resume, "Go on with the search that --out holds");
