@@ -204,8 +204,9 @@ def explore(mutant, mode, options):
     file.parent.mkdir(parents=True, exist_ok=True)
     file.unlink(missing_ok=True)
     begun = time.monotonic()
-    code, said = drover(COPY, mutant["id"], "explore", *options.scenarios, "--mode", mode, "--budget", options.budget,
-                        "--jobs", "1", "--seed", "1", "--json", str(file), "--out", str(out),
+    first = ["--first"] if mutant["id"] else []
+    code, said = drover(COPY, mutant["id"], "explore", *options.scenarios, "--mode", mode.replace("+", ","), "--budget",
+                        options.budget, "--jobs", "1", "--seed", "1", "--json", str(file), "--out", str(out), *first,
                         patience=seconds_of(options.budget) * 4 + PATIENCE_S)
     result = {"mode": mode, "wall_s": round(time.monotonic() - begun, 1), "found": []}
     if file.is_file():
