@@ -207,6 +207,12 @@ Task<Result<void>> fence(Core& core, NodeId id, std::uint64_t epoch) {
 Task<Result<void>> set_up_replica_master(Core& core, OperationId id) {
   const NodeId target = core.model.operation(id)->request.node;
   if (auto checked = check_member(core, target); checked.has_error()) co_return checked;
+  // Accepted while a promotion was to make this node the primary, which then failed: to open it now would
+  // lose what the present one has acknowledged.
+  const NodeId present = core.model.service.primary;
+  if (present != 0 && present != target)
+    co_return make_error(ErrorCode::wrong_state,
+                         node_name(present) + " is the master already: use promote to change it");
   co_await take_epoch(core, id);
   const std::uint64_t epoch = core.model.operation(id)->epoch;
   const NodeId suspect = core.model.service.maybe_writable;

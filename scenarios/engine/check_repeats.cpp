@@ -94,11 +94,13 @@ std::uint64_t Repeats::repeat(const std::string& subject, const std::string& nam
   const TimePoint before = earlier->asked;
   const std::string which = call.what + " (" + subject + ")";
   // Whoever sweeps may find the same VM that another is destroying.
-  const bool alone = name != "killInstance";
-  if (alone && earlier->pending && now - earlier->asked < earlier->timeout)
+  const bool shared = name == "killInstance";
+  call.failed = earlier->failed || (earlier->pending && now - earlier->asked >= earlier->timeout) ||
+                (!earlier->pending && !earlier->ok);
+  if (!shared && earlier->pending && now - earlier->asked < earlier->timeout)
     world_.report("S10", which + " was called again while the first call was under way",
                   "S10 repeated " + name);
-  else if (!earlier->pending && earlier->ok && !earlier->needed &&
+  else if (!earlier->pending && earlier->ok && !earlier->needed && !(shared && call.failed) &&
            !looked_in_vain(subject, earlier->answered))
     world_.report("S10", which + " was called again although it had succeeded", "S10 repeated " + name);
   call.times = earlier->times + 1;

@@ -43,6 +43,7 @@ class Repeats {
     bool pending = true;
     bool ok = false;
     bool needed = false;  // seen since: it has not had its effect, or nobody knows
+    bool failed = false;  // once at least: somebody else may be trying again as well
     unsigned times = 1;
   };
   struct Look {  // that has not been answered so far

@@ -27,8 +27,9 @@ void Servers::look_at(const std::string& id) {
   const TimePoint now = world_.scheduler().now();
   const node::SimServer& server = *fleet.server(id);
   Seen& seen = seen_[id];
+  seen.open_since = truth->read_only ? kNever : std::min(seen.open_since, now);
   if (truth->client_can_write)
-    writable_.emplace(id, now);
+    writable_[id] = seen.open_since;
   else
     writable_.erase(id);
   if (truth->server_running && truth->role == Role::replica && !truth->read_only)
@@ -50,10 +51,9 @@ void Servers::look_at(const std::string& id) {
     world_.report("W1", "VM " + id + " is terminated, and its machine runs", "W1 terminated VM runs");
   check_position(seen, id, *truth, server);
   check_server_id(id);
-  if (truth->role == Role::replica && !world_.evidence().any({"vm.duplicate_address", "vm.reuse_address"})) {
+  if (truth->role == Role::replica && !world_.evidence().any(kAstray)) {
     const std::string cycle = fleet.replication_cycle();
-    if (!cycle.empty() && !world_.evidence().any({"vm.duplicate_address"}))
-      world_.report("S9", "replication goes in a circle: " + cycle, "S9 cycle");
+    if (!cycle.empty()) world_.report("S9", "replication goes in a circle: " + cycle, "S9 cycle");
   }
   if (truth->replication.configured) check_replication(id, *truth, server);
 }
@@ -73,16 +73,13 @@ void Servers::check_writable() {
     // A zombie's machine is beyond everybody's reach.
     if (vm == nullptr || is_gone(vm->state)) continue;
     // Whoever was opened by a fault stays so until somebody notices.
-    if (world_.evidence().any_to(*vm, {"db.lose_read_only", "agent.lie"}, since - kReadOnlyGrace)) continue;
+    if (world_.evidence().any_to(*vm, {"db.lose_read_only", "agent.lie"}, since - kRecently)) continue;
     // Told in the place of another that has, or had, the same address.
-    if (world_.evidence().any_to(*vm, {"vm.duplicate_address", "vm.reuse_address"})) continue;
+    if (world_.evidence().any_to(*vm, kAstray)) continue;
     ++masters;
     if (may_be_writable(*vm)) continue;
-    // The leave was in what the journal lost, or cannot be read now; or it was given to another with this
-    // address.
-    if (world_.journal().losses() > 0 || world_.durable().service() == nullptr ||
-        world_.evidence().any({"vm.duplicate_address"}))
-      continue;
+    // The leave was in what the journal lost, or cannot be read now.
+    if (world_.journal().losses() > 0 || world_.durable().service() == nullptr) continue;
     const auto node = world_.durable().node_of_vm(id);
     // No member any more: somebody took it from the list because the cloud or its agent said so.
     if (node == 0 && world_.evidence().touched(*vm)) continue;
@@ -102,7 +99,7 @@ void Servers::check_open_replicas() {
     if (vm == nullptr || is_gone(vm->state) || world_.durable().node_of_vm(id) == 0) continue;
     // Who cannot be reached, or lies, cannot be closed.
     const TimePoint lately = now - kReadOnlyGrace;
-    if (world_.evidence().touched(*vm, lately) ||
+    if (world_.evidence().any(kAstray) || world_.evidence().touched(*vm, lately) ||
         world_.evidence().any({"manager.crash", "manager.pause"}, lately))
       continue;
     world_.report("S9",

@@ -25,6 +25,7 @@ class Servers {
 
  private:
   struct Seen {
+    TimePoint open_since = kNever;         // kNever: it is read-only
     TimePoint down_at = TimePoint{} - 1h;  // its latest end
     std::uint64_t process = 0;
     std::uint64_t data_generation = 0;

@@ -9,6 +9,10 @@ bool is_one_of(std::string_view action, Evidence::Actions actions) {
   return std::find(actions.begin(), actions.end(), action) != actions.end();
 }
 
+// Done to the next command of an agent, or to the next boot, whenever that is.
+constexpr Evidence::Actions kArmed = {"agent.crash_at_command", "agent.restart_in_command",
+                                      "agent.partial_configuration", "agent.lie", "agent.stale_result"};
+
 // Call faults that last for a time are windows: they meet every call.
 bool meets(const fault::Firing& firing, std::string_view node) {
   return firing.target == node || firing.until > firing.at;
@@ -21,11 +25,15 @@ bool is_about_manager(std::string_view action) { return action.starts_with("mana
 
 void Evidence::add(std::string action, std::string vm, const fault::Arguments& arguments) {
   const TimePoint now = scheduler_.now();
-  deeds_.push_back({std::move(action), std::move(vm), now, fault::end_of(arguments, scheduler_)});
+  const bool armed = is_one_of(action, kArmed);
+  TimePoint until = fault::end_of(arguments, scheduler_);
+  // What an agent is made to be without a time it is until all is quiet.
+  if (until == now && action.starts_with("agent.")) until = kNever;
+  deeds_.push_back({std::move(action), std::move(vm), now, until, armed});
 }
 
 bool Evidence::any(Actions actions, TimePoint since) const {
-  const auto deed = [&](const Deed& d) { return is_one_of(d.action, actions) && end_of(d.until) >= since; };
+  const auto deed = [&](const Deed& d) { return is_one_of(d.action, actions) && end_of(d) >= since; };
   const auto call = [&](const fault::Firing& f) {
     return is_one_of(f.action, actions) && end_of(f.until) >= since;
   };
@@ -36,7 +44,7 @@ bool Evidence::any(Actions actions, TimePoint since) const {
 bool Evidence::any_to(const cloud::Instance& vm, Actions actions, TimePoint since) const {
   const std::string node = node_of_token(vm.token);
   const auto deed = [&](const Deed& d) {
-    return is_one_of(d.action, actions) && (d.vm.empty() || d.vm == vm.id) && end_of(d.until) >= since;
+    return is_one_of(d.action, actions) && (d.vm.empty() || d.vm == vm.id) && end_of(d) >= since;
   };
   const auto call = [&](const fault::Firing& f) {
     return is_one_of(f.action, actions) && meets(f, node) && end_of(f.until) >= since;
@@ -48,7 +56,7 @@ bool Evidence::any_to(const cloud::Instance& vm, Actions actions, TimePoint sinc
 bool Evidence::touched(const cloud::Instance& vm, TimePoint since) const {
   const std::string node = node_of_token(vm.token);
   const auto deed = [&](const Deed& d) {
-    return (d.vm == vm.id || (d.vm.empty() && !is_about_manager(d.action))) && end_of(d.until) >= since;
+    return (d.vm == vm.id || (d.vm.empty() && !is_about_manager(d.action))) && end_of(d) >= since;
   };
   const auto call = [&](const fault::Firing& f) { return meets(f, node) && end_of(f.until) >= since; };
   return std::any_of(deeds_.begin(), deeds_.end(), deed) ||

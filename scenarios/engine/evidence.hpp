@@ -19,7 +19,8 @@ struct Deed {
   std::string action;  // "vm.crash"
   std::string vm;      // whom it was done to; "": nobody in particular
   TimePoint at{};
-  TimePoint until{};  // when it was over by itself; `at` for what is done at once, kNever for what stays
+  TimePoint until{};   // when it was over by itself; `at` for what is done at once, kNever for what stays
+  bool armed = false;  // waits for something that may come after everything has become quiet
 };
 
 class Evidence {
@@ -35,6 +36,8 @@ class Evidence {
   // All faults are over from now on.
   void quiesce() { quiet_at_ = scheduler_.now(); }
 
+  bool is_quiet() const { return quiet_at_ != kNever; }
+
   // Whether any of these was done since then (or still lasted), to whomever.
   bool any(Actions actions, TimePoint since = kEpoch) const;
   // The same, to this VM or to calls about its node.
@@ -45,12 +48,16 @@ class Evidence {
 
  private:
   TimePoint end_of(TimePoint until) const { return std::min(until, quiet_at_); }
+  TimePoint end_of(const Deed& deed) const { return deed.armed ? kNever : end_of(deed.until); }
 
   const Scheduler& scheduler_;
   const fault::Engine& engine_;
   std::vector<Deed> deeds_;
   TimePoint quiet_at_ = kNever;
 };
+
+// What makes orders go to another than they were meant for.
+inline constexpr Evidence::Actions kAstray = {"vm.duplicate_address", "vm.reuse_address"};
 
 // "node-3" of the token "drover:node-3.2" by which a VM was created: unlike its tags it never changes. "" for
 // a VM that no manager asked for.

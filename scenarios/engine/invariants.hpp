@@ -110,7 +110,6 @@ class Checkers final : private PortWatch {
   std::size_t secrets_watched_ = 0;
   TimePoint instant_{};
   std::uint64_t events_at_instant_ = 0;
-  TimePoint quiet_at_ = kNever;
   TimePoint shutdown_at_{};
   std::uint64_t stale_reads_ = 0;
   bool promised_ = true;  // no server lost its disk so far: acknowledged writes must be there

@@ -38,7 +38,6 @@ std::size_t Checkers::leaked_instances() const {
 
 bool Checkers::settled() {
   const auto* manager = world_.manager();
-  if (quiet_at_ == kNever) quiet_at_ = world_.scheduler().now();
   if (manager == nullptr) return false;
   const auto state = manager->dstate();
   if (manager->model().active_operations() > 0) return false;
@@ -144,7 +143,7 @@ void Checkers::check_replicas() {
 // L6: repairs of one node, when nothing goes wrong any more and nobody asks for anything.
 void Checkers::count_repairs(const std::string& subject) {
   const auto* manager = world_.manager();
-  if (quiet_at_ == kNever || manager == nullptr || manager->model().active_operations() > 0) return;
+  if (!world_.evidence().is_quiet() || manager == nullptr || manager->model().active_operations() > 0) return;
   if (++repairs_[subject] == kRepairsWhenQuiet)
     world_.report(
         "L6", subject + " was repaired " + std::to_string(kRepairsWhenQuiet) + " times after all was quiet",

@@ -66,6 +66,7 @@ void Checkers::check_operation_done(const std::string& subject) {
   const auto truth = node == nullptr ? std::nullopt : world_.fleet().truth(node->vm);
   const auto* vm = node == nullptr ? nullptr : world_.cloud().instance(node->vm);
   const bool excused = vm != nullptr && world_.evidence().touched(*vm, world_.scheduler().now() - kLately);
+  if (world_.evidence().any(kAstray)) return;
   if (!truth || truth->role != Role::primary || (truth->read_only && !excused)) {
     world_.report(
         "S12",

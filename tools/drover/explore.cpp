@@ -31,7 +31,8 @@ struct ExploreSettings {
   std::string modes = "single,crash", budget = "60s", out = "found", json, filter, tag;
   std::uint64_t runs = 0, seed = 1;
   unsigned jobs = 0;
-  bool tolerable_only = false, no_shrink = false, quiet = false, twice = false, first = false, keep = false, resume = false;
+  bool tolerable_only = false, no_shrink = false, quiet = false, twice = false, first = false, keep = false,
+       resume = false;
 };
 
 // What a second of the budget buys at most. With it a search on a machine at rest ends by its events, not by
