@@ -159,7 +159,8 @@ Task<Result<void>> MySQLServerManager::run_shutdown(OperationId id) {
     removed = swept;
   }
   core_.model.service.primary = 0;
-  core_.model.service.maybe_writable = 0;
+  // A master whose VM could not be destroyed may still take writes: it is fenced before there is another.
+  if (removed.has_value()) core_.model.service.maybe_writable = 0;
   core_.change(removed.has_value() ? ServiceEvent::stopped : ServiceEvent::fail);
   co_return removed;
 }
