@@ -54,7 +54,9 @@ void CloudRules::created(const InstanceSpec& spec, const std::string& token,
   if (answer.has_error()) return;
   const auto* vm = world_.cloud().instance(answer.value().id);
   if (vm == nullptr) return report("newInstance answered an instance that is none", "newInstance of nothing");
-  if (vm->token != token || vm->spec.name != spec.name)
+  const bool other_name =
+      vm->spec.name != spec.name && !world_.evidence().any_to(*vm, {"vm.forget_name", "drop_name"});
+  if (vm->token != token || other_name)
     report("newInstance of " + spec.name + " answered " + vm->spec.name, "newInstance of another");
   if (answer.value().tags != spec.tags && answer.value().tags == vm->spec.tags &&
       !world_.evidence().any_to(*vm, {"vm.forget_tags", "drop_tags"}))
