@@ -158,6 +158,10 @@ class Fleet final : public Agent, public cloud::InstanceListener, private Server
   bool interrupt_clone(const std::string& id);       // the next one onto it
   bool fill_disk(const std::string& id, bool full);  // of the server alone
 
+  // What was armed and has not struck yet never will: the crash in a command, lies, copies, what a log or a
+  // clone would have met next.
+  bool calm(const std::string& id);
+
   // Controls of machines: agent and server alike.
   bool jump_clock(const std::string& id, Duration by);  // negative: back
   bool set_clock(const std::string& id, double rate);

@@ -153,6 +153,16 @@ bool Fleet::fill_disk(const std::string& id, bool full) {
   return with_server(id, [&](SimServer& s) { s.fill_disk(full); });
 }
 
+bool Fleet::calm(const std::string& id) {
+  with_server(id, [&](SimServer& s) { s.calm(); });
+  return with_agent(id, [&](SimAgent& a) {
+    AgentControls& controls = a.controls();
+    controls.pretend = controls.stale = controls.duplicate = 0;
+    controls.interrupt_clone = false;
+    controls.crash.reset();
+  });
+}
+
 bool Fleet::jump_clock(const std::string& id, Duration by) {
   return with_server(id, [&](SimServer& s) { s.jump_clock(by); });
 }

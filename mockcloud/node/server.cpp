@@ -388,6 +388,10 @@ void SimServer::corrupt_binlog() {
   trace_.add(TraceKind::database, name_, "the next binlog event is corrupt");
 }
 
+void SimServer::calm() {
+  if (corrupt_at_ && *corrupt_at_ >= binlog_.end()) corrupt_at_.reset();
+}
+
 void SimServer::fill_disk(bool full) {
   if (disk_full_ == full) return;
   disk_full_ = full;

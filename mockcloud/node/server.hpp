@@ -219,6 +219,7 @@ class SimServer {
   void lose_relay_log();
   void corrupt_relay_log();  // 1594 until it is discarded
   void corrupt_binlog();     // the next event: 1236 for who needs it
+  void calm();               // an event that was not written yet will be good
   void exhaust_connections(bool on);
   bool connections_exhausted() const { return exhausted_; }
   void fill_disk(bool full);

@@ -51,7 +51,7 @@ void Checkers::check_surplus(const cloud::Instance& vm, const std::string& subje
   if (const auto* service = world_.durable().service();
       service != nullptr && service->doomed.contains(before))
     return;
-  if (world_.evidence().any_to(vm, {"ignore_token"})) return;
+  if (world_.evidence().any_to(vm, {"ignore_token", "expire_token"})) return;
   world_.report("S1", subject + " has two VMs at once", "S1 surplus VM");
 }
 
@@ -100,8 +100,10 @@ void Checkers::check_bounds() {
   const auto& service = manager->model().service;
   const auto nodes_ever = static_cast<std::uint64_t>(service.next_node - 1);
   const auto& firings = world_.faults().firings();
-  const auto twins = static_cast<std::uint64_t>(std::count_if(
-      firings.begin(), firings.end(), [](const auto& firing) { return firing.action == "ignore_token"; }));
+  const auto twins =
+      static_cast<std::uint64_t>(std::count_if(firings.begin(), firings.end(), [](const auto& firing) {
+        return firing.action == "ignore_token" || firing.action == "expire_token";
+      }));
   if (world_.cloud().total_created() > nodes_ever * world_.configuration().boot_attempts + twins)
     world_.report("S10",
                   std::to_string(world_.cloud().total_created()) + " VMs were created for " +

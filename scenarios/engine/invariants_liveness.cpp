@@ -1,4 +1,6 @@
 // When a run has come to rest, and what must be so then: L1 to L4, L6, and S3.
+#include <algorithm>
+
 #include "scenarios/engine/invariants.hpp"
 
 namespace drover::scenario {
@@ -144,6 +146,10 @@ void Checkers::check_replicas() {
 void Checkers::count_repairs(const std::string& subject) {
   const auto* manager = world_.manager();
   if (!world_.evidence().is_quiet() || manager == nullptr || manager->model().active_operations() > 0) return;
+  const auto counts = world_.faults().counts();
+  const bool beyond =
+      std::ranges::any_of(counts, [](const auto& count) { return count.beyond_budget && count.fired > 0; });
+  if (beyond) return;
   if (++repairs_[subject] == kRepairsWhenQuiet)
     world_.report(
         "L6", subject + " was repaired " + std::to_string(kRepairsWhenQuiet) + " times after all was quiet",

@@ -1,5 +1,7 @@
 #include "scenarios/engine/runner.hpp"
 
+#include <algorithm>
+
 #include "scenarios/engine/metrics.hpp"
 #include "scenarios/engine/steps.hpp"
 
@@ -35,6 +37,7 @@ class Run {
   void check_always();
   void check_end();
   bool beyond_budget() const;
+  bool replicas_lag() const;
   RunResult result(std::uint64_t seed);
 
   const Scenario& scenario_;
@@ -50,6 +53,17 @@ class Run {
   bool ended_ = false;
   std::string gave_up_;
 };
+
+// By the truth: what a server reports of its lag follows its clock.
+bool Run::replicas_lag() const {
+  SimWorld& world = const_cast<Run*>(this)->world_;
+  if (std::get<double>(find_metric("lag_max")->read(world)) > 0) return true;
+  const auto ids = world.fleet().ids();
+  return std::any_of(ids.begin(), ids.end(), [&world](const std::string& id) {
+    const auto truth = world.fleet().truth(id);
+    return truth && truth->replication.configured && truth->relay_pending > 0;
+  });
+}
 
 bool Run::beyond_budget() const {
   for (const auto& count : const_cast<Run*>(this)->world_.faults().counts())
@@ -126,9 +140,7 @@ Task<void> Run::drive() {
       // What is under way arrives; then the replicas have what the master has.
       const TimePoint deadline = world_.scheduler().later(kCatchUpBound);
       co_await sleep_for(5s);
-      while (world_.scheduler().now() < deadline && find_metric("lag_max") != nullptr &&
-             std::get<double>(find_metric("lag_max")->read(world_)) > 0)
-        co_await sleep_for(5s);
+      while (world_.scheduler().now() < deadline && replicas_lag()) co_await sleep_for(5s);
       co_await sleep_for(5s);
     }
     checkers_.after_change();

@@ -161,6 +161,10 @@ void SimWorld::instance_changed(const cloud::Instance& vm, InstanceState from) {
   }
   if (cloud_watch_ != nullptr) cloud_watch_->changed(vm, from);
   if (watch_ && is_gone(vm.state) && !is_gone(from)) watch_("vm.gone", vm.id);
+  if (vm.state == InstanceState::running && !dying_.empty()) {
+    const auto dying = dying_.extract(vm.id);
+    if (!dying.empty()) die_after(vm.id, dying.mapped());
+  }
   if (engine_->watching()) engine_->observe(std::string("vm.") + to_text(vm.state), subject_of(vm));
 }
 

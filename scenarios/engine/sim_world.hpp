@@ -214,6 +214,7 @@ class SimWorld final : public fault::ActionSink {
   void answer_client(Patience patience, std::function<void(ClientAnswer)> answer, ClientAnswer with);
   Result<void> act_on_vm(const fault::Action& action, const cloud::Instance& vm);
   Result<void> act_on_pace(const fault::Action& action, const std::string& id);
+  void die_after(const std::string& id, Duration delay);
   Result<void> lose_host(const fault::Action& action, const cloud::Instance& vm);
   std::optional<std::uint32_t> foreign_server_id(const std::string& id) const;
   Result<void> act_on_agent(const fault::Action& action, const std::string& id);
@@ -272,6 +273,7 @@ class SimWorld final : public fault::ActionSink {
   std::vector<Violation> violations_;
   std::vector<std::string> unsupported_;
   std::set<std::string> done_;
+  std::map<std::string, Duration> dying_;  // machines that will power off so long after their boot
   Counts counts_;
 };
 

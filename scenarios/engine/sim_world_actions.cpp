@@ -144,9 +144,10 @@ Result<void> SimWorld::act_on_vm(const fault::Action& action, const cloud::Insta
   }
   if (name == "vm.boot_stopped") return boot(BootOutcome::Kind::stopped);
   if (name == "vm.dies_after") {
-    if (vm.state == InstanceState::pending) return boot(BootOutcome::Kind::dies, arguments.duration("delay"));
-    scheduler_.call_after(domain_, arguments.duration("delay"),
-                          [this, id] { (void)cloud_->crash_instance(id); });
+    if (vm.state == InstanceState::pending)
+      dying_[id] = arguments.duration("delay");  // counted from its boot: instance_changed()
+    else
+      die_after(id, arguments.duration("delay"));
     return success();
   }
   if (name == "vm.wrong_image") return boot(BootOutcome::Kind::wrong_image, Duration{0}, "ubuntu-14.04");
@@ -175,6 +176,13 @@ Result<void> SimWorld::act_on_vm(const fault::Action& action, const cloud::Insta
   if (name == "vm.forget_name") return cloud_->forget_name(id);
   if (name == "vm.host_loss") return lose_host(action, vm);
   return act_on_pace(action, id);
+}
+
+// Not once the faults are over.
+void SimWorld::die_after(const std::string& id, Duration delay) {
+  scheduler_.call_after(domain_, delay, [this, id] {
+    if (!quiet_) (void)cloud_->crash_instance(id);
+  });
 }
 
 // The machine and those created after it (then the first ones) that have power lose it together.
@@ -212,6 +220,7 @@ Result<void> SimWorld::act_on_pace(const fault::Action& action, const std::strin
     later(action, arguments.duration("for"), [this, id] { fleet_->set_clock(id, 1); });
   } else if (name == "vm.clock_freeze") {
     known = fleet_->freeze_clock(id, arguments.duration("for"));
+    healers_.push_back([this, id] { fleet_->freeze_clock(id, Duration{0}); });
   } else if (name == "vm.slow_cpu") {
     known = fleet_->slow_cpu(id, std::max(1.0, arguments.number("factor")));
     later(action, arguments.duration("for"), [this, id] { fleet_->slow_cpu(id, 1); });

@@ -30,6 +30,7 @@ Result<void> SimWorld::act_on_agent(const fault::Action& action, const std::stri
     return std::nullopt;
   };
   bool known = true;
+  healers_.push_back([this, id] { fleet_->calm(id); });
   if (name == "agent.crash") {
     known = fleet_->crash_agent(id, restart());
   } else if (name == "agent.crash_at_command") {
@@ -73,6 +74,7 @@ Result<void> SimWorld::act_on_database(const fault::Action& action, const std::s
   const std::string& name = action.name;
   const auto& arguments = action.arguments;
   bool known = true;
+  healers_.push_back([this, id] { fleet_->calm(id); });
   if (name == "db.lag") {
     known = fleet_->lag(id, arguments.duration("by"));
     later(action, arguments.duration("for"), [this, id] { fleet_->lag(id, std::nullopt); });

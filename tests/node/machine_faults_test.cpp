@@ -217,6 +217,20 @@ TEST(Clone, ThatIsInterruptedLeavesNoData) {
   EXPECT_EQ(c.count(2), 1U);
 }
 
+TEST(Agents, ThatAreCalmedDoNothingOfWhatWasArmed) {
+  Cluster c;
+  c.bring_up(2);
+  c.fleet.crash_agent_at(Cluster::id(2), CrashPoint::middle, std::nullopt);
+  c.fleet.interrupt_clone(Cluster::id(2));
+  c.fleet.corrupt_binlog(Cluster::id(1));
+  c.fleet.calm(Cluster::id(1));
+  c.fleet.calm(Cluster::id(2));
+  Cluster::must(c.call(2, c.replica_command(2, 1)));
+  c.write(1);
+  c.run(1s);
+  EXPECT_EQ(c.count(2), 1U);
+}
+
 TEST(Agents, DieAfterTheStepThatIsSaid) {
   // Of a replica's set-up without a copy: the threads stopped, the source changed.
   for (const unsigned step : {1U, 2U}) {
