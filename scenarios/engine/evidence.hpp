@@ -57,7 +57,7 @@ class Evidence {
 };
 
 // What makes orders go to another than they were meant for.
-inline constexpr Evidence::Actions kAstray = {"vm.duplicate_address", "vm.reuse_address"};
+inline const Evidence::Actions kAstray = {"vm.duplicate_address", "vm.reuse_address"};
 
 // "node-3" of the token "drover:node-3.2" by which a VM was created: unlike its tags it never changes. "" for
 // a VM that no manager asked for.

@@ -240,7 +240,9 @@ Task<ClientAnswer> Steps::ask(api::Request request, Client client, bool patient)
     const Duration timeout = client.timeout * (patient ? 40 : 1);
     ClientAnswer answer = co_await await_reply<api::Response>(timeout, [&](Handler<api::Response> handler) {
       auto shared = std::make_shared<Handler<api::Response>>(std::move(handler));
-      world_.request(sent, [shared](ClientAnswer got) { (*shared)(std::move(got)); });
+      world_.request(
+          sent, [shared](ClientAnswer got) { (*shared)(std::move(got)); },
+          patient ? Patience::keeps_on : Patience::once);
     });
     if (answer.has_value()) co_return answer;
     const bool refused = answer.error().code == ErrorCode::unavailable;
