@@ -10,8 +10,8 @@ bool is_one_of(std::string_view action, Evidence::Actions actions) {
 }
 
 // Done to the next command of an agent, or to the next boot, whenever that is.
-constexpr Evidence::Actions kArmed = {"agent.crash_at_command", "agent.restart_in_command",
-                                      "agent.partial_configuration", "agent.lie", "agent.stale_result"};
+const Evidence::Actions kArmed = {"agent.crash_at_command", "agent.restart_in_command",
+                                  "agent.partial_configuration", "agent.lie", "agent.stale_result"};
 
 // Call faults that last for a time are windows: they meet every call.
 bool meets(const fault::Firing& firing, std::string_view node) {

@@ -154,7 +154,7 @@ TEST(Shrink, WritesAFileThatFailsByItself) {
   EXPECT_EQ(failed.failures.front().fingerprint, fingerprint);
 }
 
-constexpr const char *kStorm = R"(
+constexpr const char* kStorm = R"~(
 schema: 1
 name: storm
 traffic: {writers: 1, rate: "1/s"}
@@ -165,46 +165,44 @@ steps:
   - wait: 10m
   - check: "nodes == 3"
 faults:
-  - {every: "exp(40s)",
-                     do : agent.crash
-}
+  - {every: "exp(40s)", do: agent.crash}
   - {when: "iaas.*.before", probability: 0.2, do: refuse}
-)";
+)~";
 
 TEST(Shrink, WritesFaultsThatFellByChanceDownAndDeletesThem) {
-    const auto from = scenario::prepare_scenario(kStorm, "storm.yaml").value().cases.front();
-    const auto fixed = with_explicit_faults(from, 3);
-    ASSERT_TRUE(fixed.has_value());
-    EXPECT_GT(fixed->faults.size(), 5U);
-    // The same happens as before: the same run but for what draws no more.
-    const auto before = scenario::run_scenario(from, 3), after = scenario::run_scenario(*fixed, 3);
-    EXPECT_EQ(before.simulated, after.simulated);
-    EXPECT_EQ(before.end, after.end);
-    const Shrunk small = shrink(from, 3, before.failures.at(0).fingerprint);
-    EXPECT_EQ(small.faults, 0U);
-    EXPECT_EQ(small.steps, 1U);
-  }
+  const auto from = scenario::prepare_scenario(kStorm, "storm.yaml").value().cases.front();
+  const auto fixed = with_explicit_faults(from, 3);
+  ASSERT_TRUE(fixed.has_value());
+  EXPECT_GT(fixed->faults.size(), 5U);
+  // The same happens as before: the same run but for what draws no more.
+  const auto before = scenario::run_scenario(from, 3), after = scenario::run_scenario(*fixed, 3);
+  EXPECT_EQ(before.simulated, after.simulated);
+  EXPECT_EQ(before.end, after.end);
+  const Shrunk small = shrink(from, 3, before.failures.at(0).fingerprint);
+  EXPECT_EQ(small.faults, 0U);
+  EXPECT_EQ(small.steps, 1U);
+}
 
-  TEST(EndStates, OperationsThatFailOnlyUnderTheFaultAreTold) {
-    scenario::EndState reference, end;
-    reference.operations["add_nodes DONE"] = 1;
-    end.operations["add_nodes FAILED"] = 1;
-    const auto found = compare_ends(reference, end);
-    ASSERT_EQ(found.size(), 1U);
-    EXPECT_EQ(found.front().what, "operation add_nodes FAILED");
-  }
+TEST(EndStates, OperationsThatFailOnlyUnderTheFaultAreTold) {
+  scenario::EndState reference, end;
+  reference.operations["add_nodes DONE"] = 1;
+  end.operations["add_nodes FAILED"] = 1;
+  const auto found = compare_ends(reference, end);
+  ASSERT_EQ(found.size(), 1U);
+  EXPECT_EQ(found.front().what, "operation add_nodes FAILED");
+}
 
-  TEST(EndStates, EndsAreComparedOnlyAfterTheSameOperations) {
-    scenario::EndState reference, end;
-    reference.operations["add_nodes DONE"] = 1;
-    reference.values["members"] = "3";
-    end.operations["add_nodes CANCELLED"] = 1;
-    end.values["members"] = "0";
-    EXPECT_TRUE(compare_ends(reference, end).empty());
-    end.operations = reference.operations;
-    ASSERT_EQ(compare_ends(reference, end).size(), 1U);
-    EXPECT_EQ(compare_ends(reference, end).front().what, "end members");
-  }
+TEST(EndStates, EndsAreComparedOnlyAfterTheSameOperations) {
+  scenario::EndState reference, end;
+  reference.operations["add_nodes DONE"] = 1;
+  reference.values["members"] = "3";
+  end.operations["add_nodes CANCELLED"] = 1;
+  end.values["members"] = "0";
+  EXPECT_TRUE(compare_ends(reference, end).empty());
+  end.operations = reference.operations;
+  ASSERT_EQ(compare_ends(reference, end).size(), 1U);
+  EXPECT_EQ(compare_ends(reference, end).front().what, "end members");
+}
 
-  }  // namespace
-  }  // namespace drover::explore
+}  // namespace
+}  // namespace drover::explore

@@ -94,9 +94,12 @@ TEST(WriteAhead, AManagerThatDoesNotWaitForItsJournalIsReported) {
   hasty.store = [&world](Store& inner) -> std::unique_ptr<Store> {
     struct Late final : Store {
       Late(Store& to, SimWorld*& of) : inner(to), world_of(of) {}
-      void commit(std::vector<Change> changes, Handler<void> handler) override {
+      Result<std::uint64_t> take_generation(std::uint64_t own, std::uint64_t above) override {
+        return inner.take_generation(own, above);
+      }
+      void commit(std::uint64_t generation, std::vector<Change> changes, Handler<void> handler) override {
         if (!store) store = std::make_unique<HastyStore>(inner, *world_of);
-        store->commit(std::move(changes), std::move(handler));
+        store->commit(generation, std::move(changes), std::move(handler));
       }
       Result<std::vector<StoredDocument>> load() override { return inner.load(); }
       Store& inner;
