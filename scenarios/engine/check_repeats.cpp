@@ -57,6 +57,8 @@ struct Satisfied {
   }
 };
 
+constexpr std::ptrdiff_t kRemembered = 128;  // calls about one subject
+
 const char* name_of(IaasCall::Kind kind) {
   switch (kind) {
     case IaasCall::Kind::create:
@@ -85,6 +87,8 @@ std::uint64_t Repeats::repeat(const std::string& subject, const std::string& nam
   call.timeout = timeout;
   if (command != nullptr) call.command = *command;
   auto& done = subjects_[subject];
+  // Of a node that is asked for ever something new, the latest is enough.
+  if (std::ssize(done) >= kRemembered) done.erase(done.begin(), done.begin() + kRemembered / 2);
   const auto earlier =
       std::find_if(done.begin(), done.end(), [&](const Done& d) { return d.what == call.what; });
   if (earlier == done.end()) {

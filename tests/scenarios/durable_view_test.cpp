@@ -54,7 +54,8 @@ TEST_F(DurableViewTest, FindsTheNodeOfAVm) {
 
 TEST_F(DurableViewTest, ShowsAStartingManagerWhatIsInTheFile) {
   write(Table::node, 3, model::encode(node(3, "i-1")));
-  store_->commit(0, {{Table::node, 3, false, model::encode(node(3, "i-9"))}}, [](Result<void>) {});
+  const auto generation = store_->take_generation(0, 0).value();
+  store_->commit(generation, {{Table::node, 3, false, model::encode(node(3, "i-9"))}}, [](Result<void>) {});
   EXPECT_EQ(view_.node(3)->vm, "i-1");
   ASSERT_TRUE(view_.load().has_value());
   EXPECT_EQ(view_.node(3)->vm, "i-9");

@@ -13,7 +13,9 @@ using testing::IsEmpty;
 void tell(SimWorld& world, const std::string& node, const AgentCommand& command) {
   const auto truth = world.fleet().truth(id_of(world, node));
   ASSERT_TRUE(truth.has_value());
-  world.fleet().call(CallContext{"test", 10s}, Endpoint{truth->address, 60000}, command,
+  AgentCommand fenced = command;
+  set_generation(fenced, 1);  // as the first manager would send it
+  world.fleet().call(CallContext{"test", 10s}, Endpoint{truth->address, 60000}, fenced,
                      [](Result<AgentReply>) {});
 }
 
