@@ -89,7 +89,7 @@ constexpr Row kRows[] = {
     {"managers/an-old-manager-accepts-nothing.yaml", "old_managers_are_obeyed"},
     {"managers/an-old-manager-moves-no-master.yaml", "old_managers_are_obeyed"},
     {"managers/an-upgrade-in-mid-job.yaml", "journal_forgets"},
-    {"managers/the-wall-clock-decides-nothing.yaml", "patience_is_short"},
+    {"managers/the-wall-clock-decides-nothing.yaml", "counts_one_more"},
     {"managers/two-managers-and-one-journal.yaml", "old_managers_are_obeyed"},
     {"mixed/all-at-once.yaml", "journal_forgets"},
     {"mixed/any-calls.yaml", "kill_is_believed"},
@@ -115,8 +115,8 @@ constexpr Row kRows[] = {
     {"network/semi-sync-waits-for-a-slave.yaml", "durability_is_swapped"},
     {"network/slaves-cut-off-from-the-master.yaml", "sources_are_mistaken"},
     {"replication/a-crashed-master-writes-again.yaml", "polls_are_off"},
-    {"replication/a-master-that-cannot-be-closed-stays.yaml", "refusals_become_success"},
-    {"replication/a-master-that-takes-no-connections.yaml", "sets_up_replicas_once"},
+    {"replication/a-master-that-cannot-be-closed-stays.yaml", "fences_do_nothing"},
+    {"replication/a-master-that-takes-no-connections.yaml", "agent_commands_do_nothing"},
     {"replication/a-slave-needs-a-master.yaml", "refusals_become_success"},
     {"replication/a-slave-that-takes-writes-is-fenced.yaml", "fences_do_nothing"},
     {"replication/a-slave-without-room.yaml", "sources_are_mistaken"},
@@ -186,7 +186,7 @@ const Row* row_of(const std::string& path) {
 RunResult first_not_passed(const ScenarioFile& file, const Sabotage* sabotage) {
   RunOptions options;
   options.sabotage = sabotage;
-  options.max_events = 3'000'000;
+  options.max_events = 600'000;  // more than any file needs as it is
   RunResult last;
   for (const Scenario& one : file.cases) {
     last = run_scenario(one, one.seeds.first, options);
