@@ -119,7 +119,7 @@ std::uint64_t Repeats::repeat(const std::string& subject, const std::string& nam
   *earlier = std::move(call);
   // What is done again takes back what was done after it.
   for (Done& other : done)
-    if (other.asked >= before) other.needed = true;
+    if (&other != &*earlier && other.asked >= before) other.needed = true;
   return last_;
 }
 

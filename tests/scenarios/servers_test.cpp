@@ -16,6 +16,7 @@ Prepare opened(const std::string& node) {
     SetReadOnly open;
     open.epoch = world.manager()->model().service.epoch;
     open.read_only = false;
+    open.generation = 1;  // as the first manager would send it
     const auto truth = world.fleet().truth(id_of(world, node));
     ASSERT_TRUE(truth.has_value());
     world.fleet().call(CallContext{"test", 10s}, Endpoint{truth->address, 60000}, open,
