@@ -95,8 +95,8 @@ class Pairs final : public Generator {
     for (std::size_t i = 0; i < cells.size(); ++i) {
       for (std::size_t j = i + 1; j < cells.size() && cells[j].at - cells[i].at <= kWindow; ++j) {
         if (++looked_at > kPairsPerBase) {
-          ++counts_.pruned["pairs of files with very many points"];
-          continue;
+          ++counts_.pruned["files with too many pairs: the later ones of each"];
+          return;
         }
         ++counts_.applicable;
         const std::uint64_t key = mix(cells[i].key, cells[j].key);
