@@ -128,6 +128,7 @@ class MySQLServerManager {
 
   // monitor.cpp and reconcile.cpp
   Task<void> poll_agents();
+  Task<void> clear_rest_of_copy(model::NodeId id);
   Task<void> poll_agent(model::NodeId id);
   Task<void> look_for_lost(model::NodeId id);
   Task<void> reconcile_loop();

@@ -74,6 +74,17 @@ Task<void> MySQLServerManager::look_for_lost(NodeId id) {
   co_await core_.journal.durable();
 }
 
+// A server that cannot be started because its data is the rest of a copy, on a node that is to hold no copy:
+// its set-up was undone while its agent was away. Any other data is left alone by this command.
+Task<void> MySQLServerManager::clear_rest_of_copy(NodeId id) {
+  const auto* node = core_.model.node(id);
+  if (node == nullptr || node->role != Role::none || core_.model.active_operations() > 0) co_return;
+  StopReplica clear;
+  clear.epoch = core_.model.service.epoch;
+  const AgentCommand clearing = clear;
+  (void)co_await core_.ask(id, clearing);
+}
+
 Task<void> MySQLServerManager::poll_agent(NodeId id) {
   GetServerState look;
   const AgentCommand looking = look;
@@ -92,7 +103,8 @@ Task<void> MySQLServerManager::poll_agent(NodeId id) {
     StartServer start;
     start.server_id = node->server_id;
     const AgentCommand starting = start;
-    (void)co_await core_.ask(id, starting);
+    const auto started = co_await core_.ask(id, starting);
+    if (started.has_error() && started.error().code == ErrorCode::database) co_await clear_rest_of_copy(id);
   } else if (node->role == Role::replica && !state.read_only && core_.model.service.maybe_writable != id) {
     core_.note(node_name(id), "a replica that takes writes: made read-only");
     SetReadOnly fence;

@@ -44,11 +44,9 @@ Task<void> MySQLServerManager::sweep_doomed() {
 }
 
 Task<void> MySQLServerManager::reconcile_loop() {
-  bool looked_once = false;
+  // Also when nothing was ever bought, as far as the journal knows: it may have been lost.
   while (true) {
     co_await sleep_for(core_.config.reconcile_interval);
-    // Nothing was ever bought, as far as the journal knows: it may have been lost.
-    if (core_.model.service.next_operation <= 1 && std::exchange(looked_once, true)) continue;
     auto reconciled = co_await reconcile();
     if (reconciled.has_error()) core_.trace.add(TraceKind::note, "reconcile", reconciled.error().message);
   }

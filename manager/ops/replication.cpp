@@ -131,6 +131,9 @@ Task<Result<void>> make_replica(Core& core, NodeId id, SetUpReplica command) {
     late = core.now() >= deadline;
     const Node* node = core.model.node(id);
     if (node == nullptr) co_return not_there(id);
+    if (node->role != Role::replica || command.epoch != core.model.service.epoch)
+      co_return make_error(ErrorCode::wrong_state,
+                           "the roles have changed since " + node_name(id) + " was to be a replica");
     AgentCommand named = command;
     if (!told) {
       core.observe("step.make_replica", node_name(id));

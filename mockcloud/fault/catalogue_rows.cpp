@@ -354,7 +354,7 @@ void add_journal_actions(std::vector<ActionRow>& rows) {
                "when the manager dies next, its last commits are gone although they were acknowledged"),
           done("store.roll_back", t, kBeyond, kSim,
                {required("to", kDuration, "the time of the backup, counted from the beginning"), restart},
-               "the manager dies, and an old backup of its journal is put back"),
+               "every manager is ended, and an old backup of the journal is put back"),
           done("store.corrupt", t, kTolerable, kSim,
                {{"document", kText, "service-1", "which: \"node-2\", \"operation-1\""},
                 duration_or_never("for", "1m", "until it is mended")},

@@ -54,6 +54,7 @@ class Checkers final : private PortWatch {
   void at_end(bool judged);
   // Acknowledged writes that the master does not have: a failure where they were promised, else counted.
   // Returns the number lost without having been promised.
+  bool writes_may_be_lost() const;
   std::uint64_t check_writes();
 
  private:

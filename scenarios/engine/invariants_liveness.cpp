@@ -168,6 +168,14 @@ void Checkers::check_reads() {
                   "S3 stale");
 }
 
+// What no manager can keep: a disk is gone; or a journal that has forgotten a promotion meets the former
+// master, writable again, and clients write there before the agents have been asked.
+bool Checkers::writes_may_be_lost() const {
+  const auto& evidence = world_.evidence();
+  return evidence.any({"vm.lose_disk"}) ||
+         (world_.journal().losses() > 0 && evidence.any({"db.lose_read_only"}));
+}
+
 std::uint64_t Checkers::check_writes() {
   auto* traffic = world_.traffic();
   if (traffic == nullptr) return 0;
@@ -177,7 +185,7 @@ std::uint64_t Checkers::check_writes() {
     world_.report("S3", std::to_string(phantoms) + " write(s) on the master that no client made",
                   "S3 phantom");
   const auto lost = traffic->lost(*server);
-  if (lost == 0 || world_.evidence().any({"vm.lose_disk"})) return lost;
+  if (lost == 0 || writes_may_be_lost()) return lost;
   if (promised_ || traffic->lost_protected(*server) > 0) {
     world_.report("S3", std::to_string(lost) + " acknowledged write(s) are lost", "S3 lost");
     return 0;

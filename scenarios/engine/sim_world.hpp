@@ -98,6 +98,7 @@ class SimWorld final : public fault::ActionSink {
   const api::Service* service() const { return manager_ ? &manager_->service : nullptr; }
   unsigned incarnations() const { return incarnations_; }
   // Managers that live, frozen or not, and how many have been fenced off so far.
+  bool has_former_managers() const { return !former_.empty(); }
   std::size_t managers() const { return former_.size() + (manager_ ? 1 : 0); }
   unsigned fenced_managers() const { return fenced_managers_; }
   // The VM of the master by the manager's records, whatever the clients believe; "" when there is none or the
@@ -202,6 +203,7 @@ class SimWorld final : public fault::ActionSink {
   void crash_again(std::uint64_t times, Duration up, Duration down);
   // The process is gone: what it was asked is answered by a broken connection.
   void end_incarnation(std::unique_ptr<Incarnation> ended);
+  void end_former_managers();
   void end_fenced(unsigned incarnation);
   void restart_after(std::optional<Duration> time);
   Incarnation* find_incarnation(unsigned number);

@@ -84,6 +84,7 @@ void SimWorld::crash_manager(std::optional<Duration> restart) {
   scheduler_.call_soon(domain_, [this, restart, number = manager_->number] {
     if (!manager_ || manager_->number != number) return;
     trace_.add(TraceKind::crash, "manager", "crashed");
+    if (disk_->is_losing()) end_former_managers();
     disk_->manager_crashed();
     auto dead = std::move(manager_);
     engine_->manager_crashed();
@@ -113,6 +114,11 @@ void SimWorld::end_fenced(unsigned incarnation) {
   auto ended = std::move(*old);
   former_.erase(old);
   end_incarnation(std::move(ended));
+}
+
+// What loses its journal's past is the machine that they share, or an operator who stops them first.
+void SimWorld::end_former_managers() {
+  for (auto& old : std::exchange(former_, {})) end_incarnation(std::move(old));
 }
 
 // --- freezing and replacing ---
@@ -221,7 +227,10 @@ Result<void> SimWorld::act_on_journal(const fault::Action& action) {
   } else if (name == "store.roll_back") {
     const TimePoint to = kEpoch + arguments.duration("to");
     crash_manager(restart_of(arguments));
-    scheduler_.call_soon(domain_, [this, to] { disk_->roll_back(to); });
+    scheduler_.call_soon(domain_, [this, to] {
+      end_former_managers();
+      disk_->roll_back(to);
+    });
   } else if (name == "store.torn") {
     disk_->tear_next([this, restart = restart_of(arguments)] { crash_manager(restart); });
   } else if (name == "store.corrupt") {
