@@ -162,6 +162,14 @@ Result<void> SqliteStore::write(std::uint64_t generation, const std::vector<Chan
   return success();
 }
 
+Result<void> SqliteStore::clear() {
+  std::string sql = "BEGIN IMMEDIATE;";
+  for (const Table table : kTables) sql += std::string("DELETE FROM ") + to_text(table) + ";";
+  sql += "UPDATE generation SET newest = 0;COMMIT;";
+  if (sqlite3_exec(database_, sql.c_str(), nullptr, nullptr, nullptr) != SQLITE_OK) return error("cleared");
+  return success();
+}
+
 void SqliteStore::limit_pages(unsigned pages) {
   const std::string sql = "PRAGMA max_page_count=" + std::to_string(pages);
   (void)sqlite3_exec(database_, sql.c_str(), nullptr, nullptr, nullptr);

@@ -25,6 +25,8 @@ class SqliteStore : public Store {
   Result<std::uint64_t> take_generation(std::uint64_t own, std::uint64_t above) override;
   void commit(std::uint64_t generation, std::vector<Change> changes, Handler<void> handler) override;
   Result<std::vector<StoredDocument>> load() override;
+  // Takes everything out: as if it had just been opened. Errors: ErrorCode::storage.
+  Result<void> clear();
   // From now on the journal takes at most so many pages of 4 KiB: a commit beyond that fails as on a full
   // disk.
   void limit_pages(unsigned pages);

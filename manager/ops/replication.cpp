@@ -114,7 +114,7 @@ bool replicates(const ServerState& state, const std::string& source) {
 // Whether it is on its way to that: told to replicate from there, and its threads run or try to.
 bool is_under_way(const ServerState& state, const std::string& source) {
   const auto& replication = state.replication;
-  return state.running && state.role == Role::replica && state.read_only && replication.configured &&
+  return state.running && state.role == Role::replica && replication.configured &&
          replication.source_address == source && replication.io != ThreadState::no && replication.sql_running;
 }
 
@@ -162,6 +162,14 @@ Task<Result<void>> make_replica(Core& core, NodeId id, SetUpReplica command) {
                                "replication of " + node_name(id) + " does not run: " + last);
         }
         told = false;
+      } else if (is_under_way(state, source) && !state.read_only) {
+        // Nothing is wrong with its data: no reason for another copy.
+        last = "its server takes writes";
+        if (++failures >= core.config.retry.attempts) break;
+        SetReadOnly close;
+        close.epoch = command.epoch;
+        named = close;
+        (void)co_await core.ask(id, named);
       } else if (!is_under_way(state, source)) {
         last = "the agent has been told, but its server does not replicate from " + source;
         if (++failures >= core.config.retry.attempts) break;

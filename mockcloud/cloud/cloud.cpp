@@ -63,7 +63,7 @@ Result<std::unique_ptr<Cloud>> Cloud::open(Scheduler& scheduler, Domain& domain,
   return cloud;
 }
 
-Cloud::~Cloud() = default;
+Cloud::~Cloud() { Tables::give_back(std::move(tables_)); }
 
 Result<void> Cloud::load() {
   DROVER_TRY(auto stored, tables_->load(scheduler_.now()));

@@ -58,6 +58,12 @@ const std::string& empty_image() {
   return image;
 }
 
+// Opening tables and preparing their statements costs as much as a short run of a scenario.
+std::vector<std::unique_ptr<Tables>>& spare_tables() {
+  thread_local std::vector<std::unique_ptr<Tables>> spare;
+  return spare;
+}
+
 std::int64_t pragma(Database& database, const char* sql) {
   std::int64_t value = 0;
   Statement statement(database, sql);
@@ -159,7 +165,11 @@ Tables::Tables(Database database, bool file)
 
 Result<std::unique_ptr<Tables>> Tables::open(const std::string& path, const CloudConfig& config) {
   std::unique_ptr<Tables> tables;
-  if (path == ":memory:") {
+  if (path == ":memory:" && !spare_tables().empty()) {
+    tables = std::move(spare_tables().back());
+    spare_tables().pop_back();
+    tables->clear();
+  } else if (path == ":memory:") {
     Database database = Database::memory();
     database.load_image(empty_image());
     database.execute("PRAGMA journal_mode = OFF; PRAGMA cache_size = -65536; BEGIN");
@@ -188,6 +198,21 @@ Result<std::unique_ptr<Tables>> Tables::open(const std::string& path, const Clou
   if (tables->end_change()) tables->commit_.run();
   tables->dirty_ = false;
   return tables;
+}
+
+void Tables::give_back(std::unique_ptr<Tables> tables) {
+  if (tables != nullptr && !tables->file_) spare_tables().push_back(std::move(tables));
+}
+
+void Tables::clear() {
+  for (const char* table :
+       {"instances", "tags", "appearances", "volumes", "tokens", "timers", "boot_outcomes", "images", "sizes",
+        "networks", "zones", "rate_buckets", "fault_counts", "counters"})
+    database_.execute(("DELETE FROM " + std::string(table)).c_str());
+  depth_ = 0;
+  dirty_ = false;
+  fresh_ = true;
+  offset_ = Duration{0};
 }
 
 void Tables::save_catalogue(const CloudConfig& config) {

@@ -90,6 +90,9 @@ class Tables {
   void touch() { write(); }
   bool file() const { return file_; }
 
+  // Tables in memory that are not needed any more: the next open(":memory:") of this thread uses them.
+  static void give_back(std::unique_ptr<Tables> tables);
+
   void insert_instance(const Instance& vm);
   void save_instance(const Instance& vm);
   void erase_tags(const Instance& vm);
@@ -114,6 +117,7 @@ class Tables {
  private:
   Tables(Database database, bool file);
 
+  void clear();
   void save_catalogue(const CloudConfig& config);
   void save_counters(const Counters& counters);
   Result<void> load_instances(StoredCloud& stored);

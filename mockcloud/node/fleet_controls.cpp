@@ -176,7 +176,7 @@ bool Fleet::freeze_clock(const std::string& id, Duration time) {
 }
 
 bool Fleet::slow_cpu(const std::string& id, double factor) {
-  return with_server(id, [&](SimServer& s) { s.pace().cpu = factor; });
+  return with_server(id, [&](SimServer& s) { s.set_cpu(factor); });
 }
 
 bool Fleet::slow_disk(const std::string& id, Duration commit) {

@@ -22,7 +22,6 @@ struct Pace {
     return time + std::max(Duration{0}, frozen_until - now);
   }
 
- private:
   static Duration scaled(Duration time, double factor) {
     return Duration(static_cast<Duration::rep>(static_cast<double>(time.count()) * factor));
   }

@@ -202,6 +202,7 @@ class SimServer {
   void recheck_connection();
 
   // Controls for faults.
+  void set_cpu(double factor);                // how many times as long its work takes
   void set_lag(std::optional<Duration> lag);  // nothing: back to the configured distribution
   void jump_clock(Duration by);               // negative: back
   void fail_sql_thread(int number);           // 1062, 1032, …: SQL No until skipped or positioned anew

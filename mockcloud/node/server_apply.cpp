@@ -1,5 +1,6 @@
 // The SQL thread of SimServer: relay log to tables, in order, each batch not before its lag has passed.
 #include <algorithm>
+#include <utility>
 
 #include "mockcloud/node/server.hpp"
 
@@ -126,6 +127,17 @@ void SimServer::set_lag(std::optional<Duration> lag) {
     const TimePoint ready = wait > kNever - batch.received_at ? kNever : batch.received_at + wait;
     batch.ready_at = earliest = std::max(earliest, ready);
   }
+  schedule_apply();
+}
+
+// What waits is worked on at the new pace from now on.
+void SimServer::set_cpu(double factor) {
+  const double change = factor / std::exchange(pace_.cpu, factor);
+  if (change == 1) return;
+  const TimePoint now = scheduler_.now();
+  for (RelayBatch& batch : relay_)
+    if (batch.ready_at > now && batch.ready_at != kNever)
+      batch.ready_at = now + Pace::scaled(batch.ready_at - now, change);
   schedule_apply();
 }
 

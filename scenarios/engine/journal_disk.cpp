@@ -15,13 +15,31 @@ std::string name_of(Table table, std::int64_t id) {
   return std::string(to_text(table)) + "-" + std::to_string(id);
 }
 
+// Making the tables costs as much as a short run: each thread uses its stores again and again.
+using Stores = std::vector<std::unique_ptr<SqliteStore>>;
+Stores& spare_stores() {
+  thread_local Stores spare;
+  return spare;
+}
+
+std::unique_ptr<SqliteStore> empty_store() {
+  Stores& spare = spare_stores();
+  while (!spare.empty()) {
+    auto store = std::move(spare.back());
+    spare.pop_back();
+    if (store->clear().has_value()) return store;
+  }
+  return SqliteStore::open(":memory:").value();
+}
+
 }  // namespace
 
+JournalDisk::~JournalDisk() {
+  if (store_) spare_stores().push_back(std::move(store_));
+}
+
 JournalDisk::JournalDisk(Scheduler& scheduler, Domain& domain, bool history)
-    : scheduler_(scheduler),
-      domain_(domain),
-      keeps_history_(history),
-      store_(SqliteStore::open(":memory:").value()) {}
+    : scheduler_(scheduler), domain_(domain), keeps_history_(history), store_(empty_store()) {}
 
 Result<std::uint64_t> JournalDisk::take_generation(std::uint64_t own, std::uint64_t above) {
   if (full_) return disk_full();
@@ -88,7 +106,8 @@ void JournalDisk::keep_first(std::size_t entries) {
   if (entries == history_.size()) return;
   ++losses_;
   history_.resize(entries);
-  store_ = SqliteStore::open(":memory:").value();
+  spare_stores().push_back(std::move(store_));
+  store_ = empty_store();
   for (const Entry& entry : history_) {
     if (entry.taken) {
       (void)store_->take_generation(0, entry.generation - 1);

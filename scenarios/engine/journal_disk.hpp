@@ -18,6 +18,7 @@ class JournalDisk final : public Store {
  public:
   // With `history` it can go back to earlier states; that costs a copy of every commit.
   JournalDisk(Scheduler& scheduler, Domain& domain, bool history);
+  ~JournalDisk() override;
 
   Result<std::uint64_t> take_generation(std::uint64_t own, std::uint64_t above) override;
   void commit(std::uint64_t generation, std::vector<Change> changes, Handler<void> handler) override;

@@ -48,6 +48,7 @@ void add_call_faults(const ObservedPoint& point, const fault::CallPoint& call, s
       add_arguments(once.rule, variant);
       once.masked = variant.masked && !row.beyond_budget;
       once.action = label(row, variant);
+      once.kind = row.name;
       once.identity = mix(hash_text(once.action), point.situation);
       to.push_back(once);
       if (&variant != &row.variants.front() || once.rule.arguments.contains("for")) continue;
@@ -56,6 +57,7 @@ void add_call_faults(const ObservedPoint& point, const fault::CallPoint& call, s
       once.masked = false;
       once.transient = false;
       once.action += " for 4m";
+      once.kind += " for 4m";
       once.identity = mix(hash_text(once.action), point.situation);
       to.push_back(std::move(once));
     }
@@ -117,7 +119,9 @@ void add_world_faults(const ObservedPoint& point, const std::optional<fault::Cal
         add_arguments(one.rule, variant);
         if (!on_subject) one.rule.arguments["target"] = target;
         one.masked = variant.masked && !row.beyond_budget;
-        one.action = label(row, variant) + (on_subject ? "" : " on the master");
+        const char* whose = on_subject ? "" : " on the master";
+        one.action = label(row, variant) + whose;
+        one.kind = std::string(row.name) + whose;
         // In the middle of a command it matters where; everywhere else only what has changed.
         const bool changing = call && call->port == fault::Port::agent && !is_look(call->call);
         one.identity = mix(hash_text(one.action), changing ? point.situation : point.state);
@@ -151,7 +155,7 @@ std::vector<Candidate> crashes_at(const ObservedPoint& point) {
   one.rule = rule_at(point);
   one.rule.action = "manager.crash";
   one.masked = true;
-  one.action = "manager.crash";
+  one.action = one.kind = "manager.crash";
   one.identity = mix(hash_text(one.action), point.situation);
   return {one};
 }

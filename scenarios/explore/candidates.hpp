@@ -13,7 +13,8 @@ struct Candidate {
   fault::Rule rule;
   bool masked = false;
   bool transient = true;
-  std::string action;  // "lose_reply", "vm.crash on the master": for cells
+  std::string action;  // "refuse{error=timeout}", "vm.crash on the master": for cells
+  std::string kind;    // "refuse", "refuse for 4m", "vm.crash on the master": without its arguments
   // What makes two candidates the same: a fault of the world at two points between which nothing has changed.
   std::uint64_t identity = 0;
 };

@@ -24,6 +24,11 @@ class Generator {
   virtual void load(const nlohmann::json& saved) = 0;
   // Counts what it knows before anything has run.
   virtual void count(ModeCounts&, std::vector<Search::BaseCounts>&) const {}
+  // The keys of all plans from this base, each once.
+  virtual std::vector<std::uint64_t> keys(std::size_t base) const {
+    (void)base;
+    return {};
+  }
 
  private:
   Mode mode_;

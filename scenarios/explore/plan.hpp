@@ -40,6 +40,7 @@ struct Plan {
   bool wants_features = false;   // which successions of observation points it came by
   std::string cell;              // "iaas.newInstance.reply × lose_reply": what this tries, for coverage
   std::string context;           // what was under way there
+  std::uint64_t key = 0;         // of the kind of fault, the point and the context; 0: nobody counts it
 };
 
 // The scenario that a plan runs, judged as the plan says; also what is written when it fails.

@@ -71,6 +71,31 @@ Found found_of(const Base& base, const Finding& finding, bool shrinks) {
   return found;
 }
 
+namespace {
+
+Report::Cover cover_of(const Search& search, const std::set<std::uint64_t>& keys) {
+  Report::Cover cover;
+  cover.all = keys.size();
+  for (const std::uint64_t key : keys) {
+    if (search.tried(key)) ++cover.tried;
+    if (search.took_effect(key)) ++cover.took_effect;
+  }
+  return cover;
+}
+
+std::string to_text(const Report::Cover& cover) {
+  if (cover.all == 0) return "no faults at points";
+  return format("%llu of %llu kinds of faults at points tried, %llu took effect",
+                static_cast<unsigned long long>(cover.tried), static_cast<unsigned long long>(cover.all),
+                static_cast<unsigned long long>(cover.took_effect));
+}
+
+ordered_json to_json(const Report::Cover& cover) {
+  return {{"all", cover.all}, {"tried", cover.tried}, {"took_effect", cover.took_effect}};
+}
+
+}  // namespace
+
 void summarize(const Search& search, Report& report) {
   report.runs = search.runs();
   report.events = search.events();
@@ -81,6 +106,8 @@ void summarize(const Search& search, Report& report) {
   report.cells = search.cells();
   report.transitions = search.transitions();
   std::map<std::string, std::set<std::string>> files;
+  std::map<std::string, std::set<std::uint64_t>> keys;
+  std::set<std::uint64_t> all_keys;
   for (std::size_t i = 0; i < search.bases().size(); ++i) {
     const auto& file = search.bases()[i].scenario.file;
     auto& folder = report.folders[folder_of(file)];
@@ -88,8 +115,16 @@ void summarize(const Search& search, Report& report) {
     folder.points += search.base_counts()[i].points;
     folder.plans += search.base_counts()[i].plans;
     folder.runs += search.base_counts()[i].runs;
+    for (const std::uint64_t key : search.keys(i)) {
+      keys[folder_of(file)].insert(key);
+      all_keys.insert(key);
+    }
   }
-  for (auto& [name, folder] : report.folders) folder.files = files[name].size();
+  report.cover = cover_of(search, all_keys);
+  for (auto& [name, folder] : report.folders) {
+    folder.files = files[name].size();
+    folder.cover = cover_of(search, keys[name]);
+  }
 }
 
 ordered_json to_json(const Report& report) {
@@ -115,30 +150,35 @@ ordered_json to_json(const Report& report) {
       pruned[why] = pruned.value(why, std::uint64_t{0}) + count;
     }
   }
-  summary = {
-      {"runs", report.runs},
-      {"passed", report.runs - failed - vacuous},
-      {"failed", failed},
-      {"skipped", 0},
-      {"vacuous", vacuous},
-      {"unknown", 0},
-      {"wall_s", report.wall_s},
-      {"search_wall_s", report.search_wall_s},
-      {"simulated_s", report.simulated_s},
-      {"events", report.events},
-      {"nondeterministic", report.nondeterministic.size()},
-      {"digest", scenario::digest_text(report.digest)},
-      {"points", points},
-      {"plans", plans},
-      {"pruned", pruned},
-      {"exhausted", report.exhausted},
-      {"ended_by_clock", report.by_clock},
-      {"coverage", {{"fault_at_point", report.cells}, {"fault_at_point_in_context", report.transitions}}},
-      {"modes", modes}};
+  summary = {{"runs", report.runs},
+             {"passed", report.runs - failed - vacuous},
+             {"failed", failed},
+             {"skipped", 0},
+             {"vacuous", vacuous},
+             {"unknown", 0},
+             {"wall_s", report.wall_s},
+             {"search_wall_s", report.search_wall_s},
+             {"simulated_s", report.simulated_s},
+             {"events", report.events},
+             {"nondeterministic", report.nondeterministic.size()},
+             {"digest", scenario::digest_text(report.digest)},
+             {"points", points},
+             {"plans", plans},
+             {"pruned", pruned},
+             {"exhausted", report.exhausted},
+             {"ended_by_clock", report.by_clock},
+             {"coverage",
+              {{"fault_at_point", report.cells},
+               {"fault_at_point_in_context", report.transitions},
+               {"kinds_of_faults_at_points", to_json(report.cover)}}},
+             {"modes", modes}};
   auto folders = ordered_json::object();
   for (const auto& [name, folder] : report.folders)
-    folders[name] = {
-        {"files", folder.files}, {"points", folder.points}, {"plans", folder.plans}, {"runs", folder.runs}};
+    folders[name] = {{"files", folder.files},
+                     {"points", folder.points},
+                     {"plans", folder.plans},
+                     {"runs", folder.runs},
+                     {"kinds_of_faults_at_points", to_json(folder.cover)}};
   summary["folders"] = folders;
   out["runs"] = ordered_json::array();
   out["found"] = ordered_json::array();
@@ -178,11 +218,11 @@ std::string to_text(const Report& report) {
                      why.c_str());
   for (const auto& [name, folder] : report.folders)
     text +=
-        format("  %-14s %3zu files, %6llu points, %7llu plans, %7llu runs\n", name.c_str(), folder.files,
+        format("  %-14s %3zu files, %6llu points, %7llu plans, %7llu runs; %s\n", name.c_str(), folder.files,
                static_cast<unsigned long long>(folder.points), static_cast<unsigned long long>(folder.plans),
-               static_cast<unsigned long long>(folder.runs));
-  text += format("coverage: %zu faults at points, %zu told apart by what was under way\n", report.cells,
-                 report.transitions);
+               static_cast<unsigned long long>(folder.runs), to_text(folder.cover).c_str());
+  text += format("coverage: %zu faults at points, %zu told apart by what was under way; %s\n", report.cells,
+                 report.transitions, to_text(report.cover).c_str());
   for (const auto& one : report.nondeterministic) text += "NONDETERMINISTIC " + one + "\n";
   for (const auto& one : report.found) {
     text += format(

@@ -39,9 +39,16 @@ struct Report {
   bool by_clock = false;   // the clock ended it before the budget's events were used up
   std::map<Mode, ModeCounts> modes;
   std::size_t cells = 0, transitions = 0;
+  // Kinds of faults at observation points, told apart by what was under way: all that apply there, those of
+  // which one was tried (in whatever file), and those that took effect.
+  struct Cover {
+    std::uint64_t all = 0, tried = 0, took_effect = 0;
+  };
+  Cover cover;
   struct Folder {
     std::size_t files = 0;
     std::uint64_t points = 0, plans = 0, runs = 0;
+    Cover cover;
   };
   std::map<std::string, Folder> folders;
   std::vector<Found> found;

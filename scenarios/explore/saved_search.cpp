@@ -60,9 +60,15 @@ std::string Search::identity() const {
 }
 
 json Search::save() const {
-  json saved{
-      {"identity", identity()},      {"runs", runs_}, {"events", events_}, {"digest", digest_},
-      {"simulated_s", simulated_s_}, {"turn", turn_}, {"cells", cells_},   {"transitions", transitions_}};
+  json saved{{"identity", identity()},
+             {"runs", runs_},
+             {"events", events_},
+             {"digest", digest_},
+             {"simulated_s", simulated_s_},
+             {"cells", cells_},
+             {"transitions", transitions_},
+             {"tried", tried_},
+             {"fired", fired_}};
   for (const auto& generator : generators_) {
     saved["modes"][to_text(generator->mode())] = generator->save();
     saved["counts"][to_text(generator->mode())] = to_json(counts_.at(generator->mode()));
@@ -84,9 +90,10 @@ Result<void> Search::take_up(const json& saved) {
     saved.at("events").get_to(events_);
     saved.at("digest").get_to(digest_);
     saved.at("simulated_s").get_to(simulated_s_);
-    saved.at("turn").get_to(turn_);
     saved.at("cells").get_to(cells_);
     saved.at("transitions").get_to(transitions_);
+    saved.at("tried").get_to(tried_);
+    saved.at("fired").get_to(fired_);
     for (const auto& generator : generators_) {
       generator->load(saved.at("modes").at(to_text(generator->mode())));
       read(saved.at("counts").at(to_text(generator->mode())), counts_.at(generator->mode()));

@@ -7,6 +7,11 @@
 #include "scenarios/explore/generator.hpp"
 
 namespace drover::explore {
+namespace {
+
+constexpr std::uint64_t kEventsGuessed = 2000;
+
+}  // namespace
 
 std::unique_ptr<Generator> make_generator(Mode mode, const GeneratorContext& context) {
   switch (mode) {
@@ -43,9 +48,31 @@ Search::Search(std::vector<Base> bases, Settings settings)
 
 Search::~Search() = default;
 
-// The files as they are come first; then the modes take turns, run by run.
+// The one that has had the fewest events, of those that still give plans; the events of what is planned but
+// not yet run are guessed from the runs before.
+std::optional<Plan> Search::next_of_modes(std::map<Mode, std::uint64_t>& planned) {
+  std::vector<std::pair<std::uint64_t, Generator*>> order;
+  for (std::size_t i = 1; i < generators_.size(); ++i) {
+    const Mode mode = generators_[i]->mode();
+    const ModeCounts& counts = counts_[mode];
+    const std::uint64_t each = counts.runs == 0 ? kEventsGuessed : counts.events / counts.runs;
+    order.emplace_back(counts.events + planned[mode] * each, generators_[i].get());
+  }
+  std::stable_sort(order.begin(), order.end(),
+                   [](const auto& a, const auto& b) { return a.first < b.first; });
+  for (const auto& [events, generator] : order) {
+    auto plan = generator->next();
+    if (!plan) continue;
+    ++planned[generator->mode()];
+    return plan;
+  }
+  return std::nullopt;
+}
+
+// The files as they are come first; then the modes, each with its share of events.
 std::vector<Plan> Search::next(std::size_t limit) {
   std::vector<Plan> batch;
+  std::map<Mode, std::uint64_t> planned;
   if (over_) return batch;
   limit = std::min<std::uint64_t>(limit, settings_.runs - std::min(settings_.runs, runs_));
   while (batch.size() < limit) {
@@ -53,19 +80,21 @@ std::vector<Plan> Search::next(std::size_t limit) {
       batch.push_back(std::move(*plan));
       continue;
     }
-    std::size_t silent = 1;
-    while (silent < generators_.size()) {
-      turn_ = turn_ % (generators_.size() - 1) + 1;
-      if (auto plan = generators_[turn_]->next()) {
-        batch.push_back(std::move(*plan));
-        break;
-      }
-      ++silent;
-    }
-    if (silent >= generators_.size()) break;
+    auto plan = next_of_modes(planned);
+    if (!plan) break;
+    batch.push_back(std::move(*plan));
   }
   if (batch.empty()) over_ = true;
   return batch;
+}
+
+std::vector<std::uint64_t> Search::keys(std::size_t base) const {
+  std::vector<std::uint64_t> all;
+  for (const auto& generator : generators_) {
+    const auto some = generator->keys(base);
+    all.insert(all.end(), some.begin(), some.end());
+  }
+  return all;
 }
 
 bool Search::exhausted() const { return over_ && events_ < settings_.events && runs_ < settings_.runs; }
@@ -82,6 +111,10 @@ void Search::absorb(const std::vector<Plan>& plans, std::vector<Outcome>& outcom
     ++counts.runs;
     counts.events += result.events;
     ++base_counts_[plan.base].runs;
+    if (plan.key != 0) {
+      tried_.insert(plan.key);
+      if (result.verdict != scenario::Verdict::vacuous) fired_.insert(plan.key);
+    }
     if (!result.failures.empty() || result.verdict == scenario::Verdict::unknown) {
       ++counts.failed;
       note_failures(plan, result);

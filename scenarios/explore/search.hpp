@@ -86,22 +86,28 @@ class Search {
     std::uint64_t points = 0, plans = 0, runs = 0;
   };
   const std::vector<BaseCounts>& base_counts() const { return base_counts_; }
+  // Which kinds of faults there are at which points and in which contexts of this base, as keys; and of which
+  // one was tried, and took effect, wherever that was.
+  std::vector<std::uint64_t> keys(std::size_t base) const;
+  bool tried(std::uint64_t key) const { return tried_.contains(key); }
+  bool took_effect(std::uint64_t key) const { return fired_.contains(key); }
   std::size_t cells() const { return cells_.size(); }              // fault × point pairs that fired
   std::size_t transitions() const { return transitions_.size(); }  // fault × point × context that fired
 
  private:
   std::string identity() const;
+  std::optional<Plan> next_of_modes(std::map<Mode, std::uint64_t>& planned);
   void note_failures(const Plan& plan, const scenario::RunResult& result);
 
   std::vector<Base> bases_;
   Settings settings_;
   std::vector<std::unique_ptr<Generator>> generators_;
-  std::size_t turn_ = 0;
   std::map<Mode, ModeCounts> counts_;
   std::vector<BaseCounts> base_counts_;
   std::map<std::string, Finding> findings_;
   std::set<std::string> cells_;
   std::set<std::string> transitions_;
+  std::set<std::uint64_t> tried_, fired_;  // keys of plans
   std::uint64_t runs_ = 0;
   std::uint64_t events_ = 0;
   std::uint64_t digest_ = 0;

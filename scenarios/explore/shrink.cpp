@@ -14,6 +14,9 @@ namespace {
 using scenario::RunResult;
 using scenario::Scenario;
 
+constexpr std::size_t kFewFaults = 2;
+constexpr std::uint64_t kOtherSeeds = 12;
+
 class Shrinker {
  public:
   Shrinker(Scenario start, std::uint64_t seed, std::string fingerprint, const ShrinkLimits& limits)
@@ -27,11 +30,13 @@ class Shrinker {
     out_.events_before = last_events_;
     if (!out_.reproduced) return finish();
     if (auto fixed = with_explicit_faults(best_, out_.seed)) try_it(std::move(*fixed));
-    for (bool changed = true; changed && !exhausted();) {
-      changed = delete_chunks(&Shrinker::fault_count, &Shrinker::without_faults_from);
-      changed = delete_chunks(&Shrinker::step_count, &Shrinker::without_steps_from) || changed;
-      changed = try_simpler() || changed;
-    }
+    do {
+      for (bool changed = true; changed && !exhausted();) {
+        changed = delete_chunks(&Shrinker::fault_count, &Shrinker::without_faults_from);
+        changed = delete_chunks(&Shrinker::step_count, &Shrinker::without_steps_from) || changed;
+        changed = try_simpler() || changed;
+      }
+    } while (delete_with_other_seed());
     return finish();
   }
 
@@ -41,7 +46,7 @@ class Shrinker {
   bool fails(const Scenario& one) {
     scenario::RunOptions options;
     options.max_events = kEventsAtMost;
-    const RunResult result = scenario::run_scenario(one, out_.seed, options);
+    const RunResult result = scenario::run_scenario(one, one.seeds.first, options);
     ++out_.runs;
     out_.events += result.events;
     last_events_ = result.events;
@@ -78,6 +83,23 @@ class Shrinker {
       if (chunk == 1) break;
     }
     return changed;
+  }
+
+  // A failure that hangs on moments: with less it is still there, at other moments.
+  bool delete_with_other_seed() {
+    if (best_.faults.size() <= kFewFaults) return false;
+    for (std::size_t chunk = best_.faults.size() / 2; chunk > 0 && !exhausted(); chunk /= 2) {
+      for (std::size_t end = best_.faults.size(); end >= chunk; end -= chunk) {
+        Scenario less = without_faults_from(best_, end - chunk, chunk);
+        for (std::uint64_t seed = 1; seed <= kOtherSeeds && !exhausted(); ++seed) {
+          less.seeds = {seed, seed};
+          if (seed == out_.seed || !try_it(less)) continue;
+          out_.seed = seed;
+          return true;
+        }
+      }
+    }
+    return false;
   }
 
   static std::size_t fault_count(const Scenario& one) { return one.faults.size(); }

@@ -23,10 +23,22 @@ struct Sketch {
   std::uint64_t rank = 0;
 };
 
-// How early something is tried: first what nothing else tries (a fault at a point), then what differs in its
-// context, then the rest; plain scenarios before those that bring faults of their own.
-std::uint64_t rank_of(unsigned novelty, const Base& base, std::uint64_t tie) {
+// How early something is tried.
+enum class Novelty : unsigned char {
+  point,      // this kind of fault has not been met at this point, in no file
+  context,    // … nor while this was under way
+  variant,    // the same with other arguments
+  situation,  // the roles and states of the nodes differ
+  again,      // met in another file: the steps that follow may differ, so it is only put off, not left out
+};
+
+// Plain scenarios come before those that bring faults of their own.
+std::uint64_t rank_of(Novelty novelty, const Base& base, std::uint64_t tie) {
   return (static_cast<std::uint64_t>(novelty) << 60U) | (std::uint64_t{base.own_faults} << 59U) | (tie >> 5U);
+}
+
+std::uint64_t key_of(const ObservedPoint& point, const Candidate& candidate) {
+  return hash_text(point.context, hash_text(point.point, hash_text(candidate.kind)));
 }
 
 using Enumerate = std::vector<Candidate> (*)(const ObservedPoint&);
@@ -35,8 +47,8 @@ class PointByPoint : public Generator {
  public:
   PointByPoint(Mode mode, const GeneratorContext& context, Enumerate enumerate)
       : Generator(mode), context_(context), enumerate_(enumerate) {
-    std::unordered_set<std::uint64_t> cells, contexts, seen;
     per_base_.resize(context.bases.size());
+    keys_.resize(context.bases.size());
     // The plainest files first: what they try needs not be tried first elsewhere.
     std::vector<std::uint32_t> order(context.bases.size());
     for (std::uint32_t i = 0; i < order.size(); ++i) order[i] = i;
@@ -71,9 +83,9 @@ class PointByPoint : public Generator {
       per_base_[index].points += base.reference.points.size();
       counts_.pruned["points: same point, same situation"] +=
           base.reference.observed - base.reference.points.size();
-      for (std::uint32_t p = 0; p < base.reference.points.size(); ++p)
-        sketch(index, p, cells, contexts, seen);
+      for (std::uint32_t p = 0; p < base.reference.points.size(); ++p) sketch(index, p);
     }
+    known_ = {};
     std::sort(sketches_.begin(), sketches_.end(),
               [](const Sketch& a, const Sketch& b) { return a.rank < b.rank; });
     counts_.plans = sketches_.size();
@@ -92,6 +104,7 @@ class PointByPoint : public Generator {
     plan.masked = candidate.masked && candidate.transient;
     plan.cell = point.point + " × " + candidate.action;
     plan.context = point.context;
+    plan.key = key_of(point, candidate);
     plan.faults.push_back(std::move(candidate.rule));
     return plan;
   }
@@ -99,6 +112,9 @@ class PointByPoint : public Generator {
   nlohmann::json save() const override { return {{"position", position_}}; }
   void load(const nlohmann::json& saved) override { saved.at("position").get_to(position_); }
 
+  std::vector<std::uint64_t> keys(std::size_t base) const override {
+    return {keys_[base].begin(), keys_[base].end()};
+  }
   void count(ModeCounts& to, std::vector<Search::BaseCounts>& bases) const override {
     to = counts_;
     for (std::size_t i = 0; i < bases.size(); ++i) {
@@ -108,31 +124,50 @@ class PointByPoint : public Generator {
   }
 
  private:
-  void sketch(std::uint32_t index, std::uint32_t p, std::unordered_set<std::uint64_t>& cells,
-              std::unordered_set<std::uint64_t>& contexts, std::unordered_set<std::uint64_t>& seen) {
+  // What has been met so far.
+  struct Known {
+    std::unordered_set<std::uint64_t> points, contexts, variants, situations;
+  };
+
+  void sketch(std::uint32_t index, std::uint32_t p) {
     const Base& base = context_.bases[index];
     const ObservedPoint& point = base.reference.points[p];
     const auto candidates = enumerate_(point);
-    for (std::uint32_t c = 0; c < candidates.size(); ++c) {
-      const Candidate& candidate = candidates[c];
-      if (candidate.rule.beyond_budget && !context_.settings.beyond_budget) continue;
-      ++counts_.applicable;
-      if (!identities_.insert(candidate.identity).second) {
-        ++counts_.pruned["faults: the same one in the same situation of the same file"];
-        continue;
-      }
-      // The same fault in the same situation, met in another file too: the steps that follow may differ, so
-      // it is only put off, not left out.
-      const std::uint64_t fault = hash_text(candidate.action);
-      const std::uint64_t at_point = hash_text(point.point, fault);
-      const bool new_cell = cells.insert(at_point).second;
-      const bool new_context = contexts.insert(hash_text(point.context, at_point)).second;
-      const bool again = !seen.insert(mix(point.situation, fault)).second;
-      const unsigned novelty = new_cell ? 0 : new_context ? 1 : again ? 3 : 2;
-      const std::uint64_t tie = mix(mix(context_.settings.seed, at_point), mix(index, p));
-      sketches_.push_back({index, p, c, rank_of(novelty, base, tie)});
-      ++per_base_[index].plans;
+    for (std::uint32_t begin = 0, end = 0; begin < candidates.size(); begin = end) {
+      while (end < candidates.size() && candidates[end].kind == candidates[begin].kind) ++end;
+      // Which of the variants stands for the kind changes from point to point: all come early somewhere.
+      const std::uint64_t key = key_of(point, candidates[begin]);
+      const auto first = begin + static_cast<std::uint32_t>(key % (end - begin));
+      for (std::uint32_t c = first; c < end; ++c) sketch(index, p, c, candidates[c]);
+      for (std::uint32_t c = begin; c < first; ++c) sketch(index, p, c, candidates[c]);
     }
+  }
+
+  void sketch(std::uint32_t index, std::uint32_t p, std::uint32_t c, const Candidate& candidate) {
+    const Base& base = context_.bases[index];
+    const ObservedPoint& point = base.reference.points[p];
+    if (candidate.rule.beyond_budget && !context_.settings.beyond_budget) return;
+    ++counts_.applicable;
+    if (!identities_.insert(candidate.identity).second) {
+      ++counts_.pruned["faults: the same one in the same situation of the same file"];
+      return;
+    }
+    const std::uint64_t key = key_of(point, candidate);
+    keys_[index].insert(key);
+    const std::uint64_t fault = hash_text(candidate.action);
+    const std::uint64_t variant = hash_text(point.point, fault);
+    const bool new_point = known_.points.insert(hash_text(point.point, hash_text(candidate.kind))).second;
+    const bool new_context = known_.contexts.insert(key).second;
+    const bool new_variant = known_.variants.insert(variant).second;
+    const bool new_situation = known_.situations.insert(mix(point.situation, fault)).second;
+    const Novelty novelty = new_point       ? Novelty::point
+                            : new_context   ? Novelty::context
+                            : new_variant   ? Novelty::variant
+                            : new_situation ? Novelty::situation
+                                            : Novelty::again;
+    const std::uint64_t tie = mix(mix(context_.settings.seed, variant), mix(index, p));
+    sketches_.push_back({index, p, c, rank_of(novelty, base, tie)});
+    ++per_base_[index].plans;
   }
 
  protected:
@@ -142,6 +177,8 @@ class PointByPoint : public Generator {
   Enumerate enumerate_;
   ModeCounts counts_;
   std::vector<Search::BaseCounts> per_base_;
+  std::vector<std::unordered_set<std::uint64_t>> keys_;  // of each base
+  Known known_;
   std::unordered_set<std::uint64_t> identities_;  // of the cases of one file
   std::string file_;
   std::vector<Sketch> sketches_;

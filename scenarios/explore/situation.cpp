@@ -52,7 +52,9 @@ Situation situation_of(SimWorld& world, std::string_view subject) {
     const std::string text =
         std::string(model::to_text(operation->request.kind)) + " " + model::to_text(operation->state);
     seen.world = hash_text(text, seen.world);
-    seen.context += (seen.context.empty() ? "" : "; ") + text;
+    // What waits is no part of what is under way.
+    if (operation->state != model::OperationState::queued)
+      seen.context += (seen.context.empty() ? "" : "; ") + text;
   }
   if (seen.context.empty()) seen.context = model::to_text(model.service.state);
   return seen;
