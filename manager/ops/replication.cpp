@@ -52,7 +52,7 @@ Task<Result<void>> make_primary(Core& core, NodeId id, std::uint64_t epoch) {
     core.observe("step.make_primary", node_name(id));
     auto reply = co_await core.ask(id, named);
     if (reply.has_error() && !is_worth_retrying(reply.error())) co_return std::move(reply).error();
-    if (reply.has_value()) {
+    if (reply.has_value() && reply.value().state.read_only) {
       core.observe("step.make_writable", node_name(id));
       SetReadOnly writable;
       writable.epoch = epoch;
@@ -365,6 +365,27 @@ Task<void> hand_back(Core& core, NodeId former, std::uint64_t epoch) {
 
 }  // namespace
 
+namespace {
+
+// Taken up again, by its own epoch, with a journal that may have forgotten how far it was: the target itself says
+// whether it is the primary already. Then only it may be writable.
+Task<void> learn_whether_promoted(Core& core, OperationId id, NodeId target) {
+  const std::uint64_t epoch = core.model.operation(id)->epoch;
+  if (epoch == 0 || core.model.service.maybe_writable == target) co_return;
+  GetServerState look;
+  const AgentCommand looking = look;
+  const auto seen = co_await core.ask(target, looking);
+  if (seen.has_error() || core.model.node(target) == nullptr) co_return;
+  const ServerState& state = seen.value().state;
+  if (state.role != Role::primary || state.epoch != epoch || state.read_only) co_return;
+  core.note(node_name(target), "is the master already: the journal is behind");
+  core.model.service.maybe_writable = target;
+  core.journal.service_changed();
+  co_await core.journal.durable();
+}
+
+}  // namespace
+
 Task<Result<void>> promote(Core& core, OperationId id) {
   const NodeId target = core.model.operation(id)->request.node;
   // Whom it takes over from is decided when it begins: an operation before it may have changed the primary.
@@ -373,6 +394,7 @@ Task<Result<void>> promote(Core& core, OperationId id) {
     core.journal.operation_changed(id);
   }
   const NodeId former = core.model.operation(id)->former;
+  co_await learn_whether_promoted(core, id, target);
   if (core.model.service.primary != target) {
     if (auto checked = check_member(core, target); checked.has_error()) co_return checked;
     if (core.model.node(target)->role != Role::replica)

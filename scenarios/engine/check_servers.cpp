@@ -51,7 +51,7 @@ void Servers::look_at(const std::string& id) {
     world_.report("W1", "VM " + id + " is terminated, and its machine runs", "W1 terminated VM runs");
   check_position(seen, id, *truth, server);
   check_server_id(id);
-  if (truth->role == Role::replica && !world_.evidence().any(kAstray)) {
+  if (truth->role == Role::replica && !world_.evidence().any(kAstray) && !is_beyond_knowledge(id)) {
     const std::string cycle = fleet.replication_cycle();
     if (!cycle.empty()) world_.report("S9", "replication goes in a circle: " + cycle, "S9 cycle");
   }
@@ -59,6 +59,13 @@ void Servers::look_at(const std::string& id) {
 }
 
 // --- S2, S9 ---
+
+// What the journal has forgotten only the agents can tell; this one was kept from telling it.
+bool Servers::is_beyond_knowledge(const std::string& id) const {
+  const auto* vm = world_.cloud().instance(id);
+  return world_.journal().losses() > 0 && vm != nullptr &&
+         world_.evidence().touched(*vm, world_.journal().lost_at());
+}
 
 bool Servers::may_be_writable(const cloud::Instance& vm) const {
   const auto* service = world_.durable().service();
@@ -75,7 +82,7 @@ void Servers::check_writable() {
     // Whoever was opened by a fault stays so until somebody notices.
     if (world_.evidence().any_to(*vm, {"db.lose_read_only", "agent.lie"}, since - kRecently)) continue;
     // Told in the place of another that has, or had, the same address.
-    if (world_.evidence().any_to(*vm, kAstray)) continue;
+    if (world_.evidence().any_to(*vm, kAstray) || is_beyond_knowledge(id)) continue;
     ++masters;
     if (may_be_writable(*vm)) continue;
     // The leave was in what the journal lost, or cannot be read now.

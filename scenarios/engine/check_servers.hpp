@@ -40,6 +40,7 @@ class Servers {
   void check_server_id(const std::string& id);
   void check_writable();
   void check_open_replicas();
+  bool is_beyond_knowledge(const std::string& id) const;
   bool may_be_writable(const cloud::Instance& vm) const;
   // Whether servers may hold what their source never had.
   bool data_was_tampered_with() const;

@@ -167,17 +167,18 @@ void Checkers::check_reads() {
   const auto* manager = world_.manager();
   const bool settled =
       manager != nullptr && manager->model().service.maybe_writable == manager->model().service.primary;
-  if (promised_ && settled && world_.journal().losses() == 0 && !world_.evidence().any({"vm.lose_disk"}) &&
+  if (promised_ && settled && world_.journal().losses() == 0 && !writes_may_be_lost() &&
       world_.fleet().id_at(address) == world_.master_vm())
     world_.report("S3", "the master at " + address + " does not show a write that it acknowledged before",
                   "S3 stale");
 }
 
-// What no manager can keep: a disk is gone; or a journal that has forgotten a promotion meets the former
+// What no manager can keep: a disk is gone; a replica takes the master's writes for its own, as they carry its
+// server_id, and says that it has them; or a journal that has forgotten a promotion meets the former
 // master, writable again, and clients write there before the agents have been asked.
 bool Checkers::writes_may_be_lost() const {
   const auto& evidence = world_.evidence();
-  return evidence.any({"vm.lose_disk"}) ||
+  return evidence.any({"vm.lose_disk", "db.duplicate_server_id"}) ||
          (world_.journal().losses() > 0 && evidence.any({"db.lose_read_only"}));
 }
 

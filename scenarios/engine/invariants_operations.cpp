@@ -81,7 +81,7 @@ void Checkers::check_promoted(const std::string& subject, const model::Node& nod
   const auto* server = world_.fleet().server(node.vm);
   if (server == nullptr) return;
   // S3: a planned switchover loses nothing, whatever the durability mode.
-  if (const auto* traffic = world_.traffic(); traffic != nullptr && promised_)
+  if (const auto* traffic = world_.traffic(); traffic != nullptr && promised_ && !writes_may_be_lost())
     if (const auto lost = traffic->lost(*server); lost > 0)
       world_.report("S3", subject + " lost " + std::to_string(lost) + " acknowledged write(s)",
                     "S3 lost by switchover");
@@ -92,6 +92,7 @@ void Checkers::check_promoted(const std::string& subject, const model::Node& nod
     const auto* vm = world_.cloud().instance(id);
     if (vm != nullptr && world_.evidence().any_to(*vm, {"db.errant", "db.diverge", "db.lose_read_only"}))
       continue;
+    if (world_.evidence().any({"db.duplicate_server_id"})) continue;
     const auto* rival = world_.fleet().server(id);
     if (rival != nullptr && rival->data().minus(server->data()).size() > 0)
       world_.report(

@@ -105,6 +105,7 @@ void JournalDisk::keep_first(std::size_t entries) {
   DROVER_CHECK(keeps_history_, "this journal keeps no history to go back in");
   if (entries == history_.size()) return;
   ++losses_;
+  lost_at_ = scheduler_.now();
   history_.resize(entries);
   spare_stores().push_back(std::move(store_));
   store_ = empty_store();

@@ -44,6 +44,7 @@ class JournalDisk final : public Store {
   // How often something that was acknowledged has been lost.
   bool is_losing() const { return losing_ > 0; }  // at the next crash
   unsigned losses() const { return losses_; }
+  TimePoint lost_at() const { return lost_at_; }  // the latest loss; kNever: nothing was ever lost
 
  private:
   struct Entry {
@@ -73,6 +74,7 @@ class JournalDisk final : public Store {
   std::optional<std::pair<Table, std::int64_t>> corrupt_;
   bool full_ = false;
   unsigned losses_ = 0;
+  TimePoint lost_at_ = kNever;
   Duration delay_{0};
 };
 
