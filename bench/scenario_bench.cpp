@@ -1,5 +1,6 @@
-// Whole scenarios: "add 3 nodes, master, 2 slaves, 10 simulated minutes with traffic", every invariant
-// checked, one world and one seed per run; and what a run costs before its first event.
+// Whole scenarios: "add 3 nodes, master, 2 slaves, 10 simulated minutes with traffic", and one with a slow
+// and lossy network, clients, a switchover and a partition; every invariant checked, one world and one seed
+// per run. And what a run costs before its first event.
 #include <benchmark/benchmark.h>
 
 #include "bench/bench_world.hpp"
@@ -9,9 +10,10 @@ namespace drover {
 namespace {
 
 constexpr const char* kFile = DROVER_SOURCE_DIR "/bench/scenarios/three-nodes-traffic.yaml";
+constexpr const char* kNetworkFile = DROVER_SOURCE_DIR "/bench/scenarios/network-and-clients.yaml";
 
-void run_file(benchmark::State& state) {
-  const auto loaded = scenario::load_scenario(kFile);
+void run_file(benchmark::State& state, const char* file) {
+  const auto loaded = scenario::load_scenario(file);
   if (loaded.has_error()) {
     state.SkipWithError(loaded.error().message.c_str());
     return;
@@ -35,7 +37,12 @@ void run_file(benchmark::State& state) {
   state.counters["events_per_s"] =
       benchmark::Counter(static_cast<double>(events), benchmark::Counter::kIsRate);
 }
-BENCHMARK(run_file)->Name("scenario/three_nodes_traffic")->Unit(benchmark::kMillisecond);
+BENCHMARK_CAPTURE(run_file, traffic, kFile)
+    ->Name("scenario/three_nodes_traffic")
+    ->Unit(benchmark::kMillisecond);
+BENCHMARK_CAPTURE(run_file, network, kNetworkFile)
+    ->Name("scenario/network_and_clients")
+    ->Unit(benchmark::kMillisecond);
 
 // The world made, the manager started and all of it destroyed: the fixed cost of every run.
 void set_up(benchmark::State& state) {

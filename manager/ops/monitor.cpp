@@ -78,7 +78,9 @@ Task<void> MySQLServerManager::look_for_lost(NodeId id) {
 // its set-up was undone while its agent was away. Any other data is left alone by this command.
 Task<void> MySQLServerManager::clear_rest_of_copy(NodeId id) {
   const auto* node = core_.model.node(id);
-  if (node == nullptr || node->role != Role::none || core_.model.active_operations() > 0) co_return;
+  if (node == nullptr || core_.model.active_operations() > 0) co_return;
+  if (node->role != Role::none && (node->role != Role::replica || core_.model.primary() != nullptr))
+    co_return;
   StopReplica clear;
   clear.epoch = core_.model.service.epoch;
   const AgentCommand clearing = clear;

@@ -367,8 +367,8 @@ Task<void> hand_back(Core& core, NodeId former, std::uint64_t epoch) {
 
 namespace {
 
-// Taken up again, by its own epoch, with a journal that may have forgotten how far it was: the target itself says
-// whether it is the primary already. Then only it may be writable.
+// Taken up again, by its own epoch, with a journal that may have forgotten how far it was: the target itself
+// says whether it is the primary already. Then only it may be writable.
 Task<void> learn_whether_promoted(Core& core, OperationId id, NodeId target) {
   const std::uint64_t epoch = core.model.operation(id)->epoch;
   if (epoch == 0 || core.model.service.maybe_writable == target) co_return;

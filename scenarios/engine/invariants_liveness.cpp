@@ -88,6 +88,10 @@ void Checkers::at_end(bool judged) {
 // L2: every member is what the manager calls it, and has a VM of its own.
 void Checkers::check_members() {
   std::map<std::string, model::NodeId> owners;
+  const auto& service = world_.manager()->model().service;
+  const auto* primary = world_.manager()->model().node(service.primary);
+  // A replica's data may be half a copy, and nobody is there to copy from.
+  const bool is_away = primary != nullptr && primary->state != NodeState::running;
   for (const auto& [id, node] : world_.manager()->model().nodes()) {
     const std::string name = model::node_name(id);
     if (!model::is_listed(node.state)) {
@@ -103,7 +107,8 @@ void Checkers::check_members() {
     if (vm == nullptr || (is_gone(vm->state) && !vm->zombie())) {
       world_.report("L2", name + " is a member, and its VM \"" + node.vm + "\" is gone",
                     "L2 member without VM");
-    } else if (node.state == NodeState::running && (!truth || !truth->server_running)) {
+    } else if (node.state == NodeState::running && (!truth || !truth->server_running) &&
+               !(node.role == Role::replica && is_away)) {
       world_.report("L2", name + " is RUNNING, and its server does not run", "L2 member without server");
     } else if (node.state == NodeState::lost && truth && truth->up && truth->agent_running) {
       world_.report("L2", name + " is LOST, and its agent runs", "L2 member still lost");
@@ -173,8 +178,8 @@ void Checkers::check_reads() {
                   "S3 stale");
 }
 
-// What no manager can keep: a disk is gone; a replica takes the master's writes for its own, as they carry its
-// server_id, and says that it has them; or a journal that has forgotten a promotion meets the former
+// What no manager can keep: a disk is gone; a replica takes the master's writes for its own, as they carry
+// its server_id, and says that it has them; or a journal that has forgotten a promotion meets the former
 // master, writable again, and clients write there before the agents have been asked.
 bool Checkers::writes_may_be_lost() const {
   const auto& evidence = world_.evidence();
