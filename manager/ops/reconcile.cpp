@@ -60,7 +60,7 @@ void MySQLServerManager::adopt(const InstanceInfo& info, NodeId id) {
     Node node;
     node.id = id;
     node.state = NodeState::running;
-    node.server_id = model.service.next_server_id++;
+    node.server_id = 0;  // its own, which learn_role() asks for: no server is given another's
     model.service.next_node = std::max(model.service.next_node, id + 1);
     core_.journal.service_changed();
     present = &model.add(std::move(node));
@@ -75,24 +75,29 @@ void MySQLServerManager::adopt(const InstanceInfo& info, NodeId id) {
   spawn(core_.domain, learn_role(id));
 }
 
+// What its agent says that it is. Without an answer, and without one that can be true, it gets a new
+// server_id.
 Task<void> MySQLServerManager::learn_role(NodeId id) {
   GetServerState look;
   const AgentCommand looking = look;
   const auto seen = co_await core_.ask_persistently(id, looking);
   Node* node = core_.model.node(id);
-  if (node == nullptr || seen.has_error()) co_return;
-  const ServerState& state = seen.value().state;
+  if (node == nullptr) co_return;
   auto& service = core_.model.service;
-  if (node->role == Role::none && state.role == Role::replica) node->role = Role::replica;
-  if (state.role == Role::primary && service.primary == 0 && service.maybe_writable == 0 &&
-      state.epoch == service.epoch) {
-    node->role = Role::primary;
-    service.primary = service.maybe_writable = id;
+  const ServerState state = seen.has_value() ? seen.value().state : ServerState();
+  if (seen.has_value()) {
+    if (node->role == Role::none && state.role == Role::replica) node->role = Role::replica;
+    if (state.role == Role::primary && service.primary == 0 && service.maybe_writable == 0 &&
+        state.epoch == service.epoch) {
+      node->role = Role::primary;
+      service.primary = service.maybe_writable = id;
+    }
   }
-  if (state.server_id != 0 && !core_.model.server_id_in_use(state.server_id)) {
+  if (state.server_id != 0 && !core_.model.server_id_in_use(state.server_id))
     node->server_id = state.server_id;
-    service.next_server_id = std::max(service.next_server_id, state.server_id + 1);
-  }
+  else if (node->server_id == 0)
+    node->server_id = service.next_server_id;
+  service.next_server_id = std::max(service.next_server_id, node->server_id + 1);
   core_.journal.node_changed(id);
   core_.journal.service_changed();
   co_await core_.journal.durable();
