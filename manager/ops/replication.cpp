@@ -313,11 +313,12 @@ Task<void> undo_replica_slave(Core& core, NodeId target) {
 
 namespace {
 
-// The first half of a switchover: the old primary fenced, the new one drained.
-Task<Result<void>> hand_over(Core& core, NodeId target, NodeId former, std::uint64_t epoch) {
-  if (core.model.node(former) == nullptr) co_return success();
+// The first half of a switchover: the old primary fenced, the new one drained. Its result is the old one's
+// last position, as a GTID list; "" when there is no old one.
+Task<Result<std::string>> hand_over(Core& core, NodeId target, NodeId former, std::uint64_t epoch) {
+  if (core.model.node(former) == nullptr) co_return std::string();
   auto fenced = co_await fence(core, former, epoch);
-  if (fenced.has_error()) co_return fenced;
+  if (fenced.has_error()) co_return std::move(fenced).error();
   // Its last position: only an answer from after the fencing tells it (an agent may answer with an older
   // state).
   std::string last_position;
@@ -351,7 +352,23 @@ Task<Result<void>> hand_over(Core& core, NodeId target, NodeId former, std::uint
   core.observe("step.drain", node_name(target));
   auto drained = co_await core.ask_persistently(target, waiting);
   if (drained.has_error()) co_return std::move(drained).error();
-  co_return success();
+  co_return last_position;
+}
+
+// A copy of an old command may have emptied the target since it was drained.
+Task<Result<void>> still_holds(Core& core, NodeId target, std::string position, std::uint64_t epoch) {
+  if (position.empty()) co_return success();
+  WaitForGtid wait;
+  wait.epoch = epoch;
+  wait.gtid = std::move(position);
+  wait.limit = 1s;
+  const AgentCommand waiting = wait;
+  core.observe("step.check_data", node_name(target));
+  auto held = co_await core.ask_persistently(target, waiting);
+  if (held.has_value()) co_return success();
+  co_return make_error(
+      ErrorCode::database,
+      node_name(target) + " does not hold what the former master has written: " + held.error().message);
 }
 
 // Undoes a switchover: the old primary takes writes again.
@@ -401,12 +418,14 @@ Task<Result<void>> promote(Core& core, OperationId id) {
       co_return make_error(ErrorCode::wrong_state, node_name(target) + " is no replica");
     co_await take_epoch(core, id);
     const std::uint64_t epoch = core.model.operation(id)->epoch;
+    std::string position;
     if (core.model.service.maybe_writable != target) {
       auto handed = co_await hand_over(core, target, former, epoch);
       if (handed.has_error()) {
         co_await hand_back(core, former, epoch);
-        co_return handed;
+        co_return std::move(handed).error();
       }
+      position = std::move(handed).value();
       // From here on only the target may become writable.
       core.model.service.maybe_writable = target;
       core.journal.service_changed();
@@ -419,7 +438,8 @@ Task<Result<void>> promote(Core& core, OperationId id) {
     auto stopped = co_await core.ask_persistently(target, stopping);
     if (stopped.has_error())
       core.note(node_name(target), "could not stop replicating: " + stopped.error().message);
-    auto made = co_await make_primary(core, target, epoch);
+    auto made = co_await still_holds(core, target, std::move(position), epoch);
+    if (made.has_value()) made = co_await make_primary(core, target, epoch);
     if (made.has_error()) {
       // Back to the former one, if it is certain that the target takes no writes; else the monitor goes on
       // trying.

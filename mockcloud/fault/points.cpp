@@ -58,7 +58,7 @@ std::vector<PointFamily> make_families() {
       {"step",
        "a named step of an operation has begun, about the node; or a step of the scenario, by its name",
        {"create_vm", "start_server", "replace_vm", "kill_vm", "make_primary", "make_writable", "make_replica",
-        "catch_up", "fence", "drain", "stop_replica", "record_primary", "repoint", "hand_back"},
+        "catch_up", "fence", "drain", "stop_replica", "check_data", "record_primary", "repoint", "hand_back"},
        true},
       {"node",
        "the manager's record of a node has entered a state",

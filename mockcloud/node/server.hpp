@@ -289,6 +289,7 @@ class SimServer {
   bool connection_alive() const;
   void note_silence();
   Duration silence_deadline() const;
+  void await_silence(Duration limit, std::uint64_t connection);
   void on_silence_timeout();
   void request_delivery();
   void deliver(std::uint64_t up_to, TimePoint written_at);

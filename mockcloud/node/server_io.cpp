@@ -208,13 +208,18 @@ void SimServer::note_silence() {
   const std::uint64_t connection = ++connection_;
   delivery_pending_ = false;
   const Duration limit = pace_.timeout(silence_deadline(), scheduler_.now());
+  await_silence(limit, connection);
+}
+
+void SimServer::await_silence(Duration limit, std::uint64_t connection) {
   scheduler_.call_after(domain_, limit, [this, connection] {
     if (connection == connection_ && silent_) on_silence_timeout();
   });
 }
 
 void SimServer::on_silence_timeout() {
-  if (responsive()) io_lost(0);
+  if (responsive()) return io_lost(0);
+  await_silence(1s, connection_);  // it hangs itself: noticed as soon as it goes on
 }
 
 void SimServer::request_delivery() {

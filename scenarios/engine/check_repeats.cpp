@@ -22,7 +22,10 @@ struct Described {
   std::string operator()(const SetReadOnly& c) const {
     return "epoch " + std::to_string(c.epoch) + (c.read_only ? " closed" : " open");
   }
-  std::string operator()(const WaitForGtid& c) const { return "epoch " + std::to_string(c.epoch) + c.gtid; }
+  // To drain takes long; to see whether the data is there does not.
+  std::string operator()(const WaitForGtid& c) const {
+    return "epoch " + std::to_string(c.epoch) + " " + c.gtid + " within " + drover::to_text(c.limit);
+  }
   std::string operator()(const ConfigureUser& c) const { return c.username; }
   std::string operator()(const DeleteUser& c) const { return c.username; }
   std::string operator()(const SetPassword& c) const { return c.username; }
