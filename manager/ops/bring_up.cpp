@@ -156,10 +156,11 @@ Task<Result<void>> create_vm(Core& core, NodeId id) {
     const InstanceSpec spec = spec_of(core, *node);
     const std::string token = core.token(*node);
     const std::string subject = node_name(id);
-    auto created = co_await await_reply<InstanceInfo>(core.config.iaas_timeout, [&](Handler<InstanceInfo>
-                                                                                        handler) {
-      core.iaas.newInstance(CallContext{subject, core.config.iaas_timeout}, spec, token, std::move(handler));
-    });
+    auto created =
+        co_await await_reply<InstanceInfo>(core.config.iaas_timeout, [&](Handler<InstanceInfo> handler) {
+          core.iaas.newInstance(CallContext{subject, core.config.iaas_timeout}, spec, token,
+                                core.counted(std::move(handler)));
+        });
     node = core.model.node(id);
     if (node == nullptr || node->state != NodeState::creating) co_return gone(id);
     if (created.has_value() && core.model.service.doomed.contains(created.value().id)) {

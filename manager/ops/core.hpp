@@ -55,6 +55,15 @@ class Core {
   std::uint64_t highest_epoch = 0;   // that an agent of ours told
   bool stood_down = false;           // another manager has taken over
 
+  // Calls that create a VM and are not answered, also those whose caller has been ended: their VMs may still
+  // come into being. Of this process only.
+  long creations_under_way() const { return creations_.use_count() - 1; }
+  Handler<InstanceInfo> counted(Handler<InstanceInfo> handler) const {
+    return [under_way = creations_, handler = std::move(handler)](Result<InstanceInfo> created) mutable {
+      handler(std::move(created));
+    };
+  }
+
   TimePoint now() const { return scheduler.now(); }
 
   // State changes: checked against the declared tables, traced, observed, and marked for the journal.
@@ -99,7 +108,8 @@ class Core {
   Task<void> outlive(std::uint64_t generation);
 
   std::deque<std::string> log_;
-  bool proving_ = false;  // outlive() is under way
+  bool proving_ = false;                                        // outlive() is under way
+  std::shared_ptr<char> creations_ = std::make_shared<char>();  // held by each call that creates
 };
 
 // Whether trying again can help.

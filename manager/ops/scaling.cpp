@@ -14,6 +14,12 @@ using model::Operation;
 using model::OperationId;
 using model::ServiceEvent;
 
+namespace {
+
+constexpr Duration kLookForCreations = 50ms;
+
+}  // namespace
+
 Task<void> MySQLServerManager::bring_up_one(NodeId node_id, OperationId id) {
   auto up = co_await createServiceNodeThread(core_, node_id);
   if (up.has_error() && up.error().code != ErrorCode::cancelled) {
@@ -148,6 +154,9 @@ Task<Result<void>> MySQLServerManager::run_remove_nodes(OperationId id) {
 Task<Result<void>> MySQLServerManager::run_shutdown(OperationId id) {
   const auto nodes = core_.model.operation(id)->nodes;
   auto removed = co_await remove_all(nodes);
+  // What cancelled additions have asked for may still come into being.
+  const TimePoint patience = core_.scheduler.later(core_.config.iaas_timeout);
+  while (core_.creations_under_way() > 0 && core_.now() < patience) co_await sleep_for(kLookForCreations);
   if (removed.has_value()) {
     // VMs without a record: created by calls whose answers never came.
     auto swept = co_await reconcile();

@@ -163,11 +163,13 @@ void States::check_service() {
 
 void States::check_nodes() {
   for (const model::NodeId id : world_.manager()->listed_nodes())
-    if (const auto* node = world_.manager()->model().node(id); node == nullptr || !model::is_listed(node->state))
-      world_.report("S5",
-                    model::node_name(id) + " is listed as a member, and " +
-                        (node == nullptr ? "has no record" : std::string("is ") + model::to_text(node->state)),
-                    "S5 listed before it is a member");
+    if (const auto* node = world_.manager()->model().node(id);
+        node == nullptr || !model::is_listed(node->state))
+      world_.report(
+          "S5",
+          model::node_name(id) + " is listed as a member, and " +
+              (node == nullptr ? "has no record" : std::string("is ") + model::to_text(node->state)),
+          "S5 listed before it is a member");
   const auto& nodes = world_.manager()->model().nodes();
   auto known = nodes_.begin();
   const auto forgotten = [this](auto at) {

@@ -114,7 +114,10 @@ void Checkers::requested(const api::Request& request) {
 
 void Checkers::stored(const Change& change, const std::string& before) {
   check_secret(change.document, "the journal");
-  if (change.table == Table::service) epoch_ = std::max(epoch_, number_in(change.document, "epoch"));
+  if (change.table == Table::service) {
+    epoch_ = std::max(epoch_, number_in(change.document, "epoch"));
+    nodes_ever_ = std::max(nodes_ever_, number_in(change.document, "next_node") - 1);
+  }
   states_.stored(change, before);
   answers_.stored(change);
 }

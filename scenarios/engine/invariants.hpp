@@ -102,6 +102,7 @@ class Checkers final : private PortWatch {
   Servers servers_;
   CloudRules cloud_;
   Answers answers_;
+  std::uint64_t nodes_ever_ = 0;                  // that the journal has ever counted
   unsigned losses_ = 0;                           // of the journal, that are known
   std::uint64_t epoch_ = 0;                       // the highest that was ever in the journal
   std::map<std::string, std::string> living_;     // VMs of ours that live, and whose they are

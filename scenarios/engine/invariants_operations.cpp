@@ -89,10 +89,9 @@ void Checkers::check_promoted(const std::string& subject, const model::Node& nod
   for (const auto& id : world_.fleet().ids()) {
     const auto other = world_.fleet().truth(id);
     if (!other || !other->responsive || other->role != Role::replica) continue;
-    const auto* vm = world_.cloud().instance(id);
-    if (vm != nullptr && world_.evidence().any_to(*vm, {"db.errant", "db.diverge", "db.lose_read_only"}))
+    // What no master has written goes from server to server with every copy.
+    if (world_.evidence().any({"db.errant", "db.diverge", "db.lose_read_only", "db.duplicate_server_id"}))
       continue;
-    if (world_.evidence().any({"db.duplicate_server_id"})) continue;
     const auto* rival = world_.fleet().server(id);
     if (rival != nullptr && rival->data().minus(server->data()).size() > 0)
       world_.report(
