@@ -126,7 +126,7 @@ class PointByPoint : public Generator {
  private:
   // What has been met so far.
   struct Known {
-    std::unordered_set<std::uint64_t> points, contexts, variants, situations;
+    std::unordered_set<std::uint64_t> at_points, contexts, variants, situations;
   };
 
   void sketch(std::uint32_t index, std::uint32_t p) {
@@ -156,7 +156,7 @@ class PointByPoint : public Generator {
     keys_[index].insert(key);
     const std::uint64_t fault = hash_text(candidate.action);
     const std::uint64_t variant = hash_text(point.point, fault);
-    const bool new_point = known_.points.insert(hash_text(point.point, hash_text(candidate.kind))).second;
+    const bool new_point = known_.at_points.insert(hash_text(point.point, hash_text(candidate.kind))).second;
     const bool new_context = known_.contexts.insert(key).second;
     const bool new_variant = known_.variants.insert(variant).second;
     const bool new_situation = known_.situations.insert(mix(point.situation, fault)).second;

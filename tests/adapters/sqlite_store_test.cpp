@@ -192,6 +192,15 @@ TEST_F(Failing, ACommitDoesNotHinderTheNext) {
   EXPECT_TRUE(commit(*store_, {{Table::operation, 1, false, "wholesome"}}).has_value());
 }
 
+TEST(SqliteStore, ClearedItIsAsIfItHadJustBeenOpened) {
+  auto store = SqliteStore::open(":memory:").value();
+  for (const Table table : {Table::service, Table::node, Table::operation, Table::history})
+    ASSERT_TRUE(commit(*store, {{table, 1, false, "old"}}).has_value());
+  ASSERT_TRUE(store->clear().has_value());
+  EXPECT_TRUE(store->load().value().empty());
+  EXPECT_EQ(store->take_generation(0, 0).value(), 1U);
+}
+
 // A database that may not grow any more stands for a full disk.
 TEST(SqliteStore, AFullDiskIsAnErrorThatSaysWhatToDoAndLosesNothing) {
   const Folder folder;

@@ -27,6 +27,22 @@ std::string describe(const Cloud& cloud, TimePoint now) {
   return text;
 }
 
+TEST(Restart, InMemoryNothingOutlivesTheCloud) {
+  const auto live_once = [] {
+    Stage stage;
+    stage.create("node-1");
+    stage.create("node-2");
+    stage.cloud->set_fault_count("tick", 3);
+    stage.pass(10s);
+    return describe(*stage.cloud, stage.scheduler.now());
+  };
+  const std::string first = live_once();
+  EXPECT_EQ(live_once(), first);
+  const Stage after;
+  EXPECT_EQ(after.cloud->live(), 0U);
+  EXPECT_TRUE(after.cloud->fault_counts().empty());
+}
+
 TEST(Restart, PendingTimersGoOnWhereTheyStood) {
   const DatabaseFile file;
   {

@@ -79,6 +79,40 @@ TEST(Explore, ASavedSearchGoesOnWhereItWas) {
   EXPECT_EQ(second.runs(), 128U);
 }
 
+TEST(Explore, EveryKindOfFaultComesBeforeTheSecondOfItsVariants) {
+  Search search(one_base(replicas()), small({Mode::single}, 1'000'000));
+  const auto keys = search.keys(0);
+  ASSERT_GT(keys.size(), 400U);
+  const auto tried = [&] {
+    return static_cast<std::size_t>(
+        std::count_if(keys.begin(), keys.end(), [&](std::uint64_t key) { return search.tried(key); }));
+  };
+  EXPECT_EQ(tried(), 0U);
+  // Reference runs take the first places; then no plan is spent on what was tried, until all was.
+  std::size_t runs = 0;
+  while (runs < keys.size() + 1) {
+    const auto plans = search.next(std::min<std::size_t>(64, keys.size() + 1 - runs));
+    ASSERT_FALSE(plans.empty());
+    std::vector<Outcome> outcomes;
+    for (const auto& plan : plans) outcomes.push_back(run_plan(search.bases()[plan.base], plan));
+    search.absorb(plans, outcomes);
+    runs += plans.size();
+  }
+  EXPECT_EQ(tried(), keys.size());
+  const auto took_effect =
+      std::count_if(keys.begin(), keys.end(), [&](std::uint64_t key) { return search.took_effect(key); });
+  EXPECT_GT(static_cast<std::size_t>(took_effect), keys.size() / 2);
+}
+
+TEST(Explore, ModesGetEqualSharesOfEvents) {
+  Search search(one_base(replicas()), small({Mode::single, Mode::crash}, 1000));
+  run_all(search, 16);
+  const auto& counts = search.counts();
+  const auto single = static_cast<double>(counts.at(Mode::single).events);
+  const auto crash = static_cast<double>(counts.at(Mode::crash).events);
+  EXPECT_NEAR(single / crash, 1, 0.25);
+}
+
 TEST(Explore, ASearchOfSomethingElseIsNotTakenUp) {
   Search one(one_base(replicas()), small({Mode::single}, 10));
   Search other(one_base(replicas()), small({Mode::crash}, 10));
