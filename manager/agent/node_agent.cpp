@@ -77,6 +77,7 @@ Result<void> NodeAgent::open() {
 }
 
 void NodeAgent::close() {
+  process_.forbid_start();
   server_.forget_connections();
   if (auto down = process_.stop(); down.has_error()) settings_.log(down.error().message);
 }

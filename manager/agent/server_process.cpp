@@ -136,6 +136,8 @@ Result<void> ServerProcess::write_configuration(const AgentState& state) {
 
 Result<void> ServerProcess::start(const AgentState& state) {
   if (running()) return success();
+  if (!may_start_)
+    return make_error(ErrorCode::unavailable, "the agent is ending", Effect::none, Retry::later);
   std::error_code error;
   if (!fs::exists(data_folder(), error)) {
     const std::string fresh = settings_.folder + "/data.new";

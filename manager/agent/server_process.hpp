@@ -39,6 +39,8 @@ class ServerProcess {
   // Writes the configuration, makes a data directory when there is none, starts and waits until the socket
   // answers. Errors: storage, not_found (no mariadbd), database (it ended; the end of its log), timeout.
   Result<void> start(const AgentState& state);
+  // From now on start() fails: the agent ends.
+  void forbid_start() { may_start_ = false; }
   // Asks it to end and waits; kills it after the configured time. Also when it is stopped by a signal.
   Result<void> stop();
 
@@ -55,6 +57,7 @@ class ServerProcess {
 
   const AgentSettings& settings_;
   std::string user_;
+  std::atomic<bool> may_start_ = true;
   std::mutex mutex_;
   pid_t pid_ = -1;
   bool is_child_ = false;

@@ -61,7 +61,7 @@ RealNodes::~RealNodes() {
     ::kill(pid, SIGKILL);
     agent::wait_for_program(pid);
   }
-  if (testing::Test::HasFailure()) std::cerr << log_;
+  if (testing::Test::HasFailure() || std::getenv("DROVER_TEST_LOG") != nullptr) std::cerr << log_;
 }
 
 void RealNodes::start_agent(unsigned number) {
@@ -73,7 +73,7 @@ void RealNodes::start_agent(unsigned number) {
   settings.token = Secret{kToken};
   settings.log = [this, number](const std::string& line) {
     const std::scoped_lock lock(mutex_);
-    log_ += "node " + std::to_string(number) + ": " + line + "\n";
+    log_ += std::to_string(std::chrono::steady_clock::now().time_since_epoch() / std::chrono::milliseconds(1) % 100000) + " node " + std::to_string(number) + ": " + line + "\n";
   };
   Node node;
   node.agent = std::make_unique<agent::NodeAgent>(settings);
