@@ -14,11 +14,23 @@
 
 namespace drover {
 
+namespace {
+
+// A call that may outlive its HttpAgent in the io_context.
+class PendingCall {
+ public:
+  virtual ~PendingCall() = default;
+  // Forgets the handler unanswered and closes the connection.
+  virtual void abandon() = 0;
+};
+
+}  // namespace
+
 struct HttpAgent::Shared {
   asio::io_context& io;
   RealTimePump& pump;
   Secret token;
-  bool ended = false;
+  std::vector<PendingCall*> calls;
 };
 
 namespace {
@@ -30,7 +42,7 @@ constexpr Duration kConnectTimeout{3s};
 
 // One call, alive as long as an operation of its own is pending.
 template <class Shared>
-class Call : public std::enable_shared_from_this<Call<Shared>> {
+class Call : public PendingCall, public std::enable_shared_from_this<Call<Shared>> {
  public:
   Call(std::shared_ptr<Shared> shared, const CallContext& context, Endpoint endpoint,
        Handler<AgentReply> handler)
@@ -40,19 +52,28 @@ class Call : public std::enable_shared_from_this<Call<Shared>> {
         timeout_(context.timeout),
         handler_(std::move(handler)) {
     parser_.body_limit(boost::none);
+    shared_->calls.push_back(this);
+  }
+  ~Call() override { std::erase(shared_->calls, this); }
+
+  void abandon() override {
+    abandoned_ = true;
+    handler_ = nullptr;
+    SystemError ignored;
+    stream_.socket().close(ignored);
   }
 
   void begin(const AgentCommand& command) {
     SystemError error;
     const auto address = asio::ip::make_address(endpoint_.address, error);
     if (error)
-      return finish(make_error(ErrorCode::invalid, "\"" + endpoint_.address + "\" is no address of an agent"));
+      return finish(
+          make_error(ErrorCode::invalid, "\"" + endpoint_.address + "\" is no address of an agent"));
     prepare(command);
     stream_.expires_after(std::min(timeout_, kConnectTimeout));
-    stream_.async_connect(asio::ip::tcp::endpoint(address, endpoint_.port),
-                          [self = this->shared_from_this()](const SystemError& failed) {
-                            self->on_connected(failed);
-                          });
+    stream_.async_connect(
+        asio::ip::tcp::endpoint(address, endpoint_.port),
+        [self = this->shared_from_this()](const SystemError& failed) { self->on_connected(failed); });
   }
 
  private:
@@ -73,7 +94,8 @@ class Call : public std::enable_shared_from_this<Call<Shared>> {
     if (load == nullptr) {
       set_head(request_, std::string("/") + agent_method(command));
       request_.set(http::field::content_type, "application/json");
-      request_.body() = encode_command(command).dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
+      request_.body() =
+          encode_command(command).dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
       request_.prepare_payload();
       return;
     }
@@ -118,10 +140,9 @@ class Call : public std::enable_shared_from_this<Call<Shared>> {
   // An agent may answer and close before it has taken everything: whatever happened, look for its answer.
   void on_sent(const SystemError& failed) {
     if (failed == boost::beast::error::timeout) return on_answer(failed);
-    http::async_read(stream_, buffer_, parser_,
-                     [self = this->shared_from_this()](const SystemError& error, std::size_t) {
-                       self->on_answer(error);
-                     });
+    http::async_read(
+        stream_, buffer_, parser_,
+        [self = this->shared_from_this()](const SystemError& error, std::size_t) { self->on_answer(error); });
   }
 
   void on_answer(const SystemError& failed) {
@@ -147,7 +168,7 @@ class Call : public std::enable_shared_from_this<Call<Shared>> {
   void finish(Result<AgentReply> result) {
     SystemError ignored;
     stream_.socket().close(ignored);
-    if (shared_->ended) return;
+    if (abandoned_) return;
     auto handler = std::move(handler_);
     shared_->pump.submit([&] { handler(std::move(result)); });
   }
@@ -157,6 +178,7 @@ class Call : public std::enable_shared_from_this<Call<Shared>> {
   Endpoint endpoint_;
   Duration timeout_;
   Handler<AgentReply> handler_;
+  bool abandoned_ = false;
   http::request<http::string_body> request_;
   std::unique_ptr<http::request<http::file_body>> upload_;
   boost::beast::flat_buffer buffer_;
@@ -166,9 +188,11 @@ class Call : public std::enable_shared_from_this<Call<Shared>> {
 }  // namespace
 
 HttpAgent::HttpAgent(asio::io_context& io, RealTimePump& pump, Secret token)
-    : shared_(std::make_shared<Shared>(Shared{io, pump, std::move(token)})) {}
+    : shared_(std::make_shared<Shared>(Shared{io, pump, std::move(token), {}})) {}
 
-HttpAgent::~HttpAgent() { shared_->ended = true; }
+HttpAgent::~HttpAgent() {
+  for (PendingCall* call : shared_->calls) call->abandon();
+}
 
 void HttpAgent::call(const CallContext& context, const Endpoint& endpoint, const AgentCommand& command,
                      Handler<AgentReply> handler) {

@@ -1,5 +1,5 @@
-// One connection to the node's own server over its socket, through libmariadb. Values enter statements only as
-// escaped literals in place of a "?". One thread at a time.
+// One connection to the node's own server over its socket, through libmariadb. Values enter statements only
+// as escaped literals in place of a "?". One thread at a time.
 #pragma once
 
 #include <optional>

@@ -7,7 +7,7 @@
 #include <chrono>
 #include <nlohmann/json.hpp>
 
-#include "manager/agent/net_stream.hpp"
+#include "manager/system/net_stream.hpp"
 
 namespace drover::agent {
 namespace {
@@ -36,7 +36,8 @@ void Heartbeat::run() {
   while (true) {
     const bool answered = tell();
     if (answered != heard)
-      agent_.settings().log(answered ? "the manager answers" : "the manager does not answer; going on without");
+      agent_.settings().log(answered ? "the manager answers"
+                                     : "the manager does not answer; going on without");
     heard = answered;
     std::unique_lock lock(mutex_);
     const Duration pause = answered ? agent_.settings().heartbeat_interval
@@ -47,7 +48,7 @@ void Heartbeat::run() {
 
 bool Heartbeat::tell() {
   const AgentSettings& own = agent_.settings();
-  auto socket = connect_to(own.manager_host, own.manager_port, kTimeout);
+  auto socket = system::connect_to(own.manager_host, own.manager_port, kTimeout);
   if (socket.has_error()) return false;
   const nlohmann::json state{{"id", own.instance_id},
                              {"name", own.instance_id},
@@ -62,7 +63,7 @@ bool Heartbeat::tell() {
   request.body() =
       nlohmann::json{{"method", "register_node"}, {"params", {{"state", state}}}, {"id", 1}}.dump();
   request.prepare_payload();
-  NetStream stream(socket.value().get(), kTimeout);
+  system::NetStream stream(socket.value().get(), kTimeout);
   boost::system::error_code error;
   http::write(stream, request, error);
   boost::beast::flat_buffer buffer;

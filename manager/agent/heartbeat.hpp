@@ -1,5 +1,5 @@
-// Tells the manager that this node is there: register_node, again and again. A manager that does not answer is
-// told again at the next turn; nothing here stops the agent. One thread of its own.
+// Tells the manager that this node is there: register_node, again and again. A manager that does not answer
+// is told again at the next turn; nothing here stops the agent. One thread of its own.
 #pragma once
 
 #include <condition_variable>

@@ -14,8 +14,8 @@
 #include <charconv>
 #include <filesystem>
 
-#include "manager/agent/net_stream.hpp"
 #include "manager/ports/agent_codec.hpp"
+#include "manager/system/net_stream.hpp"
 
 namespace drover::agent {
 namespace {
@@ -25,7 +25,7 @@ using nlohmann::json;
 using SystemError = boost::system::error_code;
 
 constexpr std::size_t kConnectionsMax = 128;
-constexpr std::uint64_t kBodyMax = std::uint64_t{1} << 20U;    // of a command
+constexpr std::uint64_t kBodyMax = std::uint64_t{1} << 20U;  // of a command
 constexpr std::uint64_t kDumpMax = std::uint64_t{16} << 30U;
 constexpr Duration kPatience{60s};  // for a piece of a request, or an answer's
 
@@ -75,7 +75,8 @@ class Conversation {
     if (error) return false;
     keep_ = head.get().keep_alive();
     const std::string target(head.get().target());
-    if (head.get().method() == http::verb::get && target == "/healthz") return answer(http::status::ok, "ok\n");
+    if (head.get().method() == http::verb::get && target == "/healthz")
+      return answer(http::status::ok, "ok\n");
     if (!equal(std::string(head.get()["Drover-Token"]), agent_.settings().token.value))
       return refuse(make_error(ErrorCode::unauthenticated,
                                "The agent of " + agent_.settings().instance_id +
@@ -86,7 +87,8 @@ class Conversation {
       http::response<http::empty_body> go_on(http::status::continue_, 11);
       http::write(stream_, go_on, error);
     }
-    if (target == "/load_dump" || target.starts_with("/load_dump?")) return load_dump(std::move(head), target);
+    if (target == "/load_dump" || target.starts_with("/load_dump?"))
+      return load_dump(std::move(head), target);
     http::request_parser<http::string_body> parser(std::move(head));
     parser.body_limit(kBodyMax);
     http::read(stream_, buffer_, parser, error);
@@ -108,7 +110,8 @@ class Conversation {
   bool respond(const Error& error) { return answer(status_of(error.code), encode_error(error).dump()); }
   bool respond(Result<AgentReply> reply) {
     if (reply.has_error()) return respond(reply.error());
-    const std::string state = encode_reply(reply.value()).dump(-1, ' ', false, json::error_handler_t::replace);
+    const std::string state =
+        encode_reply(reply.value()).dump(-1, ' ', false, json::error_handler_t::replace);
     return answer(http::status::ok, state + reply.value().dump, state.size());
   }
   bool answer(http::status status, std::string body, std::size_t reply_length = 0) {
@@ -135,7 +138,8 @@ class Conversation {
     parser.body_limit(kDumpMax);
     parser.get().body().open(file.c_str(), boost::beast::file_mode::write, error);
     if (error)
-      return refuse(make_error(ErrorCode::storage, "the dump cannot be stored on the node: " + error.message()));
+      return refuse(
+          make_error(ErrorCode::storage, "the dump cannot be stored on the node: " + error.message()));
     http::read(stream_, buffer_, parser, error);
     parser.get().body().close();
     if (!missing) command.path = file;
@@ -158,7 +162,8 @@ class Conversation {
       static_cast<void>(failed);
       std::string text;
       if (!std::exchange(begun, true))
-        text = "HTTP/1.1 200 OK\r\nContent-Type: application/octet-stream\r\nTransfer-Encoding: chunked\r\n\r\n";
+        text =
+            "HTTP/1.1 200 OK\r\nContent-Type: application/octet-stream\r\nTransfer-Encoding: chunked\r\n\r\n";
       text.append(size, end);
       text += "\r\n";
       text += piece;
@@ -183,7 +188,7 @@ class Conversation {
   }
 
   NodeAgent& agent_;
-  NetStream stream_;
+  system::NetStream stream_;
   boost::beast::flat_buffer buffer_;
   bool keep_ = true;
 };
@@ -191,8 +196,8 @@ class Conversation {
 }  // namespace
 
 Result<void> HttpFace::start() {
-  DROVER_TRY(listening_, listen_on(agent_.settings().address, agent_.settings().port));
-  DROVER_TRY(auto pipe, make_pipe());
+  DROVER_TRY(listening_, system::listen_on(agent_.settings().address, agent_.settings().port));
+  DROVER_TRY(auto pipe, system::make_pipe());
   wake_read_ = std::move(pipe.first);
   wake_write_ = std::move(pipe.second);
   accepting_ = std::thread([this] { accept_loop(); });

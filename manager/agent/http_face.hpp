@@ -1,4 +1,5 @@
-// The agent's face to managers and other agents: HTTP/1.1, one thread a connection, since every command blocks.
+// The agent's face to managers and other agents: HTTP/1.1, one thread a connection, since every command
+// blocks.
 //
 //   POST /METHOD       Drover-Token: …   the command's fields as JSON (manager/ports/agent_codec.hpp)
 //     200 {"state", "users"}; with Drover-Reply-Length the JSON has so many bytes and the dump follows
@@ -7,8 +8,8 @@
 //   POST /clone        {"kind": "backup" or "dump"}: the data of this node, chunked, for another agent
 //   GET /healthz       "ok", without a token
 //
-// It is not the server of manager/api: that one knows the wire of the documented API, cannot stream an answer,
-// and lives on one thread that no command may block.
+// It is not the server of manager/api: that one knows the wire of the documented API, cannot stream an
+// answer, and lives on one thread that no command may block.
 #pragma once
 
 #include <atomic>
@@ -17,8 +18,8 @@
 #include <set>
 #include <thread>
 
-#include "manager/agent/child_process.hpp"
 #include "manager/agent/node_agent.hpp"
+#include "manager/system/child_process.hpp"
 
 namespace drover::agent {
 
@@ -40,8 +41,8 @@ class HttpFace {
   void serve(int descriptor);
 
   NodeAgent& agent_;
-  Descriptor listening_;
-  Descriptor wake_read_, wake_write_;
+  system::Descriptor listening_;
+  system::Descriptor wake_read_, wake_write_;
   std::thread accepting_;
   std::mutex mutex_;
   std::condition_variable ended_;

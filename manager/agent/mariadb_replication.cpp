@@ -90,8 +90,8 @@ Result<bool> MariaDbServer::wait_for_gtid(const std::string& gtid, Duration limi
   if (reaches(*parse_gtid_position(text), *wanted)) return true;
   DROVER_TRY(auto connection, open(limit + 3s));
   DROVER_TRY(const auto rows,
-             connection->ask("SELECT MASTER_GTID_WAIT(?, " + std::to_string(to_seconds(limit)) + ") AS waited",
-                             {gtid}));
+             connection->ask(
+                 "SELECT MASTER_GTID_WAIT(?, " + std::to_string(to_seconds(limit)) + ") AS waited", {gtid}));
   return !rows.empty() && text_of(rows.front(), "waited") == "0";
 }
 

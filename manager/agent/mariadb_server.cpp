@@ -34,9 +34,9 @@ Result<std::unique_ptr<Connection>> MariaDbServer::open(Duration timeout) {
   if (opened.has_value()) return opened;
   const int number = database_number(opened.error());
   if (number == 2002 || number == 2013 || number == 2006)
-    return make_error(ErrorCode::database,
-                      "2013: The database server of " + settings_.instance_id + " is running but does not "
-                      "answer");
+    return make_error(ErrorCode::database, "2013: The database server of " + settings_.instance_id +
+                                               " is running but does not "
+                                               "answer");
   return std::move(opened).error();
 }
 
@@ -68,9 +68,10 @@ void MariaDbServer::forget_connections() {
 
 Result<void> MariaDbServer::read_state(ServerState& state) {
   DROVER_TRY(auto server, connect());
-  DROVER_TRY(const auto rows, server->ask("SELECT @@server_id AS server_id, @@read_only AS read_only, "
-                                          "@@version AS version, @@gtid_binlog_pos AS binlog_pos, "
-                                          "@@gtid_slave_pos AS slave_pos, @@gtid_current_pos AS current_pos"));
+  DROVER_TRY(const auto rows,
+             server->ask("SELECT @@server_id AS server_id, @@read_only AS read_only, "
+                         "@@version AS version, @@gtid_binlog_pos AS binlog_pos, "
+                         "@@gtid_slave_pos AS slave_pos, @@gtid_current_pos AS current_pos"));
   DROVER_TRY(const auto slave, server->ask("SHOW SLAVE STATUS"));
   DROVER_TRY(const auto master, server->ask("SHOW MASTER STATUS"));
   DROVER_TRY(const auto counters,
@@ -135,8 +136,7 @@ Result<void> MariaDbServer::set_read_only(bool on) {
   DROVER_TRY(connection->run("SET SESSION lock_wait_timeout = 1"));
   for (unsigned attempt = 1;; ++attempt) {
     auto set = connection->run("SET GLOBAL read_only = 1");
-    if (set.has_error() &&
-        (database_number(set.error()) != kLockWaitTimeout || attempt == kFenceAttempts))
+    if (set.has_error() && (database_number(set.error()) != kLockWaitTimeout || attempt == kFenceAttempts))
       return set;
     DROVER_TRY(kill_clients(*connection));
     if (set.has_value()) return success();

@@ -18,7 +18,8 @@ std::string accounts(std::string_view condition) {
 // All that an application and its administrator need, and nothing that passes by read_only (READ ONLY ADMIN),
 // changes replication, or reaches the node's files: a fence must hold.
 constexpr const char* kClientPrivileges =
-    "SELECT, INSERT, UPDATE, DELETE, CREATE, DROP, RELOAD, PROCESS, REFERENCES, INDEX, ALTER, SHOW DATABASES, "
+    "SELECT, INSERT, UPDATE, DELETE, CREATE, DROP, RELOAD, PROCESS, REFERENCES, INDEX, ALTER, SHOW "
+    "DATABASES, "
     "CREATE TEMPORARY TABLES, LOCK TABLES, EXECUTE, CREATE VIEW, SHOW VIEW, CREATE ROUTINE, ALTER ROUTINE, "
     "EVENT, TRIGGER, DELETE HISTORY";
 

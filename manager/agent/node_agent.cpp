@@ -5,7 +5,7 @@
 
 #include <sstream>
 
-#include "manager/agent/child_process.hpp"
+#include "manager/system/child_process.hpp"
 
 namespace drover::agent {
 namespace {
@@ -17,10 +17,11 @@ Error stopped(const std::string& name) {
 
 // "mariadbd  Ver 10.11.6-MariaDB-… for …": the third word.
 std::string installed_version() {
-  auto pipe = make_pipe();
+  auto pipe = system::make_pipe();
   if (pipe.has_error()) return {};
   auto& [in, out] = pipe.value();
-  auto tool = Tool::start({.arguments = {"mariadbd", "--no-defaults", "--version"}, .out = out.get()});
+  auto tool =
+      system::Tool::start({.arguments = {"mariadbd", "--no-defaults", "--version"}, .out = out.get()});
   if (tool.has_error()) return {};
   out.close();
   std::string text(4096, '\0');
@@ -67,8 +68,9 @@ Result<void> NodeAgent::open() {
   DROVER_TRY(state_, load_state(settings_.folder + "/agent.json"));
   version_ = installed_version();
   if (version_.empty())
-    return make_error(ErrorCode::not_found, "mariadbd is not installed on this node: apt-get install "
-                                            "mariadb-server-core mariadb-client mariadb-backup");
+    return make_error(ErrorCode::not_found,
+                      "mariadbd is not installed on this node: apt-get install "
+                      "mariadb-server-core mariadb-client mariadb-backup");
   if (process_.running()) settings_.log("the database server runs already");
   if (state_.server_wanted && !process_.running())
     if (auto started = start_server(0); started.has_error())
@@ -92,7 +94,7 @@ Result<void> NodeAgent::change_state(const std::function<Result<void>(AgentState
   AgentState changed = state_;
   DROVER_TRY(change(changed));
   if (changed == state_) return success();
-  DROVER_TRY(save_file(settings_.folder + "/agent.json", encode_state(changed)));
+  DROVER_TRY(system::save_file(settings_.folder + "/agent.json", encode_state(changed)));
   state_ = changed;
   return success();
 }

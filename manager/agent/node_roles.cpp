@@ -4,10 +4,10 @@
 #include <chrono>
 #include <filesystem>
 
-#include "manager/agent/child_process.hpp"
-#include "manager/agent/net_stream.hpp"
 #include "manager/agent/node_agent.hpp"
 #include "manager/agent/rules.hpp"
+#include "manager/system/child_process.hpp"
+#include "manager/system/net_stream.hpp"
 
 namespace drover::agent {
 namespace {
@@ -75,11 +75,13 @@ Result<void> NodeAgent::clone(const SetUpReplica& c) {
     return make_error(ErrorCode::unavailable,
                       "The source " + from + " cannot be reached from " + settings_.instance_id +
                           ", so its data was not cloned; nothing was changed. Check the source, then try "
-                          "again. (" + why + ")",
+                          "again. (" +
+                          why + ")",
                       Effect::none, Retry::later);
   };
   for (const std::uint16_t port : {c.source.port, c.source_port})
-    if (auto reached = connect_to(c.source.address, port, settings_.server_timeout); reached.has_error())
+    if (auto reached = system::connect_to(c.source.address, port, settings_.server_timeout);
+        reached.has_error())
       return unreachable(reached.error().message);
   const std::string fresh = settings_.folder + "/data.new";
   const auto begun = Clock::now();

@@ -82,8 +82,8 @@ std::optional<GtidPosition> parse_gtid_position(std::string_view text) {
 std::string to_text(const GtidPosition& position) {
   std::string text;
   for (const Gtid& gtid : position)
-    text += (text.empty() ? "" : ",") + std::to_string(gtid.domain) + "-" + std::to_string(gtid.server) + "-" +
-            std::to_string(gtid.sequence);
+    text += (text.empty() ? "" : ",") + std::to_string(gtid.domain) + "-" + std::to_string(gtid.server) +
+            "-" + std::to_string(gtid.sequence);
   return text;
 }
 
@@ -127,11 +127,11 @@ Connecting judge_connection(const ReplicationState& state, bool late, const std:
   if (state.io == ThreadState::yes) return Connecting::done;
   const bool unreachable = state.io_errno == 2002 || state.io_errno == 2003 || state.io_errno == 1040;
   if (unreachable || (state.io_errno == 0 && late)) {
-    error = make_error(ErrorCode::unavailable,
-                       name + " is configured as a replica of " + source + " but cannot connect: " +
-                           (state.last_error.empty() ? "no answer" : state.last_error) +
-                           ". It goes on trying.",
-                       Effect::possible, Retry::later);
+    error =
+        make_error(ErrorCode::unavailable,
+                   name + " is configured as a replica of " + source + " but cannot connect: " +
+                       (state.last_error.empty() ? "no answer" : state.last_error) + ". It goes on trying.",
+                   Effect::possible, Retry::later);
     return Connecting::failed;
   }
   if (state.io_errno != 0 && state.io_errno != 2013) {
@@ -147,15 +147,14 @@ Connecting judge_connection(const ReplicationState& state, bool late, const std:
 
 Result<void> check_user_name(const std::string& name) {
   if (name.empty() || name.size() > 128)
-    return make_error(ErrorCode::invalid, "A user name has 1 to 128 bytes; this one has " +
-                                              std::to_string(name.size()) + ".");
+    return make_error(ErrorCode::invalid,
+                      "A user name has 1 to 128 bytes; this one has " + std::to_string(name.size()) + ".");
   if (name.find('\0') != std::string::npos)
     return make_error(ErrorCode::invalid, "A user name has no NUL character.");
   return success();
 }
 
-std::string server_configuration(const AgentSettings& settings, const AgentState& state,
-                                 bool runs_as_root) {
+std::string server_configuration(const AgentSettings& settings, const AgentState& state, bool runs_as_root) {
   const auto flag = [](bool on) { return on ? "ON" : "OFF"; };
   std::string text =
       "# Written by drover agent before every start of the server; changes made here are lost.\n"

@@ -50,8 +50,7 @@ Connecting judge_connection(const ReplicationState& state, bool late, const std:
 Result<void> check_user_name(const std::string& name);
 
 // The server's configuration file: read-only at start, GTID replication, small memory.
-std::string server_configuration(const AgentSettings& settings, const AgentState& state,
-                                 bool runs_as_root);
+std::string server_configuration(const AgentSettings& settings, const AgentState& state, bool runs_as_root);
 
 // The GTID position in the file xtrabackup_binlog_info of a copy: its last field, "" when there is none.
 // Nothing when the file is no such file.

@@ -15,10 +15,9 @@
 #include <cstring>
 #include <filesystem>
 #include <fstream>
-#include <sstream>
 
-#include "manager/agent/child_process.hpp"
 #include "manager/agent/rules.hpp"
+#include "manager/system/child_process.hpp"
 
 namespace drover::agent {
 namespace {
@@ -31,15 +30,15 @@ constexpr std::size_t kLogTail = 600;
 constexpr Duration kLook = 5ms;
 
 Error storage_error(const std::string& what, const std::error_code& error) {
-  return make_error(ErrorCode::storage, what + ": " + error.message() +
-                                            "; free space on this node's disk or replace the node");
+  return make_error(ErrorCode::storage,
+                    what + ": " + error.message() + "; free space on this node's disk or replace the node");
 }
 
 // Waits until the process has ended, child or not, or for `limit`.
 bool wait_for_end(pid_t pid, Duration limit) {
   const auto until = Clock::now() + limit;
-  const Descriptor process(static_cast<int>(::syscall(SYS_pidfd_open, pid, 0)));
-  while (process_lives(pid)) {
+  const system::Descriptor process(static_cast<int>(::syscall(SYS_pidfd_open, pid, 0)));
+  while (system::process_lives(pid)) {
     const auto left = std::chrono::duration_cast<std::chrono::milliseconds>(until - Clock::now()).count();
     if (left <= 0) return false;
     if (process.is_open()) {
@@ -54,22 +53,13 @@ bool wait_for_end(pid_t pid, Duration limit) {
 
 // A reflink or an ordinary copy of a whole folder.
 Result<void> copy_folder(const std::string& from, const std::string& to) {
-  DROVER_TRY(const int code, run_program({.arguments = {"cp", "-a", "--", from, to}}));
+  DROVER_TRY(const int code, system::run_program({.arguments = {"cp", "-a", "--", from, to}}));
   if (code != 0)
     return make_error(ErrorCode::storage, "the data directory " + from + " cannot be copied to " + to);
   return success();
 }
 
 }  // namespace
-
-bool process_lives(pid_t pid) {
-  std::ifstream file("/proc/" + std::to_string(pid) + "/stat");
-  std::string text;
-  if (!std::getline(file, text)) return false;
-  const auto name_end = text.rfind(')');
-  return name_end != std::string::npos && name_end + 2 < text.size() && text[name_end + 2] != 'Z' &&
-         text[name_end + 2] != 'X';
-}
 
 Result<void> ServerProcess::open() {
   if (socket().size() > kSocketPathMax)
@@ -92,11 +82,8 @@ Result<void> ServerProcess::open() {
 void ServerProcess::adopt() {
   std::ifstream file(settings_.folder + "/mysqld.pid");
   pid_t pid = -1;
-  if (!(file >> pid) || pid <= 1 || !process_lives(pid)) return;
-  std::ifstream command("/proc/" + std::to_string(pid) + "/cmdline", std::ios::binary);
-  std::ostringstream text;
-  text << command.rdbuf();
-  if (text.str().find(configuration_file()) == std::string::npos) return;
+  if (!(file >> pid) || pid <= 1 || !system::process_lives(pid)) return;
+  if (system::command_line(pid).find(configuration_file()) == std::string::npos) return;
   const std::scoped_lock lock(mutex_);
   pid_ = pid;
   is_child_ = false;
@@ -116,14 +103,14 @@ pid_t ServerProcess::pid() {
                     ")");
       pid_ = -1;
     }
-  } else if (!process_lives(pid_)) {
+  } else if (!system::process_lives(pid_)) {
     pid_ = -1;
   }
   return pid_;
 }
 
 bool ServerProcess::socket_answers() const {
-  const Descriptor end(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
+  const system::Descriptor end(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
   sockaddr_un place{};
   place.sun_family = AF_UNIX;
   std::memcpy(place.sun_path, socket().c_str(), socket().size() + 1);
@@ -131,7 +118,7 @@ bool ServerProcess::socket_answers() const {
 }
 
 Result<void> ServerProcess::write_configuration(const AgentState& state) {
-  return save_file(configuration_file(), server_configuration(settings_, state, ::geteuid() == 0));
+  return system::save_file(configuration_file(), server_configuration(settings_, state, ::geteuid() == 0));
 }
 
 Result<void> ServerProcess::start(const AgentState& state) {
@@ -146,12 +133,12 @@ Result<void> ServerProcess::start(const AgentState& state) {
   }
   DROVER_TRY(write_configuration(state));
   fs::remove(socket(), error);
-  DROVER_TRY(const Descriptor log, open_to_append(log_file()));
+  DROVER_TRY(const system::Descriptor log, system::open_to_append(log_file()));
   DROVER_TRY(const pid_t child,
-             start_program({.arguments = {"mariadbd", "--defaults-file=" + configuration_file()},
-                            .out = log.get(),
-                            .err = log.get(),
-                            .is_server = true}));
+             system::start_program({.arguments = {"mariadbd", "--defaults-file=" + configuration_file()},
+                                    .out = log.get(),
+                                    .err = log.get(),
+                                    .is_server = true}));
   {
     const std::scoped_lock lock(mutex_);
     pid_ = child;
@@ -160,13 +147,13 @@ Result<void> ServerProcess::start(const AgentState& state) {
   const auto until = Clock::now() + settings_.start_timeout;
   while (!socket_answers()) {
     if (!running())
-      return make_error(ErrorCode::database,
-                        "1: the database server ended while it started: " + tail_of_file(log_file(), kLogTail));
+      return make_error(ErrorCode::database, "1: the database server ended while it started: " +
+                                                 system::tail_of_file(log_file(), kLogTail));
     if (Clock::now() > until) {
       (void)stop();
       return make_error(ErrorCode::timeout, "the database server did not accept connections within " +
                                                 drover::to_text(settings_.start_timeout) + ": " +
-                                                tail_of_file(log_file(), kLogTail));
+                                                system::tail_of_file(log_file(), kLogTail));
     }
     ::poll(nullptr, 0, static_cast<int>(kLook / 1ms));
   }
@@ -193,17 +180,18 @@ Result<void> ServerProcess::make_data(const std::string& folder) {
   std::error_code error;
   if (!settings_.template_folder.empty() && fs::exists(settings_.template_folder, error))
     return copy_folder(settings_.template_folder, folder);
-  DROVER_TRY(const Descriptor log, open_to_append(tool_log()));
+  DROVER_TRY(const system::Descriptor log, system::open_to_append(tool_log()));
   DROVER_TRY(const int code,
-             run_program({.arguments = {"mariadb-install-db", "--no-defaults", "--datadir=" + folder,
-                                        "--auth-root-authentication-method=socket",
-                                        "--auth-root-socket-user=" + user_, "--user=" + user_,
-                                        "--skip-test-db", "--skip-name-resolve", "--innodb-log-file-size=8M"},
-                          .out = log.get(),
-                          .err = log.get()}));
+             system::run_program(
+                 {.arguments = {"mariadb-install-db", "--no-defaults", "--datadir=" + folder,
+                                "--auth-root-authentication-method=socket",
+                                "--auth-root-socket-user=" + user_, "--user=" + user_, "--skip-test-db",
+                                "--skip-name-resolve", "--innodb-log-file-size=8M"},
+                  .out = log.get(),
+                  .err = log.get()}));
   if (code != 0)
     return make_error(ErrorCode::storage, "mariadb-install-db failed with exit code " + std::to_string(code) +
-                                              ": " + tail_of_file(tool_log(), kLogTail));
+                                              ": " + system::tail_of_file(tool_log(), kLogTail));
   return success();
 }
 

@@ -63,7 +63,4 @@ class ServerProcess {
   bool is_child_ = false;
 };
 
-// Whether the process exists and is no zombie.
-bool process_lives(pid_t pid);
-
 }  // namespace drover::agent

@@ -1,10 +1,5 @@
 #include "manager/agent/state_file.hpp"
 
-#include <fcntl.h>
-#include <unistd.h>
-
-#include <cerrno>
-#include <cstring>
 #include <filesystem>
 #include <fstream>
 #include <nlohmann/json.hpp>
@@ -65,37 +60,6 @@ Result<AgentState> load_state(const std::string& path) {
   text << file.rdbuf();
   if (!file) return make_error(ErrorCode::storage, path + " cannot be read: check its owner and the disk");
   return decode_state(text.str());
-}
-
-Result<void> save_file(const std::string& path, const std::string& text) {
-  const std::string temporary = path + ".new";
-  const auto fail = [&](const char* what) {
-    return make_error(ErrorCode::storage, std::string(what) + " " + temporary + ": " + std::strerror(errno) +
-                                              "; free space on this node's disk or replace the node");
-  };
-  const int file = ::open(temporary.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
-  if (file < 0) return fail("cannot create");
-  std::size_t written = 0;
-  while (written < text.size()) {
-    const ssize_t count = ::write(file, text.data() + written, text.size() - written);
-    if (count < 0 && errno == EINTR) continue;
-    if (count <= 0) {
-      const auto error = fail("cannot write");
-      ::close(file);
-      return error;
-    }
-    written += static_cast<std::size_t>(count);
-  }
-  const bool synced = ::fsync(file) == 0;
-  if (::close(file) != 0 || !synced) return fail("cannot write");
-  if (::rename(temporary.c_str(), path.c_str()) != 0) return fail("cannot rename");
-  const std::string folder = std::filesystem::path(path).parent_path().string();
-  const int directory = ::open(folder.empty() ? "." : folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-  if (directory >= 0) {
-    ::fsync(directory);
-    ::close(directory);
-  }
-  return success();
 }
 
 }  // namespace drover::agent

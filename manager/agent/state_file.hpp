@@ -1,4 +1,4 @@
-// What the agent must know after a crash, and the file that keeps it. Any thread; the caller orders writes.
+// What the agent must know after a crash, as it is kept in a file. Any thread.
 #pragma once
 
 #include <cstdint>
@@ -26,8 +26,5 @@ Result<AgentState> decode_state(const std::string& text);
 
 // A missing file is a new agent's state. Errors: storage.
 Result<AgentState> load_state(const std::string& path);
-// Whole or not at all, and on disk when it returns (temporary file, fsync, rename, fsync of the folder).
-// Errors: storage; the file is the old one or the new one.
-Result<void> save_file(const std::string& path, const std::string& text);
 
 }  // namespace drover::agent

@@ -14,9 +14,9 @@
 #include <fstream>
 #include <sstream>
 
-#include "manager/agent/child_process.hpp"
-#include "manager/agent/net_stream.hpp"
 #include "manager/ports/agent_codec.hpp"
+#include "manager/system/child_process.hpp"
+#include "manager/system/net_stream.hpp"
 
 namespace drover::agent {
 namespace {
@@ -81,9 +81,10 @@ Result<void> Transfer::pipe_tool(std::vector<std::string> arguments, const Sink&
   const std::string name = arguments.front();
   const std::string errors = process_.temporary_folder() + "/" + name + "-" +
                              std::to_string(reinterpret_cast<std::uintptr_t>(&arguments)) + ".log";
-  DROVER_TRY(auto pipe, make_pipe());
-  DROVER_TRY(const Descriptor log, open_to_append(errors));
-  DROVER_TRY(auto tool, Tool::start({.arguments = arguments, .out = pipe.second.get(), .err = log.get()}));
+  DROVER_TRY(auto pipe, system::make_pipe());
+  DROVER_TRY(const system::Descriptor log, system::open_to_append(errors));
+  DROVER_TRY(auto tool,
+             system::Tool::start({.arguments = arguments, .out = pipe.second.get(), .err = log.get()}));
   pipe.second.close();
   std::string piece(kPiece, '\0');
   bool wanted = true;
@@ -95,13 +96,13 @@ Result<void> Transfer::pipe_tool(std::vector<std::string> arguments, const Sink&
   }
   pipe.first.close();
   const int code = tool.wait();
-  const std::string why = tail_of_file(errors, kErrorTail);
+  const std::string why = system::tail_of_file(errors, kErrorTail);
   std::error_code ignored;
   fs::remove(errors, ignored);
   if (!wanted) return make_error(ErrorCode::connection_lost, name + " was ended: nobody takes its output");
   if (code != 0)
-    return make_error(ErrorCode::unavailable, name + " failed with exit code " + std::to_string(code) + ": " +
-                                                  why);
+    return make_error(ErrorCode::unavailable,
+                      name + " failed with exit code " + std::to_string(code) + ": " + why);
   return success();
 }
 
@@ -112,16 +113,18 @@ Result<void> Transfer::give(CopyKind kind, const Sink& sink) {
                       "--target-dir=" + process_.temporary_folder()},
                      sink);
   auto arguments = client_arguments("mariadb-dump");
-  for (const char* option : {"--all-databases", "--single-transaction", "--gtid", "--master-data=1", "--routines",
-                             "--events", "--triggers", "--hex-blob", "--ignore-table=mysql.gtid_slave_pos"})
+  for (const char* option :
+       {"--all-databases", "--single-transaction", "--gtid", "--master-data=1", "--routines", "--events",
+        "--triggers", "--hex-blob", "--ignore-table=mysql.gtid_slave_pos"})
     arguments.emplace_back(option);
   return pipe_tool(std::move(arguments), sink);
 }
 
 Result<void> Transfer::fetch(const Endpoint& donor, CopyKind kind, const Sink& sink) {
   const std::string from = donor.address + ":" + std::to_string(donor.port);
-  DROVER_TRY(const Descriptor socket, connect_to(donor.address, donor.port, settings_.server_timeout));
-  NetStream stream(socket.get(), kSilence);
+  DROVER_TRY(const system::Descriptor socket,
+             system::connect_to(donor.address, donor.port, settings_.server_timeout));
+  system::NetStream stream(socket.get(), kSilence);
   http::request<http::string_body> request(http::verb::post, "/clone", 11);
   request.set(http::field::host, from);
   request.set(http::field::content_type, "application/json");
@@ -161,26 +164,26 @@ Result<std::string> Transfer::take_backup(const Endpoint& donor, const std::stri
   fs::create_directory(folder, error);
   if (error) return make_error(ErrorCode::storage, folder + " cannot be made: " + error.message());
   fs::permissions(folder, fs::perms::owner_all, error);
-  DROVER_TRY(auto pipe, make_pipe());
-  DROVER_TRY(const Descriptor log, open_to_append(process_.tool_log()));
-  DROVER_TRY(auto unpacking, Tool::start({.arguments = {"mbstream", "-x", "-C", folder},
-                                          .in = pipe.first.get(),
-                                          .out = log.get(),
-                                          .err = log.get()}));
+  DROVER_TRY(auto pipe, system::make_pipe());
+  DROVER_TRY(const system::Descriptor log, system::open_to_append(process_.tool_log()));
+  DROVER_TRY(auto unpacking, system::Tool::start({.arguments = {"mbstream", "-x", "-C", folder},
+                                                  .in = pipe.first.get(),
+                                                  .out = log.get(),
+                                                  .err = log.get()}));
   pipe.first.close();
   DROVER_TRY(fetch(donor, CopyKind::backup,
                    [&](std::string_view piece) { return write_all(pipe.second.get(), piece); }));
   pipe.second.close();
   if (unpacking.wait() != 0)
     return make_error(ErrorCode::unavailable, "the copy cannot be unpacked: " +
-                                                  tail_of_file(process_.tool_log(), kErrorTail));
-  DROVER_TRY(const int code, run_program({.arguments = {"mariadb-backup", "--prepare", "--use-memory=32M",
-                                                        "--target-dir=" + folder},
-                                          .out = log.get(),
-                                          .err = log.get()}));
+                                                  system::tail_of_file(process_.tool_log(), kErrorTail));
+  DROVER_TRY(const int code, system::run_program({.arguments = {"mariadb-backup", "--prepare",
+                                                                "--use-memory=32M", "--target-dir=" + folder},
+                                                  .out = log.get(),
+                                                  .err = log.get()}));
   if (code != 0)
     return make_error(ErrorCode::unavailable, "the copy cannot be prepared: " +
-                                                  tail_of_file(process_.tool_log(), kErrorTail));
+                                                  system::tail_of_file(process_.tool_log(), kErrorTail));
   for (const char* name : {"xtrabackup_binlog_info", "mariadb_backup_binlog_info"}) {
     const std::string file = folder + "/" + name;
     if (!fs::exists(file, error)) continue;
@@ -214,8 +217,8 @@ Result<std::string> Transfer::dump() {
   DROVER_TRY(const auto databases, server_.databases());
   if (databases.empty()) return text;
   auto arguments = client_arguments("mariadb-dump");
-  for (const char* option : {"--single-transaction", "--routines", "--events", "--triggers", "--hex-blob",
-                             "--databases", "--"})
+  for (const char* option :
+       {"--single-transaction", "--routines", "--events", "--triggers", "--hex-blob", "--databases", "--"})
     arguments.emplace_back(option);
   arguments.insert(arguments.end(), databases.begin(), databases.end());
   DROVER_TRY(pipe_tool(std::move(arguments), [&text](std::string_view piece) {
@@ -226,18 +229,19 @@ Result<std::string> Transfer::dump() {
 }
 
 Result<void> Transfer::load(const std::string& path, bool logged) {
-  DROVER_TRY(const Descriptor in, open_to_read(path));
+  DROVER_TRY(const system::Descriptor in, system::open_to_read(path));
   const std::string errors = process_.temporary_folder() + "/load.log";
   std::error_code ignored;
   fs::remove(errors, ignored);
-  DROVER_TRY(const Descriptor log, open_to_append(errors));
+  DROVER_TRY(const system::Descriptor log, system::open_to_append(errors));
   auto arguments = client_arguments("mariadb");
   // Without this a dump could run programs of this node (\! and system).
   arguments.emplace_back("--binary-mode");
   if (!logged) arguments.emplace_back("--init-command=SET SESSION sql_log_bin = 0");
-  DROVER_TRY(const int code,
-             run_program({.arguments = arguments, .in = in.get(), .out = log.get(), .err = log.get()}));
-  if (code != 0) return client_error(tail_of_file(errors, 2000));
+  DROVER_TRY(
+      const int code,
+      system::run_program({.arguments = arguments, .in = in.get(), .out = log.get(), .err = log.get()}));
+  if (code != 0) return client_error(system::tail_of_file(errors, 2000));
   return success();
 }
 

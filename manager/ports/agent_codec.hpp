@@ -1,6 +1,6 @@
-// The Agent port's commands, replies and errors as JSON: what travels between HttpAgent (manager/adapters) and
-// the agent of a node (manager/agent). Pure. Durations are nanoseconds in keys that end in _ns; secrets are
-// encoded in clear, so an encoded command must never be logged.
+// The Agent port's commands, replies and errors as JSON: what travels between HttpAgent (manager/adapters)
+// and the agent of a node (manager/agent). Pure. Durations are nanoseconds in keys that end in _ns; secrets
+// are encoded in clear, so an encoded command must never be logged.
 //
 // LoadDump's path and the text of a dump are not part of the JSON: dumps travel as the rest of the HTTP body.
 #pragma once

@@ -4,13 +4,14 @@
 
 #include <fstream>
 
-#include "manager/agent/net_stream.hpp"
+#include "manager/system/net_stream.hpp"
 
 namespace drover::agent_test {
 
 std::string missing_programs() {
-  for (const char* name : {"mariadbd", "mariadb-install-db", "mariadb-backup", "mbstream", "mariadb", "mariadb-dump"})
-    if (agent::find_program(name).empty())
+  for (const char* name :
+       {"mariadbd", "mariadb-install-db", "mariadb-backup", "mbstream", "mariadb", "mariadb-dump"})
+    if (system::find_program(name).empty())
       return std::string(name) + " is not installed: tools/dev install mariadb";
   return {};
 }
@@ -40,7 +41,7 @@ std::string address_of(unsigned node) {
       bool free = true;
       for (unsigned i = 1; i <= 9 && free; ++i)
         for (const std::uint16_t port : {std::uint16_t{60000}, std::uint16_t{3306}})
-          free = free && agent::listen_on(candidate + std::to_string(i), port).has_value();
+          free = free && system::listen_on(candidate + std::to_string(i), port).has_value();
       if (free || attempt == 100) return candidate;
     }
   }();
@@ -59,7 +60,7 @@ RealNodes::~RealNodes() {
     const pid_t pid = server(number);
     if (pid <= 0) continue;
     ::kill(pid, SIGKILL);
-    agent::wait_for_program(pid);
+    system::wait_for_program(pid);
   }
   if (testing::Test::HasFailure() || std::getenv("DROVER_TEST_LOG") != nullptr) std::cerr << log_;
 }
@@ -73,7 +74,9 @@ void RealNodes::start_agent(unsigned number) {
   settings.token = Secret{kToken};
   settings.log = [this, number](const std::string& line) {
     const std::scoped_lock lock(mutex_);
-    log_ += std::to_string(std::chrono::steady_clock::now().time_since_epoch() / std::chrono::milliseconds(1) % 100000) + " node " + std::to_string(number) + ": " + line + "\n";
+    log_ += std::to_string(std::chrono::steady_clock::now().time_since_epoch() /
+                           std::chrono::milliseconds(1) % 100000) +
+            " node " + std::to_string(number) + ": " + line + "\n";
   };
   Node node;
   node.agent = std::make_unique<agent::NodeAgent>(settings);
@@ -100,7 +103,7 @@ pid_t RealNodes::server(unsigned number) const {
   std::ifstream file(folder(number) + "/mysqld.pid");
   pid_t pid = -1;
   file >> pid;
-  return pid > 1 && agent::process_lives(pid) ? pid : -1;
+  return pid > 1 && system::process_lives(pid) ? pid : -1;
 }
 
 }  // namespace drover::agent_test

@@ -28,7 +28,8 @@ void say(const std::string& line) {
 
 int fail(const Error& error) {
   std::cerr << "drover agent: " + error.message + "\n";
-  return error.code == ErrorCode::invalid || error.code == ErrorCode::not_found ? kExitUsage : kExitUnavailable;
+  return error.code == ErrorCode::invalid || error.code == ErrorCode::not_found ? kExitUsage
+                                                                                : kExitUnavailable;
 }
 
 int run(const AgentOptions& options) {
@@ -75,8 +76,8 @@ int run(const AgentOptions& options) {
 }  // namespace
 
 void add_agent(CLI::App& app, int& exit_code) {
-  CLI::App* command =
-      app.add_subcommand("agent", "Run the agent of one node: it drives a real MariaDB server for the manager");
+  CLI::App* command = app.add_subcommand(
+      "agent", "Run the agent of one node: it drives a real MariaDB server for the manager");
   auto options = std::make_shared<AgentOptions>();
   command->add_option("--config", options->config, "JSON or YAML file with the same keys");
   command->add_option("--id", options->id, "The VM's id, as the cloud tells the manager (required)");

@@ -72,12 +72,13 @@ Result<AgentStart> read_agent_settings(const AgentOptions& options) {
   if (!place || place->second == 0)
     return invalid("--listen: \"" + listen + "\" is no ADDR:PORT such as 127.0.0.1:60000");
   std::tie(to.address, to.port) = *place;
-  to.mysqld_port =
-      static_cast<std::uint16_t>(options.mysqld_port.value_or(static_cast<unsigned>(own.integer("mysqld_port"))));
+  to.mysqld_port = static_cast<std::uint16_t>(
+      options.mysqld_port.value_or(static_cast<unsigned>(own.integer("mysqld_port"))));
   if (options.mysqld_port.value_or(1) == 0 || options.mysqld_port.value_or(1) > kPortMax)
     return invalid("--mysqld-port takes a number from 1 to 65535");
   to.folder = text(options.folder, "dir");
-  if (to.folder.empty()) return invalid("--dir (or dir in the configuration) is missing: a folder for the data");
+  if (to.folder.empty())
+    return invalid("--dir (or dir in the configuration) is missing: a folder for the data");
   std::error_code ignored;
   to.folder = std::filesystem::absolute(to.folder, ignored).lexically_normal().string();
   if (const std::string manager = text(options.manager, "manager"); !manager.empty()) {

@@ -1,5 +1,5 @@
-// What `drover agent` is told: defaults, then one JSON or YAML file, then the command line. Reads files and the
-// environment; used while the program starts, on its one thread.
+// What `drover agent` is told: defaults, then one JSON or YAML file, then the command line. Reads files and
+// the environment; used while the program starts, on its one thread.
 #pragma once
 
 #include <optional>

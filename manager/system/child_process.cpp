@@ -1,4 +1,4 @@
-#include "manager/agent/child_process.hpp"
+#include "manager/system/child_process.hpp"
 
 #include <fcntl.h>
 #include <sys/prctl.h>
@@ -10,10 +10,11 @@
 #include <csignal>
 #include <cstdlib>
 #include <cstring>
+#include <filesystem>
 #include <fstream>
 #include <sstream>
 
-namespace drover::agent {
+namespace drover::system {
 namespace {
 
 constexpr int kNotStarted = 127;
@@ -36,13 +37,52 @@ constexpr int kNotStarted = 127;
   ::sigprocmask(SIG_SETMASK, &none, nullptr);
   ::signal(SIGPIPE, SIG_DFL);
   if (call.is_server) {
-    ::signal(SIGINT, SIG_IGN);
-  } else {
-    ::prctl(PR_SET_PDEATHSIG, SIGKILL);
+    if (call.own_session)
+      ::setsid();
+    else
+      ::signal(SIGINT, SIG_IGN);
+  }
+  const int death_signal = call.is_server ? call.death_signal : SIGKILL;
+  if (death_signal != 0) {
+    ::prctl(PR_SET_PDEATHSIG, death_signal);
     if (::getppid() != parent) ::_exit(kNotStarted);
   }
   ::execv(path, arguments);
   ::_exit(kNotStarted);
+}
+
+// Of /proc/PID/stat; state 0: there is no such process.
+struct Stat {
+  char state = 0;
+  pid_t session = -1;
+  std::uint64_t start_ticks = 0;
+};
+
+Stat stat_of(pid_t pid) {
+  std::ifstream file("/proc/" + std::to_string(pid) + "/stat");
+  std::string text;
+  std::getline(file, text);
+  Stat stat;
+  const auto name_end = text.rfind(')');
+  if (name_end == std::string::npos) return stat;
+  std::istringstream rest(text.substr(name_end + 1));
+  pid_t parent = 0, group = 0;
+  rest >> stat.state >> parent >> group >> stat.session;
+  std::string skipped;
+  for (int field = 7; field < 22; ++field) rest >> skipped;
+  rest >> stat.start_ticks;
+  return stat;
+}
+
+std::vector<pid_t> all_processes() {
+  std::vector<pid_t> found;
+  std::error_code error;
+  for (const auto& entry : std::filesystem::directory_iterator("/proc", error)) {
+    const std::string name = entry.path().filename().string();
+    if (name.find_first_not_of("0123456789") == std::string::npos)
+      found.push_back(static_cast<pid_t>(std::stol(name)));
+  }
+  return found;
 }
 
 }  // namespace
@@ -143,4 +183,68 @@ std::string tail_of_file(const std::string& path, std::size_t bytes) {
   return tail;
 }
 
-}  // namespace drover::agent
+bool process_lives(pid_t pid) {
+  const char state = stat_of(pid).state;
+  return state != 0 && state != 'Z' && state != 'X';
+}
+
+std::uint64_t start_ticks(pid_t pid) { return stat_of(pid).start_ticks; }
+
+std::vector<pid_t> processes_of_session(pid_t session, bool with_zombies) {
+  std::vector<pid_t> found;
+  for (const pid_t pid : all_processes()) {
+    const Stat stat = stat_of(pid);
+    if (stat.state == 0 || stat.session != session) continue;
+    if (with_zombies || (stat.state != 'Z' && stat.state != 'X')) found.push_back(pid);
+  }
+  return found;
+}
+
+std::vector<pid_t> processes_with(const std::string& text) {
+  std::vector<pid_t> found;
+  for (const pid_t pid : all_processes())
+    if (command_line(pid).find(text) != std::string::npos) found.push_back(pid);
+  return found;
+}
+
+std::string command_line(pid_t pid) {
+  std::ifstream file("/proc/" + std::to_string(pid) + "/cmdline", std::ios::binary);
+  std::ostringstream text;
+  text << file.rdbuf();
+  std::string line = text.str();
+  std::replace(line.begin(), line.end(), '\0', ' ');
+  return line;
+}
+
+Result<void> save_file(const std::string& path, const std::string& text) {
+  const std::string temporary = path + ".new";
+  const auto fail = [&](const char* what) {
+    return make_error(ErrorCode::storage, std::string(what) + " " + temporary + ": " + std::strerror(errno) +
+                                              "; free space on this node's disk or replace the node");
+  };
+  const int file = ::open(temporary.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+  if (file < 0) return fail("cannot create");
+  std::size_t written = 0;
+  while (written < text.size()) {
+    const ssize_t count = ::write(file, text.data() + written, text.size() - written);
+    if (count < 0 && errno == EINTR) continue;
+    if (count <= 0) {
+      const auto error = fail("cannot write");
+      ::close(file);
+      return error;
+    }
+    written += static_cast<std::size_t>(count);
+  }
+  const bool synced = ::fsync(file) == 0;
+  if (::close(file) != 0 || !synced) return fail("cannot write");
+  if (::rename(temporary.c_str(), path.c_str()) != 0) return fail("cannot rename");
+  const std::string folder = std::filesystem::path(path).parent_path().string();
+  const int directory = ::open(folder.empty() ? "." : folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  if (directory >= 0) {
+    ::fsync(directory);
+    ::close(directory);
+  }
+  return success();
+}
+
+}  // namespace drover::system

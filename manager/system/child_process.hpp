@@ -1,14 +1,16 @@
-// Programs that the agent starts: mariadbd, and the tools that copy data. Any thread.
+// The machine under us, for what runs on it for real (the agent of a node, the local cloud): programs and
+// files. Any thread.
 #pragma once
 
 #include <sys/types.h>
 
+#include <cstdint>
 #include <string>
 #include <vector>
 
 #include "manager/base/result.hpp"
 
-namespace drover::agent {
+namespace drover::system {
 
 // A file descriptor that is closed with its owner.
 class Descriptor {
@@ -49,6 +51,10 @@ struct ProgramCall {
   int err = -1;
   // A server outlives its agent and takes no Ctrl-C; a tool ends with the thread that started it.
   bool is_server = false;
+  // A server in a session of its own: all that it starts can be found by its pid.
+  bool own_session = false;
+  // A server that gets this signal when the thread that started it ends; 0: none.
+  int death_signal = 0;
 };
 
 // Errors: not_found (not installed), unavailable.
@@ -74,7 +80,24 @@ class Tool {
   pid_t pid_;
 };
 
+// Whether the process exists and is no zombie.
+bool process_lives(pid_t pid);
+
+// When the process was started, in the kernel's ticks since its boot; 0: there is none. With the pid it names
+// a process for good.
+std::uint64_t start_ticks(pid_t pid);
+// The processes of a session; zombies only when asked for.
+std::vector<pid_t> processes_of_session(pid_t session, bool with_zombies);
+// The processes whose command line (as command_line gives it) contains `text`.
+std::vector<pid_t> processes_with(const std::string& text);
+// Its program and arguments, separated by blanks; "" when there is none.
+std::string command_line(pid_t pid);
+
+// Whole or not at all, and on disk when it returns (temporary file, fsync, rename, fsync of the folder).
+// Errors: storage; the file is the old one or the new one.
+Result<void> save_file(const std::string& path, const std::string& text);
+
 // The last lines of a log, at most `bytes`, for an error's message; "" when there is none.
 std::string tail_of_file(const std::string& path, std::size_t bytes);
 
-}  // namespace drover::agent
+}  // namespace drover::system

@@ -1,4 +1,4 @@
-#include "manager/agent/net_stream.hpp"
+#include "manager/system/net_stream.hpp"
 
 #include <netdb.h>
 #include <netinet/in.h>
@@ -10,7 +10,7 @@
 #include <cerrno>
 #include <cstring>
 
-namespace drover::agent {
+namespace drover::system {
 namespace {
 
 int milliseconds(Duration time) { return static_cast<int>((time + 999us) / 1ms); }
@@ -44,9 +44,7 @@ int wait_for(int descriptor, short what, Duration limit) {
   return count == 0 ? ETIMEDOUT : 0;
 }
 
-boost::system::error_code system_error(int number) {
-  return {number, boost::system::system_category()};
-}
+boost::system::error_code system_error(int number) { return {number, boost::system::system_category()}; }
 
 }  // namespace
 
@@ -120,4 +118,4 @@ std::size_t NetStream::write(const void* data, std::size_t size, boost::system::
   }
 }
 
-}  // namespace drover::agent
+}  // namespace drover::system

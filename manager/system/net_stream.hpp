@@ -7,13 +7,13 @@
 #include <cstdint>
 #include <string>
 
-#include "manager/agent/child_process.hpp"
 #include "manager/base/result.hpp"
+#include "manager/system/child_process.hpp"
 
-namespace drover::agent {
+namespace drover::system {
 
-// `address` is numeric or a name. Errors: unavailable (nothing listens, no route, no such name; Effect::none),
-// timeout (Effect::none).
+// `address` is numeric or a name. Errors: unavailable (nothing listens, no route, no such name;
+// Effect::none), timeout (Effect::none).
 Result<Descriptor> connect_to(const std::string& address, std::uint16_t port, Duration timeout);
 // Listens on a numeric address. Errors: unavailable.
 Result<Descriptor> listen_on(const std::string& address, std::uint16_t port);
@@ -25,8 +25,8 @@ class NetStream {
 
   template <class Buffers>
   std::size_t read_some(const Buffers& buffers, boost::system::error_code& error) {
-    for (auto at = boost::asio::buffer_sequence_begin(buffers); at != boost::asio::buffer_sequence_end(buffers);
-         ++at) {
+    for (auto at = boost::asio::buffer_sequence_begin(buffers);
+         at != boost::asio::buffer_sequence_end(buffers); ++at) {
       const boost::asio::mutable_buffer one(*at);
       if (one.size() > 0) return read(one.data(), one.size(), error);
     }
@@ -39,8 +39,8 @@ class NetStream {
   }
   template <class Buffers>
   std::size_t write_some(const Buffers& buffers, boost::system::error_code& error) {
-    for (auto at = boost::asio::buffer_sequence_begin(buffers); at != boost::asio::buffer_sequence_end(buffers);
-         ++at) {
+    for (auto at = boost::asio::buffer_sequence_begin(buffers);
+         at != boost::asio::buffer_sequence_end(buffers); ++at) {
       const boost::asio::const_buffer one(*at);
       if (one.size() > 0) return write(one.data(), one.size(), error);
     }
@@ -60,4 +60,4 @@ class NetStream {
   Duration timeout_;
 };
 
-}  // namespace drover::agent
+}  // namespace drover::system
