@@ -76,8 +76,9 @@ void LocalCloud::newInstance(const CallContext&, const InstanceSpec& spec, const
                               "the token belongs to " + vm.info.id + ", which was asked for differently"));
   }
   if (count() >= config_.instances_max)
-    return handler(make_error(ErrorCode::quota, "the local cloud has " + std::to_string(config_.instances_max) +
-                                                    " VMs and takes no more (local.instances)",
+    return handler(make_error(ErrorCode::quota,
+                              "the local cloud has " + std::to_string(config_.instances_max) +
+                                  " VMs and takes no more (local.instances)",
                               Effect::none, Retry::later));
   auto address = free_address();
   if (address.has_error()) return handler(std::move(address).error());
@@ -113,8 +114,7 @@ Result<void> LocalCloud::start(Vm& vm) {
   std::error_code error;
   fs::create_directories(folder_of(vm), error);
   fs::permissions(folder_of(vm), fs::perms::owner_all, error);
-  if (error)
-    return make_error(ErrorCode::unavailable, folder_of(vm) + " cannot be made: " + error.message());
+  if (error) return make_error(ErrorCode::unavailable, folder_of(vm) + " cannot be made: " + error.message());
   DROVER_TRY(const system::Descriptor log, system::open_to_append(folder_of(vm) + "/agent.log"));
   system::ProgramCall call;
   call.arguments = {config_.program,

@@ -1,7 +1,7 @@
 // The Iaas port on this machine: a VM is a session of processes (one `drover agent` and its mariadbd) with an
-// address of its own in 127.0.0.0/8 and a folder of its own. What it knows is in one file, written before every
-// effect, so that the next process on the same folder finds its VMs again: those that run are taken over, the
-// others are started on their data. Volumes do not exist here.
+// address of its own in 127.0.0.0/8 and a folder of its own. What it knows is in one file, written before
+// every effect, so that the next process on the same folder finds its VMs again: those that run are taken
+// over, the others are started on their data. Volumes do not exist here.
 //
 // Every call answers from inside. All of it on the scheduler's thread.
 #pragma once

@@ -44,7 +44,8 @@ Result<void> LocalCloud::save() {
                     {"ended_at_ns", to_stored(vm.ended_at)},
                     {"pid", vm.pid},
                     {"start_ticks", vm.start_ticks}});
-  const json all{{"version", 1}, {"network", network_}, {"next", next_number_}, {"instances", std::move(list)}};
+  const json all{
+      {"version", 1}, {"network", network_}, {"next", next_number_}, {"instances", std::move(list)}};
   return system::save_file(config_.folder + "/instances.json",
                            all.dump(1, ' ', false, json::error_handler_t::replace) + "\n");
 }

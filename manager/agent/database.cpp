@@ -14,12 +14,12 @@ unsigned seconds_up(Duration time) {
 
 }  // namespace
 
-Result<std::unique_ptr<Connection>> Connection::open(const Place& place, Duration timeout) {
+Result<std::unique_ptr<Connection>> Connection::open(const Place& place, Duration connect, Duration answer) {
   MYSQL* handle = mysql_init(nullptr);
   if (handle == nullptr) return make_error(ErrorCode::internal, "no memory for a connection");
   std::unique_ptr<Connection> connection(new Connection(handle));
-  const unsigned seconds = seconds_up(timeout);
-  mysql_options(handle, MYSQL_OPT_CONNECT_TIMEOUT, &seconds);
+  const unsigned connect_seconds = seconds_up(connect), seconds = seconds_up(answer);
+  mysql_options(handle, MYSQL_OPT_CONNECT_TIMEOUT, &connect_seconds);
   mysql_options(handle, MYSQL_OPT_READ_TIMEOUT, &seconds);
   mysql_options(handle, MYSQL_OPT_WRITE_TIMEOUT, &seconds);
   mysql_options(handle, MYSQL_SET_CHARSET_NAME, "utf8mb4");

@@ -20,9 +20,9 @@ class Connection {
     std::string socket;
     std::string user;  // authenticated by the socket: no password
   };
-  // `timeout` bounds the connecting and, with the server's rounding to seconds, every answer.
+  // How long connecting and every single answer may take, rounded up to seconds.
   // Errors: database, with the client's number (2002, 2013, …).
-  static Result<std::unique_ptr<Connection>> open(const Place& place, Duration timeout);
+  static Result<std::unique_ptr<Connection>> open(const Place& place, Duration connect, Duration answer);
   ~Connection();
   Connection(const Connection&) = delete;
   Connection& operator=(const Connection&) = delete;

@@ -30,7 +30,7 @@ MariaDbServer::MariaDbServer(const AgentSettings& settings, Connection::Place pl
     : settings_(settings), place_(std::move(place)) {}
 
 Result<std::unique_ptr<Connection>> MariaDbServer::open(Duration timeout) {
-  auto opened = Connection::open(place_, timeout);
+  auto opened = Connection::open(place_, settings_.server_timeout, timeout);
   if (opened.has_value()) return opened;
   const int number = database_number(opened.error());
   if (number == 2002 || number == 2013 || number == 2006)

@@ -23,6 +23,9 @@ constexpr const char* kClientPrivileges =
     "CREATE TEMPORARY TABLES, LOCK TABLES, EXECUTE, CREATE VIEW, SHOW VIEW, CREATE ROUTINE, ALTER ROUTINE, "
     "EVENT, TRIGGER, DELETE HISTORY";
 
+// A change on a semi-synchronous primary waits for a replica, so long at most (the server's default).
+constexpr Duration kSemiSyncWait{10s};
+
 std::string text_of(const NamedRow& row, const char* column) {
   const auto found = row.find(column);
   return found == row.end() ? std::string() : found->second;
@@ -57,7 +60,7 @@ Result<std::vector<DatabaseUser>> MariaDbServer::users() {
 Result<void> MariaDbServer::set_user(const std::string& name, const Secret& password, bool for_replication,
                                      bool logged) {
   DROVER_TRY(check_user_name(name));
-  DROVER_TRY(auto server, open(settings_.server_timeout));
+  DROVER_TRY(auto server, open(settings_.server_timeout + kSemiSyncWait));
   DROVER_TRY(const std::string hash, hash_of(*server, password));
   DROVER_TRY(const auto known, known_hash(*server, name));
   if (known && *known == hash) return success();
@@ -71,7 +74,7 @@ Result<void> MariaDbServer::set_user(const std::string& name, const Secret& pass
 
 Result<void> MariaDbServer::set_password(const std::string& name, const Secret& password, bool logged) {
   DROVER_TRY(check_user_name(name));
-  DROVER_TRY(auto server, open(settings_.server_timeout));
+  DROVER_TRY(auto server, open(settings_.server_timeout + kSemiSyncWait));
   DROVER_TRY(const std::string hash, hash_of(*server, password));
   DROVER_TRY(const auto known, known_hash(*server, name));
   if (!known)
@@ -83,7 +86,7 @@ Result<void> MariaDbServer::set_password(const std::string& name, const Secret& 
 }
 
 Result<void> MariaDbServer::delete_user(const std::string& name, bool logged) {
-  DROVER_TRY(auto server, open(settings_.server_timeout));
+  DROVER_TRY(auto server, open(settings_.server_timeout + kSemiSyncWait));
   DROVER_TRY(const auto rows, server->ask(accounts("User = ?"), {name}));
   if (rows.empty()) return success();
   DROVER_TRY(set_logged(*server, logged));

@@ -32,9 +32,11 @@ Result<void> NodeAgent::set_up_primary(const SetUpPrimary& c) {
     return success();
   }));
   DROVER_TRY(process_.write_configuration(state()));
-  DROVER_TRY(server_.set_semi_sync(c.semi_sync, false));
-  if (c.replication_user.empty()) return success();
-  return server_.set_user(c.replication_user, c.replication_password, true, true);
+  // First the user: with semi-sync on it would wait for a replica, and none can log in yet.
+  if (!c.replication_user.empty()) {
+    DROVER_TRY(server_.set_user(c.replication_user, c.replication_password, true, true));
+  }
+  return server_.set_semi_sync(c.semi_sync, false);
 }
 
 Result<void> NodeAgent::set_up_replica(const SetUpReplica& c) {

@@ -17,7 +17,8 @@ struct AgentSettings {
   std::uint16_t mysqld_port = 3306;
   std::string folder;           // of everything: state, data, socket, log; made with mode 0700
   std::string template_folder;  // a data directory to copy instead of running mariadb-install-db; "" for none
-  std::string manager_host;     // "" for no heartbeats
+  std::string backup_program = "mariadb-backup";
+  std::string manager_host;  // "" for no heartbeats
   std::uint16_t manager_port = 50000;
   Secret token;  // both this agent's and that of the agents it clones from
   unsigned buffer_pool_mb = 16;

@@ -25,6 +25,7 @@ namespace fs = std::filesystem;
 namespace http = boost::beast::http;
 
 constexpr std::size_t kPiece = std::size_t{256} << 10U;
+constexpr std::size_t kDumpEdge = std::size_t{16} << 10U;  // where a dump tells its position
 constexpr std::size_t kErrorTail = 400;
 constexpr Duration kSilence{60s};  // of a donor in the middle of a copy
 
@@ -45,14 +46,14 @@ std::string read_text(const std::string& path) {
   return text.str();
 }
 
-// The position that a dump with --gtid --master-data tells in its head.
-std::optional<std::string> dump_position(const std::string& head) {
-  constexpr std::string_view kMark = "SET GLOBAL gtid_slave_pos='";
-  const auto at = head.find(kMark);
+// The position that a dump with --gtid --master-data tells, in its head or, as newer ones do, at its end.
+std::optional<std::string> dump_position(const std::string& part) {
+  constexpr std::string_view kMark = "\nSET GLOBAL gtid_slave_pos='";
+  const auto at = part.rfind(kMark);
   if (at == std::string::npos) return std::nullopt;
-  const auto begin = at + kMark.size(), end = head.find('\'', begin);
+  const auto begin = at + kMark.size(), end = part.find('\'', begin);
   if (end == std::string::npos) return std::nullopt;
-  std::string position = head.substr(begin, end - begin);
+  std::string position = part.substr(begin, end - begin);
   if (!parse_gtid_position(position)) return std::nullopt;
   return position;
 }
@@ -79,7 +80,7 @@ std::vector<std::string> Transfer::client_arguments(const char* program) const {
 // Runs a tool and gives what it writes to `sink`.
 Result<void> Transfer::pipe_tool(std::vector<std::string> arguments, const Sink& sink) {
   const std::string name = arguments.front();
-  const std::string errors = process_.temporary_folder() + "/" + name + "-" +
+  const std::string errors = process_.temporary_folder() + "/tool-" +
                              std::to_string(reinterpret_cast<std::uintptr_t>(&arguments)) + ".log";
   DROVER_TRY(auto pipe, system::make_pipe());
   DROVER_TRY(const system::Descriptor log, system::open_to_append(errors));
@@ -108,9 +109,9 @@ Result<void> Transfer::pipe_tool(std::vector<std::string> arguments, const Sink&
 
 Result<void> Transfer::give(CopyKind kind, const Sink& sink) {
   if (kind == CopyKind::backup)
-    return pipe_tool({"mariadb-backup", "--defaults-file=" + process_.configuration_file(), "--backup",
-                      "--stream=mbstream", "--socket=" + process_.socket(), "--user=" + process_.user(),
-                      "--target-dir=" + process_.temporary_folder()},
+    return pipe_tool({settings_.backup_program, "--defaults-file=" + process_.configuration_file(),
+                      "--backup", "--stream=mbstream", "--socket=" + process_.socket(),
+                      "--user=" + process_.user(), "--target-dir=" + process_.temporary_folder()},
                      sink);
   auto arguments = client_arguments("mariadb-dump");
   for (const char* option :
@@ -177,7 +178,7 @@ Result<std::string> Transfer::take_backup(const Endpoint& donor, const std::stri
   if (unpacking.wait() != 0)
     return make_error(ErrorCode::unavailable, "the copy cannot be unpacked: " +
                                                   system::tail_of_file(process_.tool_log(), kErrorTail));
-  DROVER_TRY(const int code, system::run_program({.arguments = {"mariadb-backup", "--prepare",
+  DROVER_TRY(const int code, system::run_program({.arguments = {settings_.backup_program, "--prepare",
                                                                 "--use-memory=32M", "--target-dir=" + folder},
                                                   .out = log.get(),
                                                   .err = log.get()}));
@@ -195,14 +196,17 @@ Result<std::string> Transfer::take_backup(const Endpoint& donor, const std::stri
 Result<std::string> Transfer::take_dump_of(const Endpoint& donor) {
   const std::string file = process_.temporary_folder() + "/clone.sql";
   std::ofstream out(file, std::ios::binary | std::ios::trunc);
-  std::string head;
+  std::string head, tail;
   DROVER_TRY(fetch(donor, CopyKind::dump, [&](std::string_view piece) {
-    if (head.size() < kPiece) head += piece;
+    if (head.size() < kDumpEdge) head += piece.substr(0, kDumpEdge);
+    tail += piece;
+    if (tail.size() > 2 * kDumpEdge) tail.erase(0, tail.size() - kDumpEdge);
     out.write(piece.data(), static_cast<std::streamsize>(piece.size()));
     return out.good();
   }));
   out.close();
-  const auto position = dump_position(head);
+  const auto late = dump_position(tail);
+  const auto position = late ? late : dump_position(head);
   if (!position) return make_error(ErrorCode::unavailable, "the dump does not tell its position");
   auto loaded = load(file, false);
   std::error_code ignored;

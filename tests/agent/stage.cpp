@@ -2,6 +2,7 @@
 
 #include <signal.h>
 
+#include <filesystem>
 #include <fstream>
 
 #include "manager/system/net_stream.hpp"
@@ -16,18 +17,25 @@ std::string missing_programs() {
   return {};
 }
 
+// Kept beside the binary, for all test programs and runs: making one takes a second.
 const std::string& template_folder() {
-  static const testing_support::ScratchFolder folder;
   static const std::string path = [] {
+    namespace fs = std::filesystem;
+    std::string kept = DROVER_BINARY;
+    kept.append("-mariadb-template-").append(std::to_string(::geteuid()));
+    std::error_code error;
+    if (fs::exists(kept, error)) return kept;
     agent::AgentSettings settings;
-    settings.folder = folder.path("maker");
+    settings.folder = kept + "-" + std::to_string(::getpid());
     settings.log = [](const std::string&) {};
     agent::ServerProcess maker(settings);
-    std::string made = folder.path("data");
     EXPECT_TRUE(maker.open().has_value());
+    const std::string made = maker.data_folder();
     const auto result = maker.make_data(made);
     EXPECT_TRUE(result.has_value()) << result.error().message;
-    return made;
+    fs::rename(made, kept, error);  // another program may have been faster
+    fs::remove_all(settings.folder, error);
+    return kept;
   }();
   return path;
 }
@@ -48,7 +56,7 @@ std::string address_of(unsigned node) {
   return prefix + std::to_string(node);
 }
 
-RealNodes::RealNodes() {
+RealNodes::RealNodes(unsigned without_backup) : without_backup_(without_backup) {
   pump_.start();
   agent_ = std::make_unique<HttpAgent>(io_, pump_, Secret{kToken});
   for (unsigned number = 1; number <= 3; ++number) start_agent(number);
@@ -71,6 +79,7 @@ void RealNodes::start_agent(unsigned number) {
   settings.address = address_of(number);
   settings.folder = folder(number);
   settings.template_folder = template_folder();
+  if (number == without_backup_) settings.backup_program = "/nowhere/mariadb-backup";
   settings.token = Secret{kToken};
   settings.log = [this, number](const std::string& line) {
     const std::scoped_lock lock(mutex_);

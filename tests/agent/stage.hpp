@@ -18,7 +18,7 @@ namespace drover::agent_test {
 
 // Why the tests of this program cannot run here; "" when they can.
 std::string missing_programs();
-// A data directory to copy, made once a process.
+// A data directory to copy.
 const std::string& template_folder();
 // The address of node 1, 2, … of this process; the ports of agents and servers are free there.
 std::string address_of(unsigned node);
@@ -27,7 +27,8 @@ inline constexpr const char* kToken = "token of the tests";
 
 class RealNodes {
  public:
-  RealNodes();
+  // `without_backup`: the node on which mariadb-backup is not installed; 0: all have it.
+  explicit RealNodes(unsigned without_backup = 0);
   ~RealNodes();
 
   Agent& agent() { return *agent_; }
@@ -37,7 +38,8 @@ class RealNodes {
   bool run_until(const std::function<bool()>& done, Duration limit);
   std::string store_dump(const std::string& text) { return folder_.write("dump.sql", text); }
 
-  agent::NodeAgent& node(unsigned number) { return *nodes_.at(number).agent; }
+  asio::io_context& io() { return io_; }
+  RealTimePump& pump() { return pump_; }
   // The process of a node's server, -1 when none runs.
   pid_t server(unsigned number) const;
   std::string folder(unsigned number) const { return folder_.path("n" + std::to_string(number)); }
@@ -57,6 +59,7 @@ class RealNodes {
   Scheduler scheduler_;
   RealTimePump pump_{io_, scheduler_};
   std::unique_ptr<HttpAgent> agent_;
+  unsigned without_backup_;
   mutable std::mutex mutex_;
   std::string log_;
   std::map<unsigned, Node> nodes_;

@@ -35,6 +35,16 @@ Result<void> make_template(const std::string& folder, const std::string& made) {
   return success();
 }
 
+// What the file holds, or 32 random bytes in hexadecimal that it holds from now on.
+Result<Secret> kept_secret(const std::string& file) {
+  std::error_code error;
+  if (!fs::exists(file, error)) {
+    DROVER_TRY(const Secret fresh, read_replication_password(ServeSettings{}));
+    DROVER_TRY(system::save_file(file, fresh.value + "\n"));
+  }
+  return read_agent_token(file, "");
+}
+
 }  // namespace
 
 LocalWorld::LocalWorld(ServeSettings settings, asio::io_context& io, Log log)
@@ -67,7 +77,14 @@ Result<void> LocalWorld::prepare() {
   DROVER_TRY(const TimePoint start, start_time(*store_));
   scheduler_.advance_to(start);
   config_ = settings_.manager;
-  DROVER_TRY(config_.replication_password, read_replication_password(settings_));
+  // A successor on the same folder must know the password that the servers know.
+  const bool configured =
+      !settings_.replication_password_file.empty() || !settings_.replication_password_env.empty();
+  if (configured) {
+    DROVER_TRY(config_.replication_password, read_replication_password(settings_));
+  } else {
+    DROVER_TRY(config_.replication_password, kept_secret(folder_ + "/replication_password"));
+  }
   return success();
 }
 
@@ -75,7 +92,8 @@ Result<void> LocalWorld::prepare_folder() {
   std::error_code error;
   if (settings_.local_folder.empty()) {
     if (settings_.local_keep)
-      return make_error(ErrorCode::invalid, "local.keep needs local.dir (or --state-dir): a folder that stays");
+      return make_error(ErrorCode::invalid,
+                        "local.keep needs local.dir (or --state-dir): a folder that stays");
     std::string name = (fs::temp_directory_path(error) / "drover-local-XXXXXX").string();
     if (::mkdtemp(name.data()) == nullptr) return unavailable(name + " cannot be made: set --state-dir");
     folder_ = name;
@@ -87,14 +105,10 @@ Result<void> LocalWorld::prepare_folder() {
     if (error) return unavailable("--state-dir " + folder_ + " cannot be used: " + error.message());
   }
   if (auto locked = lock_.take(folder_ + "/lock"); locked.has_error())
-    return unavailable("--state-dir " + folder_ + ": another drover serve uses it, or it cannot be written to");
+    return unavailable("--state-dir " + folder_ +
+                       ": another drover serve uses it, or it cannot be written to");
   // The agents that go on hold the token of their start: it is kept with them.
-  const std::string token_file = folder_ + "/token";
-  if (!fs::exists(token_file, error)) {
-    DROVER_TRY(const Secret fresh, read_replication_password(ServeSettings{}));
-    DROVER_TRY(system::save_file(token_file, fresh.value + "\n"));
-  }
-  DROVER_TRY(token_, read_agent_token(token_file, ""));
+  DROVER_TRY(token_, kept_secret(folder_ + "/token"));
   return make_template(folder_, folder_ + "/template");
 }
 

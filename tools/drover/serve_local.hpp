@@ -1,5 +1,5 @@
-// What serves real nodes: the manager and its API over the local cloud and the agents of its VMs, in real time.
-// Single-threaded.
+// What serves real nodes: the manager and its API over the local cloud and the agents of its VMs, in real
+// time. Single-threaded.
 #pragma once
 
 #include "manager/adapters/http_agent.hpp"
