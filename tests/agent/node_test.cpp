@@ -132,7 +132,7 @@ TEST_F(RealNode, AKilledServerIsSeenAndComesBackReadOnlyWithTheAgent) {
 
 TEST_F(RealNode, AHungServerIsADatabaseError) {
   make_primary(1);
-  ::kill(nodes_->server(1), SIGSTOP);
+  nodes_->freeze_server(1);
   const auto reply = ask(1, GetServerState{});
   ::kill(nodes_->server(1), SIGCONT);
   ASSERT_TRUE(reply.has_error());
@@ -143,7 +143,7 @@ TEST_F(RealNode, AHungServerIsADatabaseError) {
 
 TEST_F(RealNode, AHungServerCanBeStopped) {
   make_primary(1);
-  ::kill(nodes_->server(1), SIGSTOP);
+  nodes_->freeze_server(1);
   EXPECT_FALSE(must(1, StopServer{}).running);
 }
 

@@ -108,6 +108,24 @@ bool RealNodes::run_until(const std::function<bool()>& done, Duration limit) {
   return true;
 }
 
+void RealNodes::freeze_server(unsigned number) {
+  const pid_t pid = server(number);
+  ::kill(pid, SIGSTOP);
+  // The signal reaches every thread in its own time.
+  const auto stopped = [pid] {
+    std::error_code error;
+    for (const auto& task :
+         std::filesystem::directory_iterator("/proc/" + std::to_string(pid) + "/task", error)) {
+      std::ifstream file(task.path() / "stat");
+      std::string text;
+      std::getline(file, text);
+      if (text.find(") T ") == std::string::npos) return false;
+    }
+    return !error;
+  };
+  EXPECT_TRUE(testing_support::eventually(stopped));
+}
+
 pid_t RealNodes::server(unsigned number) const {
   std::ifstream file(folder(number) + "/mysqld.pid");
   pid_t pid = -1;

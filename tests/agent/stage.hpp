@@ -42,6 +42,8 @@ class RealNodes {
   RealTimePump& pump() { return pump_; }
   // The process of a node's server, -1 when none runs.
   pid_t server(unsigned number) const;
+  // SIGSTOP, and until every thread of it stands still.
+  void freeze_server(unsigned number);
   std::string folder(unsigned number) const { return folder_.path("n" + std::to_string(number)); }
   // The agent ends as a crash ends it, the server goes on; and a new agent takes its place.
   void end_agent(unsigned number) { nodes_.erase(number); }

@@ -114,8 +114,8 @@ class ServeProcess {
     return make_error(
         ErrorCode::unavailable,
         "--cloud " + settings_.cloud +
-            " is not available in this version: it has mock (the in-process cloud with simulated "
-            "nodes) and local (real database servers on this machine). Use one of them.");
+            " is not available in this version. Use --cloud mock (simulated nodes) or --cloud local "
+            "(real database servers on this machine).");
   }
 
   std::string url() const {
