@@ -3,12 +3,15 @@
 
 #include <unistd.h>
 
+#include <chrono>
 #include <sstream>
 
 #include "manager/system/child_process.hpp"
 
 namespace drover::agent {
 namespace {
+
+constexpr Duration kEndMoment = 100ms;
 
 Error stopped(const std::string& name) {
   return make_error(ErrorCode::wrong_state,
@@ -117,9 +120,12 @@ Result<AgentReply> NodeAgent::carry_out(const AgentCommand& command) {
   } else {
     const Turn turn(*this);
     DROVER_TRY(begin(command));
+    const auto begun = std::chrono::steady_clock::now();
     auto done = perform(command, reply);
-    settings_.log(std::string(agent_method(command)) +
-                  (done.has_value() ? " done" : " failed: " + done.error().message));
+    const auto took = std::chrono::steady_clock::now() - begun;
+    settings_.log(std::string(agent_method(command)) + (done.has_value() ? " done" : " failed") + " in " +
+                  std::to_string(took / 1ms) + " ms" +
+                  (done.has_value() ? std::string() : ": " + done.error().message));
     DROVER_TRY(std::move(done));
   }
   return answer(std::move(reply));
@@ -136,10 +142,20 @@ Result<AgentReply> NodeAgent::answer(AgentReply reply) {
   state.mysqld_port = settings_.mysqld_port;
   state.running = process_.running();
   if (!state.running) return reply;
+  const ServerState before = state;
+  const auto begun = std::chrono::steady_clock::now();
   auto read = server_.read_state(state);
   if (read.has_value()) return reply;
-  // It may have ended in between.
+  // Connections of the stock may be those of a server that has ended; one that ends takes a moment for it.
+  if (std::chrono::steady_clock::now() - begun < settings_.server_timeout / 2 &&
+      process_.running_after(kEndMoment)) {
+    server_.forget_connections();
+    state = before;
+    read = server_.read_state(state);
+    if (read.has_value()) return reply;
+  }
   if (!process_.running()) {
+    state = before;
     state.running = false;
     return reply;
   }

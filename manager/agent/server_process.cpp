@@ -91,12 +91,18 @@ void ServerProcess::adopt() {
 
 bool ServerProcess::running() { return pid() > 0; }
 
+bool ServerProcess::running_after(Duration moment) {
+  const pid_t server = pid();
+  return server > 0 && !wait_for_end(server, moment) && running();
+}
+
 pid_t ServerProcess::pid() {
   const std::scoped_lock lock(mutex_);
   if (pid_ <= 0) return -1;
   if (is_child_) {
     int status = 0;
-    if (::waitpid(pid_, &status, WNOHANG) == pid_) {
+    // Its first thread may have ended and others are just about to: then wait for them.
+    if (::waitpid(pid_, &status, system::process_lives(pid_) ? WNOHANG : 0) == pid_) {
       settings_.log("the database server has ended (" +
                     (WIFSIGNALED(status) ? "signal " + std::to_string(WTERMSIG(status))
                                          : "exit code " + std::to_string(WEXITSTATUS(status))) +

@@ -35,6 +35,8 @@ class ServerProcess {
 
   // Reaps it when it has ended.
   bool running();
+  // Whether it still runs after `moment`, or false as soon as it has ended.
+  bool running_after(Duration moment);
   pid_t pid();
   // Writes the configuration, makes a data directory when there is none, starts and waits until the socket
   // answers. Errors: storage, not_found (no mariadbd), database (it ended; the end of its log), timeout.

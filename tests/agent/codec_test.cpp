@@ -27,11 +27,20 @@ TEST(AgentCodec, EveryCommandComesBackAsItWas) {
   wait.epoch = 1;
   wait.gtid = "0-1-2";
   wait.limit = 1500ms;
-  const std::vector<AgentCommand> commands{GetServerState{1}, StartServer{2, 3}, StopServer{4}, RestartServer{5},
-                                           SetUpPrimary{1, 2, true, "u", {"p"}, 3}, replica(), StopReplica{1, 2},
-                                           SetReadOnly{1, false, 2}, wait, GetUsers{1},
-                                           ConfigureUser{"u", {"p"}, 1}, DeleteUser{"u", 1},
-                                           SetPassword{"u", {"p"}, 1}, TakeDump{1}};
+  const std::vector<AgentCommand> commands{GetServerState{1},
+                                           StartServer{2, 3},
+                                           StopServer{4},
+                                           RestartServer{5},
+                                           SetUpPrimary{1, 2, true, "u", {"p"}, 3},
+                                           replica(),
+                                           StopReplica{1, 2},
+                                           SetReadOnly{1, false, 2},
+                                           wait,
+                                           GetUsers{1},
+                                           ConfigureUser{"u", {"p"}, 1},
+                                           DeleteUser{"u", 1},
+                                           SetPassword{"u", {"p"}, 1},
+                                           TakeDump{1}};
   for (const AgentCommand& command : commands) {
     const auto fields = encode_command(command);
     const auto back = decode_command(agent_method(command), fields);

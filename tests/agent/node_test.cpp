@@ -6,8 +6,8 @@
 #include <fstream>
 #include <sstream>
 
-#include "tests/agent/sql_client.hpp"
 #include "manager/system/net_stream.hpp"
+#include "tests/agent/sql_client.hpp"
 #include "tests/agent/stage.hpp"
 
 namespace drover {
@@ -180,7 +180,9 @@ TEST_F(RealNode, ADumpHoldsTheDataAndRunsNoProgram) {
   const std::string witness = nodes_->folder(3) + "/witness";
   must(3, LoadDump{nodes_->store_dump(dump.value().dump), 0});
   EXPECT_EQ(client(3).value("SELECT word FROM shop.t"), "ü");
-  (void)ask(3, LoadDump{nodes_->store_dump("\\! touch " + witness + "\nsystem touch " + witness + "\nSELECT 1;\n"), 0});
+  (void)ask(
+      3, LoadDump{nodes_->store_dump("\\! touch " + witness + "\nsystem touch " + witness + "\nSELECT 1;\n"),
+                  0});
   EXPECT_FALSE(std::filesystem::exists(witness));
   const auto broken = ask(3, LoadDump{nodes_->store_dump("SELECT 1;\nNO SQL;\n"), 0});
   ASSERT_TRUE(broken.has_error());

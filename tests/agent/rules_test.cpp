@@ -63,8 +63,9 @@ TEST(State, ADamagedFileIsNeverAFreshAgent) {
 }
 
 TEST(ReplicationStatus, TellsNullApartFromZero) {
-  NamedRow row{{"Master_Host", "127.0.0.9"}, {"Slave_IO_Running", "Connecting"}, {"Slave_SQL_Running", "Yes"},
-               {"Last_IO_Errno", "2003"},    {"Last_IO_Error", "no"},            {"Master_Port", "3307"}};
+  NamedRow row{{"Master_Host", "127.0.0.9"}, {"Slave_IO_Running", "Connecting"},
+               {"Slave_SQL_Running", "Yes"}, {"Last_IO_Errno", "2003"},
+               {"Last_IO_Error", "no"},      {"Master_Port", "3307"}};
   ReplicationState state = replication_of(row);
   EXPECT_TRUE(state.configured);
   EXPECT_EQ(state.io, ThreadState::connecting);
@@ -109,8 +110,9 @@ TEST(Configuration, EveryStartIsReadOnlyAndReplicatesByGtid) {
   state.server_id = 42;
   state.semi_sync_primary = true;
   const std::string text = server_configuration(settings, state, false);
-  for (const char* line : {"read_only=1\n", "gtid_strict_mode=1\n", "server_id=42\n", "bind_address=127.0.0.9\n",
-                           "log_slave_updates=1\n", "rpl_semi_sync_master_enabled=ON\n"})
+  for (const char* line :
+       {"read_only=1\n", "gtid_strict_mode=1\n", "server_id=42\n", "bind_address=127.0.0.9\n",
+        "log_slave_updates=1\n", "rpl_semi_sync_master_enabled=ON\n"})
     EXPECT_THAT(text, testing::HasSubstr(line));
   EXPECT_THAT(text, testing::Not(testing::HasSubstr("user=root")));
 }

@@ -49,13 +49,15 @@ class ServeLocal : public testing::Test {
     EXPECT_TRUE(eventually([&] {
       answer = testing_support::call_api(server_->port(), "POST", method, params);
       return answer.contains("result");
-    })) << method << ": " << answer;
+    })) << method
+        << ": " << answer;
     const json id = answer["result"]["operation"];
     json operation;
     EXPECT_TRUE(eventually([&] {
       operation = get("get_operation", {{"id", id}})["result"]["operation"];
       return operation["state"] == "DONE" || operation["state"] == "FAILED";
-    })) << method << ": " << operation;
+    })) << method
+        << ": " << operation;
     EXPECT_EQ(operation["state"], "DONE") << method << ": " << operation;
     return operation;
   }
@@ -68,9 +70,10 @@ class ServeLocal : public testing::Test {
   void make_service() {
     done("add_nodes", {{"count", 3}});
     done("set_up_replica_master", {{"id", "1"}});
-    ASSERT_TRUE(testing_support::call_api(server_->port(), "POST", "configure_user",
-                                          {{"serviceNodeId", "1"}, {"username", "app"}, {"password", "s3cret-app"}})
-                    .contains("result"));
+    ASSERT_TRUE(
+        testing_support::call_api(server_->port(), "POST", "configure_user",
+                                  {{"serviceNodeId", "1"}, {"username", "app"}, {"password", "s3cret-app"}})
+            .contains("result"));
     SqlClient app = client("1");
     ASSERT_EQ(app.run("CREATE DATABASE shop"), 0U) << app.message();
     ASSERT_EQ(app.run("CREATE TABLE shop.t (id INT PRIMARY KEY)"), 0U) << app.message();

@@ -18,12 +18,14 @@ namespace drover::tools {
 namespace {
 
 void say(const std::string& line) {
-  const std::time_t now = std::chrono::system_clock::to_time_t(std::chrono::system_clock::now());
+  const auto now = std::chrono::system_clock::now().time_since_epoch();
+  const auto seconds = static_cast<std::time_t>(now / 1s);
   std::tm parts{};
-  ::gmtime_r(&now, &parts);
+  ::gmtime_r(&seconds, &parts);
   char when[32];
-  std::strftime(when, sizeof when, "%FT%TZ ", &parts);
-  std::cerr << when + ("drover agent: " + line) + "\n" << std::flush;
+  const std::size_t length = std::strftime(when, sizeof when, "%FT%T", &parts);
+  const std::string thousandths = std::to_string(1000 + now / 1ms % 1000).substr(1);
+  std::cerr << std::string(when, length) + "." + thousandths + "Z drover agent: " + line + "\n" << std::flush;
 }
 
 int fail(const Error& error) {
