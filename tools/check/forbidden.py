@@ -2,7 +2,7 @@
 """What would make a simulated run differ from its twin: clocks, threads, files, sockets, unseeded randomness,
 the environment, and iteration in the order of hashes or addresses.
 
-Allowed where the real world is met: manager/adapters, manager/agent, the HTTP part of manager/api (http*,
+Allowed where the real world is met: manager/adapters, manager/agent, manager/system, the HTTP part of manager/api (http*,
 multipart*), mockcloud/wire, tools, tests, bench. Elsewhere a line may carry `// drover-allow: <reason>`.
 """
 
@@ -11,7 +11,7 @@ import re
 from source_text import blank_comments, cpp_files, includes, read_text, run
 
 SCANNED = ("manager/", "mockcloud/", "scenarios/")
-REAL_WORLD = ("manager/adapters/", "manager/agent/", "manager/api/http", "manager/api/multipart",
+REAL_WORLD = ("manager/adapters/", "manager/agent/", "manager/system/", "manager/api/http", "manager/api/multipart",
               "mockcloud/wire/")
 READS_FILES = re.compile(r"^scenarios/engine/(.*/)?(load|report)_[^/]*\.cpp$")
 

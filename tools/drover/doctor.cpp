@@ -9,6 +9,7 @@
 #include <iostream>
 #include <memory>
 
+#include "manager/system/child_process.hpp"
 #include "tools/drover/exit_codes.hpp"
 #include "tools/drover/serve_config.hpp"
 #include "tools/drover/subcommands.hpp"
@@ -82,7 +83,14 @@ Finding check_descriptors(const ServeSettings& settings) {
 
 Finding check_cloud(const ServeSettings& settings) {
   Finding finding{"cloud " + settings.cloud, {}};
-  if (settings.cloud != "mock") finding.problem = "this version has mock: set cloud to mock";
+  if (settings.cloud == "local") {
+    for (const char* name : {"mariadbd", "mariadb-install-db", "mariadb-backup", "mbstream", "mariadb-dump"})
+      if (finding.problem.empty() && system::find_program(name).empty())
+        finding.problem = std::string(name) +
+                          " is missing: apt-get install mariadb-server-core mariadb-client mariadb-backup";
+  } else if (settings.cloud != "mock") {
+    finding.problem = "this version has mock and local: set cloud to one of them";
+  }
   return finding;
 }
 

@@ -10,6 +10,7 @@
 
 #include "manager/adapters/real_time.hpp"
 #include "tools/drover/exit_codes.hpp"
+#include "tools/drover/serve_local.hpp"
 #include "tools/drover/serve_world.hpp"
 #include "tools/drover/subcommands.hpp"
 
@@ -74,14 +75,7 @@ class ServeProcess {
   explicit ServeProcess(ServeSettings settings) : settings_(std::move(settings)) {}
 
   int run() {
-    if (settings_.cloud != "mock")
-      return fail(make_error(ErrorCode::unavailable,
-                             "--cloud " + settings_.cloud +
-                                 " is not available in this version: it has mock (the in-process cloud with "
-                                 "simulated nodes). Use --cloud mock."));
-    auto world = ServeWorld::open(settings_, [this](const std::string& line) {
-      if (settings_.log_level >= LogLevel::info) say(line);
-    });
+    auto world = open_world();
     if (world.has_error()) return fail(world.error());
     world_ = std::move(world).value();
     world_->set_on_fenced([this](const Error& why) { end_replaced(why); });
@@ -90,7 +84,7 @@ class ServeProcess {
     if (auto listening = server_->listen(settings_.address, settings_.port); listening.has_error())
       return fail(Error{ErrorCode::unavailable, Effect::none, Retry::no, Duration{0},
                         listening.error().message + " (--listen ADDR:PORT)"});
-    if (auto started = world_->start(); started.has_error()) return fail(started.error());
+    if (auto started = world_->start(*pump_, url()); started.has_error()) return fail(started.error());
     pump_->start();
     wait_for_signal();
     announce();
@@ -105,6 +99,31 @@ class ServeProcess {
   }
 
  private:
+  Result<std::unique_ptr<ServedWorld>> open_world() {
+    const auto log = [this](const std::string& line) {
+      if (settings_.log_level >= LogLevel::info) say(line);
+    };
+    if (settings_.cloud == "mock") {
+      DROVER_TRY(std::unique_ptr<ServedWorld> world, ServeWorld::open(settings_, log));
+      return world;
+    }
+    if (settings_.cloud == "local") {
+      DROVER_TRY(std::unique_ptr<ServedWorld> world, LocalWorld::open(settings_, io_, log));
+      return world;
+    }
+    return make_error(
+        ErrorCode::unavailable,
+        "--cloud " + settings_.cloud +
+            " is not available in this version. Use --cloud mock (simulated nodes) or --cloud local "
+            "(real database servers on this machine).");
+  }
+
+  std::string url() const {
+    const bool colon = settings_.address.find(':') != std::string::npos;
+    const std::string host = colon ? "[" + settings_.address + "]" : settings_.address;
+    return "http://" + host + ":" + std::to_string(server_->port()) + "/";
+  }
+
   // Nothing was half done that the other manager does not know of, and nothing more can be done here.
   void end_replaced(const Error& why) {
     say(why.message + "; this one ends. Look for a second drover serve on the same journal");
@@ -137,13 +156,11 @@ class ServeProcess {
   }
 
   void announce() const {
-    const bool colon = settings_.address.find(':') != std::string::npos;
-    const std::string host = colon ? "[" + settings_.address + "]" : settings_.address;
-    const std::string url = "http://" + host + ":" + std::to_string(server_->port()) + "/";
     const auto place = [](const std::string& path) { return path == kInMemory ? "in memory" : path; };
-    say("listening on " + url + " (cloud " + settings_.cloud + ", journal " + place(settings_.journal) +
-        ", cloud database " + place(settings_.database) + ")");
-    say("call it with: drover call list_nodes --url " + url);
+    say("listening on " + url() + " (cloud " + settings_.cloud + ", journal " + place(settings_.journal) +
+        (settings_.cloud == "mock" ? ", cloud database " + place(settings_.database) : std::string()) + ")");
+    say("call it with: drover call list_nodes --url " + url());
+    if (settings_.cloud == "local") return;
     if (settings_.journal != kInMemory && settings_.database == kInMemory)
       say("the journal outlives this process and the mock cloud does not: its nodes will be gone after a "
           "restart (--db FILE keeps them)");
@@ -152,7 +169,7 @@ class ServeProcess {
   ServeSettings settings_;
   boost::asio::io_context io_{1};
   boost::asio::signal_set signals_{io_, SIGINT, SIGTERM};
-  std::unique_ptr<ServeWorld> world_;
+  std::unique_ptr<ServedWorld> world_;
   std::unique_ptr<RealTimePump> pump_;
   std::unique_ptr<api::HttpServer> server_;
   int exit_code_ = kExitPassed;
@@ -172,17 +189,21 @@ int run(const ServeOptions& options) {
 }  // namespace
 
 void add_serve(CLI::App& app, int& exit_code) {
-  CLI::App* command =
-      app.add_subcommand("serve", "Run the manager and its API (with the in-process mock cloud)");
+  CLI::App* command = app.add_subcommand(
+      "serve", "Run the manager and its API, with nodes of the mock cloud or of this machine");
   auto options = std::make_shared<ServeOptions>();
   command->add_option("--config", options->config, "JSON or YAML file; every key has a default");
   command->add_option("--listen", options->listen, "ADDR:PORT (default 127.0.0.1:50000; port 0: any free)");
-  command->add_option("--cloud", options->cloud, "Where nodes are bought: mock")
+  command
+      ->add_option("--cloud", options->cloud,
+                   "Where nodes are bought: mock (simulated, default) or local (real servers here)")
       ->check(CLI::IsMember({"mock", "local", "ec2", "openstack", "opennebula"}));
   command->add_option("--time-scale", options->time_scale,
                       "Seconds of manager and mock cloud that pass in one (default 1)");
   command->add_option("--journal", options->journal, "File of the operation journal (default: in memory)");
   command->add_option("--db", options->database, "File of the mock cloud (default: in memory)");
+  command->add_option("--state-dir", options->local_folder,
+                      "Folder of the local cloud's VMs (default: a temporary one, deleted at the end)");
   command->add_option("--seed", options->seed, "Of the mock cloud's random decisions (default 1)");
   command->add_option("--faults", options->faults, "A scenario file whose faults happen");
   command->add_option("--log-level", options->log_level, "What stderr gets: error, info or debug")

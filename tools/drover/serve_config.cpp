@@ -49,12 +49,31 @@ constexpr Field kLimits[] = {
     {"idle_timeout", FieldType::duration, "of a connection between requests", "75s"},
 };
 
+constexpr Field kLocal[] = {
+    {"dir", FieldType::text, "folder of the VMs; a temporary one, deleted at the end, when left out"},
+    {"instances", FieldType::integer, "VMs at the same time", "32", {}, {}, 1, 250},
+    {"buffer_pool_mb",
+     FieldType::integer,
+     "innodb_buffer_pool_size of every server",
+     "16",
+     {},
+     {},
+     5,
+     1'000'000},
+    {"keep", FieldType::boolean, "VMs go on when drover serve ends; needs dir", "false"},
+};
+
 const std::vector<Field>& fields() {
   static const std::vector<Field> table = [] {
     using enum FieldType;
     std::vector<Field> rows = {
         {"listen", text, "address and port of the API", "127.0.0.1:50000"},
-        {"cloud", choice, "where nodes are bought; this version has mock", "mock", {}, kClouds},
+        {"cloud",
+         choice,
+         "where nodes are bought; mock (simulated) or local (real servers of this machine)",
+         "mock",
+         {},
+         kClouds},
         {"journal", text, "file of the operation journal; in memory when left out", ":memory:"},
         {"database", text, "file of the mock cloud; in memory when left out", ":memory:"},
         {"seed", integer, "of the mock cloud's random decisions", "1", {}, {}, 0, 1'000'000'000'000'000},
@@ -73,6 +92,7 @@ const std::vector<Field>& fields() {
         {"replication_password_file", text, "file that holds the password of replication"},
         {"replication_password_env", identifier, "environment variable that holds it"},
         {"limits", section, "what one client may cost", "", kLimits},
+        {"local", section, "the local cloud", "", kLocal},
     };
     rows.push_back({"manager", section, "as `manager` of a scenario", "", scenario::manager_fields()});
     rows.push_back({"mock_cloud", section, "as `cloud` of a scenario", "", scenario::cloud_fields()});
@@ -121,6 +141,10 @@ void take_own(const Settings& from, ServeSettings& to) {
     to.replication_password_file = from.text("replication_password_file");
   if (from.has("replication_password_env"))
     to.replication_password_env = from.text("replication_password_env");
+  if (from.has("local.dir")) to.local_folder = from.text("local.dir");
+  to.local_instances = static_cast<unsigned>(from.integer("local.instances"));
+  to.local_buffer_pool_mb = static_cast<unsigned>(from.integer("local.buffer_pool_mb"));
+  to.local_keep = from.boolean("local.keep");
   to.limits.connections_max = static_cast<std::size_t>(from.integer("limits.connections"));
   to.limits.header_bytes_max = static_cast<std::size_t>(from.integer("limits.header_bytes"));
   to.limits.json_bytes_max = static_cast<std::size_t>(from.integer("limits.json_bytes"));
@@ -183,6 +207,7 @@ Result<void> take_options(const ServeOptions& options, ServeSettings& to) {
   if (options.journal) to.journal = *options.journal;
   if (options.database) to.database = *options.database;
   if (options.faults) to.faults = *options.faults;
+  if (options.local_folder) to.local_folder = *options.local_folder;
   if (options.seed) to.seed = *options.seed;
   if (options.log_level) to.log_level = level_of(*options.log_level);
   return success();
@@ -219,6 +244,9 @@ Result<ServeSettings> read_serve_settings(const ServeOptions& options) {
   if (auto taken = take_options(options, settings); taken.has_error()) return std::move(taken).error();
   settings.manager = scenario::manager_config(sections);
   settings.manager.replication_password = Secret{};
+  // Real servers of this machine are there in a fraction of a second.
+  if (settings.cloud == "local" && sections.manager.is_default("poll_interval"))
+    settings.manager.poll_interval = 200ms;
   settings.manager.service_id = own.text("service_id");
   settings.mock_cloud = scenario::cloud_config(sections);
   settings.agents = scenario::fleet_config(sections);

@@ -23,7 +23,7 @@ enum class LogLevel : unsigned char { error, info, debug };
 // The command line; what is not given leaves the file's value, or the default.
 struct ServeOptions {
   std::string config;
-  std::optional<std::string> listen, cloud, journal, database, faults, log_level;
+  std::optional<std::string> listen, cloud, journal, database, faults, log_level, local_folder;
   std::optional<double> time_scale;
   std::optional<std::uint64_t> seed;
 };
@@ -41,6 +41,10 @@ struct ServeSettings {
   ops::Configuration manager;  // its replication password is set by read_replication_password()
   cloud::CloudConfig mock_cloud;
   node::FleetConfig agents;
+  std::string local_folder;       // of the local cloud; "" for a temporary one
+  unsigned local_instances = 32;  // VMs at the same time
+  unsigned local_buffer_pool_mb = 16;
+  bool local_keep = false;  // VMs go on when this process ends politely
   api::ServerLimits limits;
   std::string replication_password_file;
   std::string replication_password_env;

@@ -19,21 +19,6 @@ namespace {
 constexpr std::uintmax_t kDumpBytesMax = std::uintmax_t{256} << 20U;
 constexpr Duration kSaveEvery{1s};
 
-// The time at which the scheduler starts: the wall clock's, and never before what the journal has seen (time
-// may have been scaled).
-Result<TimePoint> start_time(SqliteStore& store) {
-  const auto wall = std::chrono::duration_cast<Duration>(std::chrono::system_clock::now().time_since_epoch());
-  TimePoint start = kEpoch + wall;
-  DROVER_TRY(const std::vector<StoredDocument> documents, store.load());
-  for (const StoredDocument& stored : documents) {
-    if (stored.table != Table::operation) continue;
-    DROVER_TRY(const model::Operation operation, model::decode_operation(stored.document));
-    start = std::max(
-        {start, kEpoch + Duration(operation.accepted_at_ns), kEpoch + Duration(operation.ended_at_ns)});
-  }
-  return start;
-}
-
 Result<std::string> read_dump_file(const std::string& path) {
   std::error_code error;
   const auto bytes = std::filesystem::file_size(path, error);
@@ -83,6 +68,19 @@ void restore_counts(fault::Engine& engine, cloud::Cloud& cloud) {
 }
 
 }  // namespace
+
+Result<TimePoint> start_time(SqliteStore& store) {
+  const auto wall = std::chrono::duration_cast<Duration>(std::chrono::system_clock::now().time_since_epoch());
+  TimePoint start = kEpoch + wall;
+  DROVER_TRY(const std::vector<StoredDocument> documents, store.load());
+  for (const StoredDocument& stored : documents) {
+    if (stored.table != Table::operation) continue;
+    DROVER_TRY(const model::Operation operation, model::decode_operation(stored.document));
+    start = std::max(
+        {start, kEpoch + Duration(operation.accepted_at_ns), kEpoch + Duration(operation.ended_at_ns)});
+  }
+  return start;
+}
 
 FileLock::~FileLock() {
   if (descriptor_ >= 0) ::close(descriptor_);
@@ -164,7 +162,7 @@ ServeWorld::~ServeWorld() {
   cloud_domain_.kill();
 }
 
-Result<void> ServeWorld::start() {
+Result<void> ServeWorld::start(RealTimePump&, const std::string&) {
   cloud_->for_each_instance([this](const cloud::Instance& vm) {
     if (!vm.powered) return;
     fleet_->instance_booted(cloud_->info(vm), vm.spec.user_data);

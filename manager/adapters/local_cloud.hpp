@@ -1,0 +1,101 @@
+// The Iaas port on this machine: a VM is a session of processes (one `drover agent` and its mariadbd) with an
+// address of its own in 127.0.0.0/8 and a folder of its own. What it knows is in one file, written before
+// every effect, so that the next process on the same folder finds its VMs again: those that run are taken
+// over, the others are started on their data. Volumes do not exist here.
+//
+// Every call answers from inside. All of it on the scheduler's thread.
+#pragma once
+
+#include <sys/types.h>
+
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "manager/ports/agent.hpp"
+#include "manager/ports/iaas.hpp"
+
+namespace drover {
+
+struct LocalCloudConfig {
+  std::string folder;           // of the VMs and of what is known of them; must exist
+  std::string program;          // the drover binary
+  std::string token_file;       // given to every agent
+  std::string template_folder;  // a data directory to begin with; "" for none
+  std::string manager_url;      // the agents report there; "" for none
+  std::uint16_t agent_port = 60000;
+  std::uint16_t mysqld_port = 3306;
+  unsigned instances_max = 32;
+  unsigned buffer_pool_mb = 16;
+  // VMs end with the thread that created them (SIGTERM to their agents), however it ends.
+  bool ephemeral = false;
+  Duration remembered_for{std::chrono::hours(1)};  // a terminated VM and its token
+};
+
+class LocalCloud : public Iaas {
+ public:
+  using Log = std::function<void(const std::string& line)>;
+
+  // Errors: storage (the file cannot be read), unavailable.
+  static Result<std::unique_ptr<LocalCloud>> open(Scheduler& scheduler, LocalCloudConfig config, Log log);
+  // Leaves the VMs as they are.
+  ~LocalCloud() override;
+
+  void newInstance(const CallContext& context, const InstanceSpec& spec, const std::string& token,
+                   Handler<InstanceInfo> handler) override;
+  void killInstance(const CallContext& context, const std::string& id, Handler<void> handler) override;
+  void getVMInfo(const CallContext& context, const std::string& id, Handler<InstanceInfo> handler) override;
+  void listVMs(const CallContext& context, const std::string& key, const std::string& value,
+               Handler<std::vector<InstanceInfo>> handler) override;
+  void createVolume(const CallContext& context, const std::string& name, unsigned gigabytes,
+                    const std::string& token, Handler<VolumeInfo> handler) override;
+  void attachVolume(const CallContext& context, const std::string& volume, const std::string& instance,
+                    Handler<void> handler) override;
+  void deleteVolume(const CallContext& context, const std::string& volume, Handler<void> handler) override;
+  void listVolumes(const CallContext& context, Handler<std::vector<VolumeInfo>> handler) override;
+
+  // Ends every VM and deletes its data; blocks until nothing is left, at most for seconds.
+  void terminate_all();
+  // So many VMs hold resources now.
+  std::size_t count() const;
+
+ private:
+  struct Vm {
+    unsigned number = 0;
+    InstanceSpec spec;
+    std::string token;
+    InstanceInfo info;
+    TimePoint ended_at{};
+    pid_t pid = -1;  // of its agent, which leads the session
+    std::uint64_t start_ticks = 0;
+  };
+
+  LocalCloud(Scheduler& scheduler, LocalCloudConfig config, Log log);
+  Result<void> load();
+  Result<void> save();
+  Result<void> start(Vm& vm);
+  Result<std::string> free_address() const;
+  std::string folder_of(const Vm& vm) const { return config_.folder + "/" + vm.info.id; }
+  // The session's processes, none when it is another's by now.
+  std::vector<pid_t> processes(const Vm& vm, bool with_zombies) const;
+  void find_unrecorded(Vm& vm) const;
+  void reap(const Vm& vm) const;
+  void refresh(Vm& vm);
+  void kill_processes(const Vm& vm) const;
+  // When nothing of it is left: deletes its folder, and it is terminated.
+  bool finish(Vm& vm);
+  void finish_later(const std::string& id);
+  void prune();
+  Vm* find(const std::string& id);
+
+  Scheduler& scheduler_;
+  Domain domain_{scheduler_};
+  const LocalCloudConfig config_;
+  Log log_;
+  std::vector<Vm> vms_;  // in the order of their creation
+  unsigned next_number_ = 1;
+  unsigned network_ = 0;  // 127.64+N/256.N%256.0/24
+};
+
+}  // namespace drover

@@ -1,0 +1,135 @@
+// The whole: `drover serve --cloud local`, called as a client calls it, with real servers behind it.
+#include <gmock/gmock.h>
+#include <signal.h>
+
+#include <filesystem>
+
+#include "manager/system/child_process.hpp"
+#include "tests/agent/sql_client.hpp"
+#include "tests/agent/stage.hpp"
+
+namespace drover {
+namespace {
+
+using agent_test::SqlClient;
+using nlohmann::json;
+using testing_support::DroverProcess;
+using testing_support::eventually;
+
+class ServeLocal : public testing::Test {
+ protected:
+  void SetUp() override {
+    if (const std::string missing = agent_test::missing_programs(); !missing.empty()) GTEST_SKIP() << missing;
+    // So that no data directory has to be made anew.
+    std::filesystem::create_directory(scratch_.path("vms"));
+    std::filesystem::copy(agent_test::template_folder(), scratch_.path("vms/template"),
+                          std::filesystem::copy_options::recursive);
+    start();
+  }
+  void TearDown() override {
+    if (!server_) return;
+    if (HasFailure()) std::cerr << server_->err();
+    server_->send_signal(SIGTERM);
+    EXPECT_EQ(server_->wait(), 0) << server_->err();
+    server_.reset();
+    EXPECT_TRUE(system::processes_with(scratch_.path("vms")).empty()) << "something was left behind";
+  }
+  void start() {
+    server_ = std::make_unique<DroverProcess>(
+        std::vector<std::string>{"serve", "--cloud", "local", "--listen", "127.0.0.1:0", "--state-dir",
+                                 scratch_.path("vms"), "--journal", scratch_.path("journal")});
+    ASSERT_NE(server_->wait_until_listening(), 0) << server_->err();
+  }
+  json get(const std::string& method, const json& params = json::object()) const {
+    return testing_support::call_api(server_->port(), "GET", method, params);
+  }
+  // Until the service accepts it; then until the operation has ended. Gives how it ended.
+  json done(const std::string& method, const json& params) const {
+    json answer;
+    EXPECT_TRUE(eventually([&] {
+      answer = testing_support::call_api(server_->port(), "POST", method, params);
+      return answer.contains("result");
+    })) << method
+        << ": " << answer;
+    const json id = answer["result"]["operation"];
+    json operation;
+    EXPECT_TRUE(eventually([&] {
+      operation = get("get_operation", {{"id", id}})["result"]["operation"];
+      return operation["state"] == "DONE" || operation["state"] == "FAILED";
+    })) << method
+        << ": " << operation;
+    EXPECT_EQ(operation["state"], "DONE") << method << ": " << operation;
+    return operation;
+  }
+  json node(const std::string& id) const {
+    return get("get_node_info", {{"serviceNodeId", id}})["result"]["serviceNode"];
+  }
+  std::string address(const std::string& id) const { return node(id)["ip"].get<std::string>(); }
+  SqlClient client(const std::string& id) const { return {address(id), "app", "s3cret-app"}; }
+  // One master with two slaves, a user and a table.
+  void make_service() {
+    done("add_nodes", {{"count", 3}});
+    done("set_up_replica_master", {{"id", "1"}});
+    ASSERT_TRUE(
+        testing_support::call_api(server_->port(), "POST", "configure_user",
+                                  {{"serviceNodeId", "1"}, {"username", "app"}, {"password", "s3cret-app"}})
+            .contains("result"));
+    SqlClient app = client("1");
+    ASSERT_EQ(app.run("CREATE DATABASE shop"), 0U) << app.message();
+    ASSERT_EQ(app.run("CREATE TABLE shop.t (id INT PRIMARY KEY)"), 0U) << app.message();
+    ASSERT_EQ(app.run("INSERT INTO shop.t VALUES (1)"), 0U) << app.message();
+    done("set_up_replica_slave", {{"id", "2"}});
+    done("set_up_replica_slave", {{"id", "3"}});
+  }
+  bool has_rows(const std::string& id, const std::string& count) const {
+    SqlClient app = client(id);
+    return eventually([&] { return app.value("SELECT COUNT(*) FROM shop.t") == count; });
+  }
+
+  testing_support::ScratchFolder scratch_;
+  std::unique_ptr<DroverProcess> server_;
+};
+
+TEST_F(ServeLocal, AServiceIsBuiltReplicatesIsSwitchedOverAndShrinks) {
+  make_service();
+  SqlClient master = client("1");
+  ASSERT_EQ(master.run("INSERT INTO shop.t VALUES (2)"), 0U) << master.message();
+  EXPECT_TRUE(has_rows("2", "2"));
+  EXPECT_TRUE(has_rows("3", "2"));
+
+  done("promote", {{"id", "2"}});
+  EXPECT_EQ(get("get_topology")["result"]["master"], "2");
+  SqlClient promoted = client("2");
+  EXPECT_EQ(promoted.run("INSERT INTO shop.t VALUES (3)"), 0U) << promoted.message();
+  EXPECT_TRUE(has_rows("1", "3")) << "the former master replicates";
+  EXPECT_TRUE(has_rows("3", "3"));
+  SqlClient former = client("1");
+  EXPECT_EQ(former.run("INSERT INTO shop.t VALUES (4)"), 1290U) << "the former master takes no writes";
+
+  const std::string removed = address("3");
+  done("remove_nodes", {{"serviceNodeId", "3"}});
+  EXPECT_EQ(get("list_nodes")["result"]["serviceNode"], json({"1", "2"}));
+  EXPECT_TRUE(eventually([&] { return SqlClient(removed, "app", "s3cret-app").error() != 0; }));
+  EXPECT_TRUE(has_rows("1", "3"));
+  EXPECT_THAT(server_->err(), testing::Not(testing::HasSubstr("s3cret")));
+}
+
+TEST_F(ServeLocal, AKilledManagerFindsItsNodesAgain) {
+  make_service();
+  const std::string master = address("1");
+  SqlClient app = client("1");
+  server_->send_signal(SIGKILL);
+  EXPECT_EQ(server_->wait(), 128 + SIGKILL);
+  EXPECT_EQ(app.run("INSERT INTO shop.t VALUES (2)"), 0U) << "nodes go on without a manager";
+  start();
+  ASSERT_TRUE(testing_support::settles_with_nodes(server_->port(), 3));
+  EXPECT_EQ(get("get_topology")["result"]["master"], "1");
+  EXPECT_EQ(address("1"), master);
+  EXPECT_EQ(app.run("INSERT INTO shop.t VALUES (3)"), 0U) << "the same server: " << app.message();
+  done("promote", {{"id", "3"}});
+  EXPECT_EQ(client("3").run("INSERT INTO shop.t VALUES (4)"), 0U);
+  EXPECT_TRUE(has_rows("1", "4"));
+}
+
+}  // namespace
+}  // namespace drover
