@@ -118,8 +118,11 @@ bool is_under_way(const ServerState& state, const std::string& source) {
          replication.source_address == source && replication.io != ThreadState::no && replication.sql_running;
 }
 
-// Gives the replica's agent the command until the replica runs, then waits until it has caught up.
-Task<Result<void>> make_replica(Core& core, NodeId id, SetUpReplica command) {
+enum class Until : unsigned char { replicates, caught_up };
+
+// Gives the replica's agent the command until the replica runs, then waits until it has caught up, where
+// asked for: under constant writes that may take long.
+Task<Result<void>> make_replica(Core& core, NodeId id, SetUpReplica command, Until until) {
   const TimePoint deadline = core.scheduler.later(core.config.catch_up_timeout + core.config.clone_timeout);
   const std::string source = command.source.address;
   const Duration patience = command.clone ? core.config.clone_timeout : core.config.agent_timeout;
@@ -153,7 +156,8 @@ Task<Result<void>> make_replica(Core& core, NodeId id, SetUpReplica command) {
     auto seen = co_await core.ask(id, named);
     if (seen.has_value()) {
       const auto& state = seen.value().state;
-      if (replicates(state, source) && state.replication.seconds_behind == 0) co_return success();
+      if (replicates(state, source) && (until == Until::replicates || state.replication.seconds_behind == 0))
+        co_return success();
       if (state.replication.sql_errno != 0 || state.replication.io_errno == 1236 ||
           state.replication.io_errno == 1045) {
         last = state.replication.last_error;
@@ -286,7 +290,7 @@ Task<Result<void>> set_up_replica_slave(Core& core, OperationId id, NodeId targe
       Role::replica;  // from here on its data is the source's: it can never be the primary's twin again
   core.journal.node_changed(target);
   co_await core.journal.durable();
-  auto made = co_await make_replica(core, target, command);
+  auto made = co_await make_replica(core, target, command, Until::caught_up);
   if (made.has_error()) co_return made;
   node = core.model.node(target);
   if (node == nullptr) co_return not_there(target);
@@ -471,7 +475,7 @@ Task<Result<void>> promote(Core& core, OperationId id) {
     const Node* primary = core.model.node(target);
     if (node == nullptr || primary == nullptr) continue;
     const SetUpReplica command = replica_command(core, *node, *primary, core.model.service.epoch, false);
-    auto made = co_await make_replica(core, other, command);
+    auto made = co_await make_replica(core, other, command, Until::replicates);
     if (made.has_error()) trouble += (trouble.empty() ? "" : "; ") + made.error().message;
   }
   if (!trouble.empty()) {
@@ -488,7 +492,7 @@ Task<Result<void>> repair_replica(Core& core, NodeId id) {
     co_return success();
   core.note(node_name(id), "replication is broken: copying the data from the master again");
   const SetUpReplica command = replica_command(core, *node, *primary, core.model.service.epoch, true);
-  auto made = co_await make_replica(core, id, command);
+  auto made = co_await make_replica(core, id, command, Until::caught_up);
   co_return made;
 }
 

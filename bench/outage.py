@@ -1,0 +1,207 @@
+#!/usr/bin/python3
+"""How long clients cannot write while the master of a real service changes, and what they lose.
+
+    bench/outage.py [--runs N] [--writers N] [--json FILE]
+
+Starts `drover serve --cloud local` with one master and two slaves (real MariaDB servers on this machine), lets clients
+write without a pause, and promotes one slave after the other. Outage: from the last write that was acknowledged by the
+former master to the first that is acknowledged by the new one, over all clients. Lost: acknowledged writes that the last
+master does not hold. Needs the release build, MariaDB and python3-pymysql: `tools/dev install build mariadb bench`.
+"""
+import argparse
+import collections
+import json
+import os
+import statistics
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+import urllib.parse
+import urllib.request
+from pathlib import Path
+
+try:
+    import pymysql
+except ImportError:
+    sys.exit("outage: python3-pymysql is missing: run tools/dev install bench")
+
+ROOT = Path(__file__).resolve().parents[1]
+PATIENCE_S = 60
+PASSWORD = "outage-writers"
+JSON = {"Content-Type": "application/json"}
+
+
+class Service:
+    """`drover serve` with real servers; ends them with itself."""
+
+    def __init__(self, folder):
+        self.process = subprocess.Popen(
+            [str(ROOT / "build/release/drover"), "serve", "--cloud", "local", "--listen", "127.0.0.1:0", "--state-dir",
+             str(Path(folder) / "vms"), "--journal", str(Path(folder) / "journal.db")], stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT, text=True)
+        self.url = None
+        for line in self.process.stdout:
+            if "http://" in line:
+                self.url = line[line.index("http://"):].split()[0].rstrip("/.,;")
+                break
+        if self.url is None:
+            sys.exit("outage: drover serve did not start")
+        self.said = collections.deque(maxlen=20)
+        threading.Thread(target=self.listen, daemon=True).start()
+
+    def listen(self):
+        for line in self.process.stdout:
+            self.said.append(line)
+
+    def call(self, verb, method, **params):
+        if verb == "GET":
+            query = urllib.parse.urlencode({"method": method, "params": json.dumps(params), "id": 1})
+            request = urllib.request.Request(f"{self.url}/?{query}", headers=JSON)
+        else:
+            body = json.dumps({"method": method, "params": params, "id": 1}).encode()
+            request = urllib.request.Request(self.url + "/", body, JSON)
+        with urllib.request.urlopen(request, timeout=PATIENCE_S) as answer:
+            said = json.load(answer)
+        if said.get("error"):
+            raise RuntimeError(f"{method}: {said['error']}")
+        return said["result"]
+
+    def done(self, method, **params):
+        """Calls and waits until the operation has ended; its seconds."""
+        begun = time.monotonic()
+        operation = self.call("POST", method, **params)["operation"]
+        while time.monotonic() - begun < PATIENCE_S:
+            state = self.call("GET", "get_operation", id=operation)["operation"]
+            if state["state"] in ("DONE", "FAILED", "CANCELLED"):
+                if state["state"] != "DONE":
+                    raise RuntimeError(f"{method} {state['state']}: {state.get('error')}")
+                return time.monotonic() - begun
+            time.sleep(0.01)
+        raise RuntimeError(f"{method} did not end within {PATIENCE_S} s")
+
+    def address(self, node):
+        return self.call("GET", "get_node_info", serviceNodeId=node)["serviceNode"]["ip"]
+
+    def end(self):
+        self.process.terminate()
+        self.process.wait(PATIENCE_S)
+
+
+class Writers:
+    """Clients that write one row after the other, each to whom the manager calls the master."""
+
+    def __init__(self, service, count):
+        self.service = service
+        self.acknowledged = []  # (time, server, row)
+        self.lock = threading.Lock()
+        self.over = False
+        self.rows = iter(range(1, 1 << 60))
+        self.threads = [threading.Thread(target=self.write, daemon=True) for _ in range(count)]
+        for thread in self.threads:
+            thread.start()
+
+    def connect(self):
+        master = self.service.call("GET", "get_topology")["master"]
+        address = self.service.address(master)
+        return address, pymysql.connect(host=address, user="app", password=PASSWORD, autocommit=True, connect_timeout=1,
+                                        read_timeout=5, write_timeout=5)
+
+    def write(self):
+        connection = address = None
+        while not self.over:
+            try:
+                if connection is None:
+                    address, connection = self.connect()
+                with self.lock:
+                    row = next(self.rows)
+                with connection.cursor() as cursor:
+                    cursor.execute("INSERT INTO shop.outage VALUES (%s)", (row,))
+                with self.lock:
+                    self.acknowledged.append((time.monotonic(), address, row))
+            except (pymysql.MySQLError, OSError, RuntimeError, KeyError):
+                if connection is not None:
+                    try:
+                        connection.close()
+                    except pymysql.MySQLError:
+                        pass
+                connection = None
+                time.sleep(0.002)
+
+    def end(self):
+        self.over = True
+        for thread in self.threads:
+            thread.join(PATIENCE_S)
+
+
+def outages(acknowledged, former, new):
+    """Seconds from the last write on `former` to the first on `new` after it."""
+    last = max(at for at, server, _ in acknowledged if server == former)
+    first = min((at for at, server, _ in acknowledged if server == new and at > last), default=None)
+    return None if first is None else first - last
+
+
+def main():
+    parser = argparse.ArgumentParser(prog="outage.py", description=__doc__,
+                                     formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--runs", type=int, default=20, help="switchovers (default: 20)")
+    parser.add_argument("--writers", type=int, default=4, help="clients that write (default: 4)")
+    parser.add_argument("--json", help="where the figures are written too")
+    options = parser.parse_args()
+    with tempfile.TemporaryDirectory(prefix="drover-outage-") as folder:
+        service = Service(folder)
+        try:
+            figures = measure(service, options)
+        except RuntimeError as trouble:
+            sys.exit(f"outage: {trouble}; the service's last words:\n{''.join(service.said)}")
+        finally:
+            service.end()
+    print(f"{figures['runs']} switchovers, {options.writers} writers, {figures['writes']:,} writes; "
+          f"load {os.getloadavg()[0]:.1f}")
+    for name, samples in (("outage", figures["outage_s"]), ("promote until DONE", figures["operation_s"])):
+        print(f"{name:20} median {statistics.median(samples) * 1e3:7.1f} ms, smallest {min(samples) * 1e3:.1f}, "
+              f"largest {max(samples) * 1e3:.1f}")
+    print(f"acknowledged writes lost: {figures['lost']}")
+    if options.json:
+        Path(options.json).write_text(json.dumps(figures, indent=1) + "\n", encoding="utf-8")
+    return 1 if figures["lost"] else 0
+
+
+def measure(service, options):
+    service.done("add_nodes", count=3)
+    service.done("set_up_replica_master", id="1")
+    service.call("POST", "configure_user", serviceNodeId="1", username="app", password=PASSWORD)
+    with pymysql.connect(host=service.address("1"), user="app", password=PASSWORD, autocommit=True) as connection:
+        with connection.cursor() as cursor:
+            cursor.execute("CREATE DATABASE shop")
+            cursor.execute("CREATE TABLE shop.outage (id BIGINT PRIMARY KEY)")
+    for slave in ("2", "3"):
+        service.done("set_up_replica_slave", id=slave)
+    writers = Writers(service, options.writers)
+    time.sleep(1)
+    outage, operation, master = [], [], 1
+    for _ in range(options.runs):
+        former, master = master, master % 3 + 1
+        with writers.lock:
+            begin = len(writers.acknowledged)
+        operation.append(service.done("promote", id=str(master)))
+        time.sleep(0.5)
+        with writers.lock:
+            seen = writers.acknowledged[max(0, begin - 1000):]
+        gap = outages(seen, service.address(str(former)), service.address(str(master)))
+        if gap is None:
+            raise RuntimeError(f"nobody could write on node {master} after the switchover")
+        outage.append(gap)
+    writers.end()
+    with pymysql.connect(host=service.address(str(master)), user="app", password=PASSWORD) as connection:
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT id FROM shop.outage")
+            held = {row for (row,) in cursor.fetchall()}
+    lost = sum(1 for _, _, row in writers.acknowledged if row not in held)
+    return {"runs": options.runs, "writers": options.writers, "writes": len(writers.acknowledged), "outage_s": outage,
+            "operation_s": operation, "lost": lost}
+
+
+if __name__ == "__main__":
+    sys.exit(main())
