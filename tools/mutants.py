@@ -343,7 +343,8 @@ def main():
     runner = commands.add_parser("run")
     runner.add_argument("mutants", nargs="*", metavar="ID", help="ids, names or classes (default: all; 0: none awake)")
     runner.add_argument("--budget", default="60s", help="of each mode (default: 60s)")
-    runner.add_argument("--modes", default="single,crash", help="one after another until one finds something")
+    runner.add_argument("--modes", default="single+crash",
+                        help="explorations, one after another until one finds something; `+` joins the modes of one")
     runner.add_argument("--jobs", type=int, default=2, help="defects at the same time, one core each; at most 2")
     runner.add_argument("--scenarios", nargs="+", default=["scenarios/library"], help="what is explored")
     runner.add_argument("--again", action="store_true", help="also those that are in build/mutants/results.json")

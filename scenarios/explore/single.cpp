@@ -250,15 +250,22 @@ class Crash final : public PointByPoint {
   std::set<std::uint64_t> recoveries_;
 };
 
-// The files as they are.
+// The files as they are: one case of each file first, for the cases of a file are alike.
 class Reference final : public Generator {
  public:
-  explicit Reference(const GeneratorContext& context) : Generator(Mode::reference), context_(context) {}
+  explicit Reference(const GeneratorContext& context) : Generator(Mode::reference), context_(context) {
+    std::map<std::string, std::size_t> cases;
+    std::vector<std::pair<std::size_t, std::size_t>> places;  // of the case in its file, and of the base
+    for (std::size_t i = 0; i < context.bases.size(); ++i)
+      places.emplace_back(cases[context.bases[i].scenario.file]++, i);
+    std::sort(places.begin(), places.end());
+    for (const auto& [number, base] : places) order_.push_back(base);
+  }
 
   std::optional<Plan> next() override {
     if (position_ >= context_.bases.size()) return std::nullopt;
     Plan plan;
-    plan.base = position_++;
+    plan.base = order_[position_++];
     plan.mode = Mode::reference;
     plan.seed = context_.settings.seed;
     plan.as_written = true;
@@ -273,6 +280,7 @@ class Reference final : public Generator {
 
  private:
   GeneratorContext context_;
+  std::vector<std::size_t> order_;
   std::size_t position_ = 0;
 };
 
