@@ -231,8 +231,17 @@ void States::stored_service(const Change& change, const std::string& before) {
                     std::string("S8 ") + counter + " went back");
 }
 
+// What a client was told to be cancelled ends as that, whatever happens on the way.
+void States::stored_operation(const Change& change, const std::string& before) {
+  constexpr std::string_view kCancelling = "\"cancelling\":true";
+  if (before.find(kCancelling) != std::string::npos && change.document.find(kCancelling) == std::string::npos)
+    world_.report("S12", "that " + model::operation_name(change.id) + " is being cancelled was forgotten",
+                  "S12 cancellation forgotten");
+}
+
 void States::stored(const Change& change, const std::string& before) {
   if (change.table == Table::service && !change.erase) stored_service(change, before);
+  if (change.table == Table::operation && !change.erase) stored_operation(change, before);
   if (change.table == Table::node) {
     if (change.erase) {
       if (!before.empty()) erased_.insert(change.id);

@@ -43,6 +43,7 @@ class States {
   void check_nodes();
   void check_operations();
   void stored_service(const Change& change, const std::string& before);
+  void stored_operation(const Change& change, const std::string& before);
   void report(const std::string& who, const std::string& from, const std::string& to,
               const std::string& where);
 

@@ -137,6 +137,7 @@ constexpr Row kRows[] = {
     {"replication/what-no-manager-can-mend.yaml", "fences_do_nothing"},
     {"scaling/a-thousand-nodes.yaml", "creates_one_after_another"},
     {"scaling/additions-run-beside-each-other.yaml", "creates_one_after_another"},
+    {"scaling/a-failed-addition-keeps-what-is-in-use.yaml", "partial_policies_are_swapped"},
     {"scaling/cancel-in-the-queue.yaml", "cancel_does_nothing"},
     {"scaling/cancel-is-refused-half-way.yaml", "cancel_does_nothing"},
     {"scaling/cancel-takes-back-what-was-done.yaml", "cancel_does_nothing"},
