@@ -134,6 +134,7 @@ constexpr Row kRows[] = {
     {"replication/purged-binlogs-mean-a-new-copy.yaml", "sets_up_replicas_once"},
     {"replication/servers-that-died-are-started.yaml", "servers_are_not_started"},
     {"replication/slave-from-file-and-position.yaml", "server_ids_are_mistaken"},
+    {"replication/two-promotions-at-once.yaml", "fences_do_nothing"},
     {"replication/what-no-manager-can-mend.yaml", "fences_do_nothing"},
     {"scaling/a-thousand-nodes.yaml", "creates_one_after_another"},
     {"scaling/additions-run-beside-each-other.yaml", "creates_one_after_another"},
