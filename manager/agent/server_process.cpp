@@ -187,10 +187,11 @@ Result<void> ServerProcess::make_data(const std::string& folder) {
   if (!settings_.template_folder.empty() && fs::exists(settings_.template_folder, error))
     return copy_folder(settings_.template_folder, folder);
   DROVER_TRY(const system::Descriptor log, system::open_to_append(tool_log()));
+  // A server that starts removes the temporary tables of every other one in the same tmpdir.
   DROVER_TRY(const int code,
              system::run_program(
                  {.arguments = {"mariadb-install-db", "--no-defaults", "--datadir=" + folder,
-                                "--auth-root-authentication-method=socket",
+                                "--tmpdir=" + temporary_folder(), "--auth-root-authentication-method=socket",
                                 "--auth-root-socket-user=" + user_, "--user=" + user_, "--skip-test-db",
                                 "--skip-name-resolve", "--innodb-log-file-size=8M"},
                   .out = log.get(),
