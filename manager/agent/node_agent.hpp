@@ -54,6 +54,7 @@ class NodeAgent {
   Result<void> set_up_replica(const SetUpReplica& c);
   Result<void> clone(const SetUpReplica& c);
   Result<void> clone_by_dump(const SetUpReplica& c);
+  Result<void> begin_clone(std::uint32_t server_id);
   Result<void> finish_clone(const std::string& position);
   Result<void> await_connection(const SetUpReplica& c);
   Result<void> stop_replica(const StopReplica& c);

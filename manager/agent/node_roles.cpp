@@ -95,12 +95,7 @@ Result<void> NodeAgent::clone(const SetUpReplica& c) {
     return clone_by_dump(c);
   }
   const auto copied_at = Clock::now();
-  DROVER_TRY(change_state([&](AgentState& state) -> Result<void> {
-    state.clone_unfinished = true;
-    state.server_wanted = true;
-    state.server_id = c.server_id;
-    return success();
-  }));
+  DROVER_TRY(begin_clone(c.server_id));
   server_.forget_connections();
   DROVER_TRY(process_.stop());
   DROVER_TRY(process_.swap_data(fresh));
@@ -117,14 +112,19 @@ Result<void> NodeAgent::clone(const SetUpReplica& c) {
   return success();
 }
 
-// The slow way, for a donor without mariadb-backup: the own data has to go first.
-Result<void> NodeAgent::clone_by_dump(const SetUpReplica& c) {
-  DROVER_TRY(change_state([&](AgentState& state) -> Result<void> {
+// From here on the own data counts for nothing.
+Result<void> NodeAgent::begin_clone(std::uint32_t server_id) {
+  return change_state([&](AgentState& state) -> Result<void> {
     state.clone_unfinished = true;
     state.server_wanted = true;
-    state.server_id = c.server_id;
+    state.server_id = server_id;
     return success();
-  }));
+  });
+}
+
+// The slow way, for a donor without mariadb-backup: the own data has to go first.
+Result<void> NodeAgent::clone_by_dump(const SetUpReplica& c) {
+  DROVER_TRY(begin_clone(c.server_id));
   const auto broken = [&](const Error& why) {
     return make_error(ErrorCode::unavailable,
                       "The clone of " + place_of(c) + " to " + settings_.instance_id +

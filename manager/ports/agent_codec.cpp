@@ -8,21 +8,15 @@ namespace {
 using nlohmann::json;
 
 // One list of fields per command, used in both directions.
-template <class V>
-void fields(V& v, GetServerState& c) {
+template <class V, class C>
+requires(std::is_same_v<C, GetServerState> || std::is_same_v<C, StopServer> ||
+         std::is_same_v<C, RestartServer> || std::is_same_v<C, GetUsers> || std::is_same_v<C, TakeDump> ||
+         std::is_same_v<C, LoadDump>) void fields(V& v, C& c) {
   v("generation", c.generation);
 }
 template <class V>
 void fields(V& v, StartServer& c) {
   v("server_id", c.server_id);
-  v("generation", c.generation);
-}
-template <class V>
-void fields(V& v, StopServer& c) {
-  v("generation", c.generation);
-}
-template <class V>
-void fields(V& v, RestartServer& c) {
   v("generation", c.generation);
 }
 template <class V>
@@ -68,10 +62,6 @@ void fields(V& v, WaitForGtid& c) {
   v("generation", c.generation);
 }
 template <class V>
-void fields(V& v, GetUsers& c) {
-  v("generation", c.generation);
-}
-template <class V>
 void fields(V& v, ConfigureUser& c) {
   v("username", c.username);
   v("password", c.password.value);
@@ -86,14 +76,6 @@ template <class V>
 void fields(V& v, SetPassword& c) {
   v("username", c.username);
   v("password", c.password.value);
-  v("generation", c.generation);
-}
-template <class V>
-void fields(V& v, TakeDump& c) {
-  v("generation", c.generation);
-}
-template <class V>
-void fields(V& v, LoadDump& c) {
   v("generation", c.generation);
 }
 template <class V>

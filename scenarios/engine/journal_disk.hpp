@@ -41,8 +41,8 @@ class JournalDisk final : public Store {
 
   // Whether a manager has reason not to start from it now.
   bool is_unusable() const { return full_ || corrupt_.has_value(); }
-  // How often something that was acknowledged has been lost.
   bool is_losing() const { return losing_ > 0; }  // at the next crash
+  // How often something that was acknowledged has been lost.
   unsigned losses() const { return losses_; }
   TimePoint lost_at() const { return lost_at_; }  // the latest loss; kNever: nothing was ever lost
 

@@ -97,8 +97,8 @@ class SimWorld final : public fault::ActionSink {
   const ops::MySQLServerManager* manager() const { return manager_ ? &manager_->manager : nullptr; }
   const api::Service* service() const { return manager_ ? &manager_->service : nullptr; }
   unsigned incarnations() const { return incarnations_; }
+  bool has_former_managers() const { return !former_.empty(); }  // replaced ones that live
   // Managers that live, frozen or not, and how many have been fenced off so far.
-  bool has_former_managers() const { return !former_.empty(); }
   std::size_t managers() const { return former_.size() + (manager_ ? 1 : 0); }
   unsigned fenced_managers() const { return fenced_managers_; }
   // The VM of the master by the manager's records, whatever the clients believe; "" when there is none or the
