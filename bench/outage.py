@@ -1,17 +1,20 @@
 #!/usr/bin/python3
 """How long clients cannot write while the master of a real service changes, and what they lose.
 
-    bench/outage.py [--runs N] [--writers N] [--json FILE]
+    bench/outage.py [--what switchover|kill|stop] [--durability async|semi_sync] [--runs N] [--writers N] [--json FILE]
 
 Starts `drover serve --cloud local` with one master and two slaves (real MariaDB servers on this machine), lets clients
-write without a pause, and promotes one slave after the other. Outage: from the last write that was acknowledged by the
+write without a pause, and replaces the master again and again: switchover promotes a slave; kill ends the master's
+mariadbd with SIGKILL and stop stops it with SIGSTOP, and the service has to notice it by itself. Before the next run
+both slaves must replicate again, the former master among them. Outage: from the last write that was acknowledged by the
 former master to the first that is acknowledged by the new one, over all clients. Lost: acknowledged writes that the last
-master does not hold. Needs the release build, MariaDB and python3-pymysql: `tools/dev install build mariadb bench`.
+master does not hold. Late: writes that a former master acknowledged after its successor had. Needs the release build, MariaDB and python3-pymysql: `tools/dev install build mariadb bench`.
 """
 import argparse
 import collections
 import json
 import os
+import signal
 import statistics
 import subprocess
 import sys
@@ -36,11 +39,17 @@ JSON = {"Content-Type": "application/json"}
 class Service:
     """`drover serve` with real servers; ends them with itself."""
 
-    def __init__(self, folder):
+    def __init__(self, folder, durability):
+        self.vms = Path(folder) / "vms"
+        # One fail-over follows the other here: no pause between them, and a former master is cloned whatever it holds.
+        manager = {"durability": durability, "poll_agents_timer": "1s",
+                   "failover": {"automatic": True, "pause": "0s", "errant": "clone"}}
+        configuration = Path(folder) / "drover.json"
+        configuration.write_text(json.dumps({"manager": manager}), encoding="utf-8")
         self.process = subprocess.Popen(
-            [str(ROOT / "build/release/drover"), "serve", "--cloud", "local", "--listen", "127.0.0.1:0", "--state-dir",
-             str(Path(folder) / "vms"), "--journal", str(Path(folder) / "journal.db")], stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT, text=True)
+            [str(ROOT / "build/release/drover"), "serve", "--config", str(configuration), "--cloud", "local", "--listen",
+             "127.0.0.1:0", "--state-dir", str(self.vms), "--journal", str(Path(folder) / "journal.db")],
+            stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
         self.url = None
         for line in self.process.stdout:
             if "http://" in line:
@@ -80,6 +89,30 @@ class Service:
                 return time.monotonic() - begun
             time.sleep(0.01)
         raise RuntimeError(f"{method} did not end within {PATIENCE_S} s")
+
+    def hit(self, node, number):
+        """Sends a signal to the database server of a node."""
+        vm = self.call("GET", "get_node_info", serviceNodeId=node)["serviceNode"]["vm"]
+        os.kill(int((self.vms / vm / "mysqld.pid").read_text()), number)
+
+    def wait_for_master_other_than(self, node):
+        begun = time.monotonic()
+        while time.monotonic() - begun < PATIENCE_S:
+            master = self.call("GET", "get_topology")["master"]
+            if master not in (None, node):
+                return master
+            time.sleep(0.02)
+        raise RuntimeError(f"no fail-over from node {node} within {PATIENCE_S} s")
+
+    def wait_for_slaves(self, count):
+        """Until so many replicate, as the servers themselves say."""
+        begun = time.monotonic()
+        while time.monotonic() - begun < PATIENCE_S:
+            views = self.call("POST", "fail_over", dry_run=True)["slaves"]
+            if sum(1 for view in views if view.get("io") == "Yes" and view.get("sql_running")) >= count:
+                return time.monotonic() - begun
+            time.sleep(0.05)
+        raise RuntimeError(f"no {count} slaves replicate within {PATIENCE_S} s: {views}")
 
     def address(self, node):
         return self.call("GET", "get_node_info", serviceNodeId=node)["serviceNode"]["ip"]
@@ -145,27 +178,35 @@ def outages(acknowledged, former, new):
 def main():
     parser = argparse.ArgumentParser(prog="outage.py", description=__doc__,
                                      formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--runs", type=int, default=20, help="switchovers (default: 20)")
+    parser.add_argument("--what", choices=("switchover", "kill", "stop"), default="switchover",
+                        help="what happens to the master (default: switchover)")
+    parser.add_argument("--durability", choices=("async", "semi_sync"), default="async",
+                        help="what an acknowledged write survives (default: async)")
+    parser.add_argument("--runs", type=int, default=20, help="how often (default: 20)")
     parser.add_argument("--writers", type=int, default=4, help="clients that write (default: 4)")
     parser.add_argument("--json", help="where the figures are written too")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="drover-outage-") as folder:
-        service = Service(folder)
+        service = Service(folder, options.durability)
         try:
             figures = measure(service, options)
         except RuntimeError as trouble:
             sys.exit(f"outage: {trouble}; the service's last words:\n{''.join(service.said)}")
         finally:
             service.end()
-    print(f"{figures['runs']} switchovers, {options.writers} writers, {figures['writes']:,} writes; "
-          f"load {os.getloadavg()[0]:.1f}")
-    for name, samples in (("outage", figures["outage_s"]), ("promote until DONE", figures["operation_s"])):
+    print(f"{figures['runs']} x {options.what}, {options.durability}, {options.writers} writers, "
+          f"{figures['writes']:,} writes; load {os.getloadavg()[0]:.1f}")
+    for name, samples in (("outage", figures["outage_s"]), ("promote until DONE", figures["operation_s"]),
+                          ("until all replicate", figures["recovered_s"])):
+        if not samples:
+            continue
         print(f"{name:20} median {statistics.median(samples) * 1e3:7.1f} ms, smallest {min(samples) * 1e3:.1f}, "
               f"largest {max(samples) * 1e3:.1f}")
-    print(f"acknowledged writes lost: {figures['lost']}")
+    print(f"acknowledged writes lost: {figures['lost']}; late: {figures['late']}")
     if options.json:
         Path(options.json).write_text(json.dumps(figures, indent=1) + "\n", encoding="utf-8")
-    return 1 if figures["lost"] else 0
+    must_keep = options.what == "switchover" or options.durability == "semi_sync"
+    return 1 if figures["late"] or (must_keep and figures["lost"]) else 0
 
 
 def measure(service, options):
@@ -180,19 +221,29 @@ def measure(service, options):
         service.done("set_up_replica_slave", id=slave)
     writers = Writers(service, options.writers)
     time.sleep(1)
-    outage, operation, master = [], [], 1
+    outage, operation, recovered, late, master = [], [], [], 0, "1"
     for _ in range(options.runs):
-        former, master = master, master % 3 + 1
+        former = master
         with writers.lock:
             begin = len(writers.acknowledged)
-        operation.append(service.done("promote", id=str(master)))
+        if options.what == "switchover":
+            master = str(int(master) % 3 + 1)
+            operation.append(service.done("promote", id=master))
+        else:
+            service.hit(former, signal.SIGKILL if options.what == "kill" else signal.SIGSTOP)
+            master = service.wait_for_master_other_than(former)
         time.sleep(0.5)
+        if options.what != "switchover":
+            recovered.append(service.wait_for_slaves(2))
         with writers.lock:
-            seen = writers.acknowledged[max(0, begin - 1000):]
-        gap = outages(seen, service.address(str(former)), service.address(str(master)))
+            before, after = writers.acknowledged[max(0, begin - 1000):begin], writers.acknowledged[begin:]
+        old, new = service.address(former), service.address(master)
+        gap = outages(before + after, old, new)
         if gap is None:
-            raise RuntimeError(f"nobody could write on node {master} after the switchover")
+            raise RuntimeError(f"nobody could write on node {master} after it took over")
         outage.append(gap)
+        first = min(at for at, server, _ in after if server == new)
+        late += sum(1 for at, server, _ in after if server == old and at > first)
     writers.end()
     with pymysql.connect(host=service.address(str(master)), user="app", password=PASSWORD) as connection:
         with connection.cursor() as cursor:
@@ -200,7 +251,7 @@ def measure(service, options):
             held = {row for (row,) in cursor.fetchall()}
     lost = sum(1 for _, _, row in writers.acknowledged if row not in held)
     return {"runs": options.runs, "writers": options.writers, "writes": len(writers.acknowledged), "outage_s": outage,
-            "operation_s": operation, "lost": lost}
+            "operation_s": operation, "recovered_s": recovered, "lost": lost, "late": late}
 
 
 if __name__ == "__main__":

@@ -2,6 +2,7 @@
 
 #include <mariadb/errmsg.h>
 #include <mariadb/mysql.h>
+#include <poll.h>
 
 #include <charconv>
 
@@ -85,6 +86,21 @@ Result<std::vector<NamedRow>> Connection::ask(std::string_view sql, const std::v
 
 Result<void> Connection::run(std::string_view sql, const std::vector<std::string>& values) {
   DROVER_TRY(ask(sql, values));
+  return success();
+}
+
+Result<void> Connection::check_alive(Duration patience) {
+  static constexpr std::string_view kQuestion = "SELECT 1";
+  if (mysql_send_query(handle_, kQuestion.data(), kQuestion.size()) != 0) return error({});
+  pollfd answer{static_cast<int>(mysql_get_socket(handle_)), POLLIN, 0};
+  if (::poll(&answer, 1, static_cast<int>(patience / 1ms)) == 0) {
+    lost_ = true;
+    return make_error(ErrorCode::database, "2013: no answer within " + drover::to_text(patience));
+  }
+  if (mysql_read_query_result(handle_) != 0) return error({});
+  MYSQL_RES* result = mysql_store_result(handle_);
+  if (result == nullptr) return error({});
+  mysql_free_result(result);
   return success();
 }
 

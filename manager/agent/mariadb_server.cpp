@@ -30,7 +30,7 @@ MariaDbServer::MariaDbServer(const AgentSettings& settings, Connection::Place pl
     : settings_(settings), place_(std::move(place)) {}
 
 Result<std::unique_ptr<Connection>> MariaDbServer::open(Duration timeout) {
-  auto opened = Connection::open(place_, settings_.server_timeout, timeout);
+  auto opened = Connection::open(place_, std::min(timeout, settings_.server_timeout), timeout);
   if (opened.has_value()) return opened;
   const int number = database_number(opened.error());
   if (number == 2002 || number == 2013 || number == 2006)
@@ -40,7 +40,7 @@ Result<std::unique_ptr<Connection>> MariaDbServer::open(Duration timeout) {
   return std::move(opened).error();
 }
 
-Result<MariaDbServer::Lease> MariaDbServer::connect() {
+Result<MariaDbServer::Lease> MariaDbServer::connect(Duration patience) {
   std::unique_ptr<Connection> idle;
   {
     const std::scoped_lock lock(mutex_);
@@ -50,7 +50,7 @@ Result<MariaDbServer::Lease> MariaDbServer::connect() {
     }
   }
   if (!idle) {
-    DROVER_TRY(idle, open(settings_.server_timeout));
+    DROVER_TRY(idle, open(patience));
   }
   return Lease(*this, std::move(idle));
 }
@@ -66,8 +66,9 @@ void MariaDbServer::forget_connections() {
   old.swap(stock_);
 }
 
-Result<void> MariaDbServer::read_state(ServerState& state) {
-  DROVER_TRY(auto server, connect());
+Result<void> MariaDbServer::read_state(ServerState& state, Duration patience) {
+  DROVER_TRY(auto server, connect(patience));
+  DROVER_TRY(server->check_alive(patience));
   DROVER_TRY(const auto rows,
              server->ask("SELECT @@server_id AS server_id, @@read_only AS read_only, "
                          "@@version AS version, @@gtid_binlog_pos AS binlog_pos, "
@@ -129,9 +130,9 @@ Result<void> MariaDbServer::kill_clients(Connection& connection) {
   return success();
 }
 
-Result<void> MariaDbServer::set_read_only(bool on) {
+Result<void> MariaDbServer::set_read_only(bool on, Duration patience) {
   // Setting it waits for whoever holds a write lock on tables: for one second, then that one is ended first.
-  DROVER_TRY(auto connection, open(settings_.server_timeout + 2s));
+  DROVER_TRY(auto connection, open(patience));
   if (!on) return connection->run("SET GLOBAL read_only = 0");
   DROVER_TRY(connection->run("SET SESSION lock_wait_timeout = 1"));
   for (unsigned attempt = 1;; ++attempt) {

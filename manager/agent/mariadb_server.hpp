@@ -35,17 +35,20 @@ class MariaDbServer {
     MariaDbServer* owner_;
     std::unique_ptr<Connection> connection_;
   };
-  Result<Lease> connect();
+  Result<Lease> connect() { return connect(settings_.server_timeout); }
+  Result<Lease> connect(Duration patience);
   // The server ended or was replaced: connections of before are of no use.
   void forget_connections();
 
-  // Fills what the server itself tells; the agent's part is the caller's.
-  Result<void> read_state(ServerState& state);
+  // Fills what the server itself tells; the agent's part is the caller's. A server that does not answer at all within
+  // `patience` counts as hung.
+  Result<void> read_state(ServerState& state, Duration patience);
   Result<ReplicationState> replication();
   Result<void> set_server_id(std::uint32_t server_id);
 
-  // The fence: read_only is on, and nobody who was connected can write any more. Off: read_only alone.
-  Result<void> set_read_only(bool on);
+  // The fence: read_only is on, and nobody who was connected can write any more. Off: read_only alone. Each
+  // statement may take `patience`.
+  Result<void> set_read_only(bool on, Duration patience);
   // Stops replication and forgets the source; discards an unapplied relay log.
   Result<void> forget_source();
   Result<void> set_semi_sync(bool primary, bool replica);

@@ -12,6 +12,7 @@ namespace drover::agent {
 namespace {
 
 constexpr Duration kEndMoment = 100ms;
+constexpr Duration kForcedFence = 1s;  // what a server has to close itself before it is ended
 
 Error stopped(const std::string& name) {
   return make_error(ErrorCode::wrong_state,
@@ -42,10 +43,17 @@ std::string installed_version() {
 // Changing commands in the order in which they came.
 class NodeAgent::Turn {
  public:
-  explicit Turn(NodeAgent& agent) : agent_(agent) {
+  // `late` is called once when it has not come within `patience`; then it is waited for on.
+  Turn(NodeAgent& agent, Duration patience, const std::function<void()>& late) : agent_(agent) {
     std::unique_lock lock(agent_.mutex_);
     const std::uint64_t ticket = agent_.next_ticket_++;
-    agent_.turn_ended_.wait(lock, [&] { return agent_.now_serving_ == ticket; });
+    const auto has_come = [&] { return agent_.now_serving_ == ticket; };
+    if (!agent_.turn_ended_.wait_for(lock, patience, has_come)) {
+      lock.unlock();
+      late();
+      lock.lock();
+    }
+    agent_.turn_ended_.wait(lock, has_come);
   }
   ~Turn() {
     const std::scoped_lock lock(agent_.mutex_);
@@ -118,7 +126,12 @@ Result<AgentReply> NodeAgent::carry_out(const AgentCommand& command) {
     DROVER_TRY(begin(command));
     DROVER_TRY(perform_reading(command, reply));
   } else {
-    const Turn turn(*this);
+    // A forced fence waits for nobody: whatever is before it fails with the server.
+    const auto* fence = std::get_if<SetReadOnly>(&command);
+    const bool forced = fence != nullptr && fence->read_only && fence->force && may_fence(*fence);
+    const Turn turn(*this, kForcedFence, [&] {
+      if (forced) (void)end_server("a fence would have to wait for another command");
+    });
     DROVER_TRY(begin(command));
     const auto begun = std::chrono::steady_clock::now();
     auto done = perform(command, reply);
@@ -128,10 +141,13 @@ Result<AgentReply> NodeAgent::carry_out(const AgentCommand& command) {
                   (done.has_value() ? std::string() : ": " + done.error().message));
     DROVER_TRY(std::move(done));
   }
-  return answer(std::move(reply));
+  const auto* look = std::get_if<GetServerState>(&command);
+  const Duration patience =
+      look == nullptr || look->patience <= Duration{0} ? settings_.server_timeout : look->patience;
+  return answer(std::move(reply), std::min(patience, settings_.server_timeout));
 }
 
-Result<AgentReply> NodeAgent::answer(AgentReply reply) {
+Result<AgentReply> NodeAgent::answer(AgentReply reply, Duration patience) {
   const AgentState own = state();
   ServerState& state = reply.state;
   state.instance_id = settings_.instance_id;
@@ -144,14 +160,14 @@ Result<AgentReply> NodeAgent::answer(AgentReply reply) {
   if (!state.running) return reply;
   const ServerState before = state;
   const auto begun = std::chrono::steady_clock::now();
-  auto read = server_.read_state(state);
+  auto read = server_.read_state(state, patience);
   if (read.has_value()) return reply;
   // Connections of the stock may be those of a server that has ended; one that ends takes a moment for it.
-  if (std::chrono::steady_clock::now() - begun < settings_.server_timeout / 2 &&
+  if (std::chrono::steady_clock::now() - begun < patience / 2 &&
       process_.running_after(kEndMoment)) {
     server_.forget_connections();
     state = before;
-    read = server_.read_state(state);
+    read = server_.read_state(state, patience);
     if (read.has_value()) return reply;
   }
   if (!process_.running()) {
@@ -249,7 +265,27 @@ Result<void> NodeAgent::set_read_only(const SetReadOnly& c) {
     if (c.read_only) return success();  // its file says so for the next start
     return stopped(settings_.instance_id);
   }
-  return server_.set_read_only(c.read_only);
+  if (!c.force || !c.read_only) return server_.set_read_only(c.read_only, settings_.server_timeout + 2s);
+  if (auto closed = server_.set_read_only(true, kForcedFence); closed.has_error())
+    return end_server(closed.error().message);
+  ServerState after;
+  const auto read = server_.read_state(after, kForcedFence);
+  if (read.has_error() || !after.read_only) return end_server("it does not say that it is read-only");
+  return success();
+}
+
+// Whether its turn will not refuse it: nobody who has been replaced ends a server.
+bool NodeAgent::may_fence(const SetReadOnly& c) {
+  AgentState now = state();
+  return admit_generation(now, c, settings_.instance_id).has_value() &&
+         admit_epoch(now, c.epoch, settings_.instance_id).has_value();
+}
+
+// What does not run takes no writes; it starts read-only.
+Result<void> NodeAgent::end_server(const std::string& why) {
+  settings_.log("the database server is ended so that it takes no more writes: " + why);
+  server_.forget_connections();
+  return process_.end_now();
 }
 
 Result<void> NodeAgent::load_dump(const LoadDump& c) {

@@ -46,7 +46,7 @@ class NodeAgent {
   Result<void> perform(const AgentCommand& command, AgentReply& reply);
   Result<void> perform_reading(const AgentCommand& command, AgentReply& reply);
   Result<void> perform_on_users(const AgentCommand& command);
-  Result<AgentReply> answer(AgentReply reply);
+  Result<AgentReply> answer(AgentReply reply, Duration patience);
 
   Result<void> start_server(std::uint32_t server_id);
   Result<void> stop_server();
@@ -59,6 +59,8 @@ class NodeAgent {
   Result<void> await_connection(const SetUpReplica& c);
   Result<void> stop_replica(const StopReplica& c);
   Result<void> set_read_only(const SetReadOnly& c);
+  bool may_fence(const SetReadOnly& c);
+  Result<void> end_server(const std::string& why);
   Result<void> wait_for_gtid(const WaitForGtid& c);
   Result<void> load_dump(const LoadDump& c);
   Result<void> need_server();

@@ -46,7 +46,7 @@ Result<void> NodeAgent::set_up_replica(const SetUpReplica& c) {
   } else {
     DROVER_TRY(start_server(c.server_id));
   }
-  DROVER_TRY(server_.set_read_only(true));
+  DROVER_TRY(server_.set_read_only(true, settings_.server_timeout + 2s));
   const bool semi_sync_changes = state().semi_sync_replica != c.semi_sync;
   DROVER_TRY(change_state([&](AgentState& state) -> Result<void> {
     state.semi_sync_primary = false;

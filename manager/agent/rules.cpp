@@ -13,12 +13,6 @@ bool take_number(std::string_view& text, T& value) {
   return true;
 }
 
-bool take(std::string_view& text, char c) {
-  if (text.empty() || text.front() != c) return false;
-  text.remove_prefix(1);
-  return true;
-}
-
 std::string text_of(const NamedRow& row, const char* column) {
   const auto found = row.find(column);
   return found == row.end() ? std::string() : found->second;
@@ -29,15 +23,6 @@ std::int64_t number_of(const NamedRow& row, const char* column, std::int64_t mis
   std::string_view rest = text;
   std::int64_t value = 0;
   return take_number(rest, value) && rest.empty() ? value : missing;
-}
-
-void set_latest(GtidPosition& position, const Gtid& gtid) {
-  auto at = position.begin();
-  while (at != position.end() && at->domain < gtid.domain) ++at;
-  if (at == position.end() || at->domain != gtid.domain)
-    position.insert(at, gtid);
-  else if (at->sequence < gtid.sequence)
-    *at = gtid;
 }
 
 }  // namespace
@@ -63,44 +48,6 @@ Result<void> admit_epoch(AgentState& state, std::uint64_t epoch, const std::stri
                                                   ": whoever sent it has been replaced.");
   state.epoch = epoch;
   return success();
-}
-
-std::optional<GtidPosition> parse_gtid_position(std::string_view text) {
-  GtidPosition position;
-  while (!text.empty()) {
-    Gtid gtid;
-    if (!take_number(text, gtid.domain) || !take(text, '-') || !take_number(text, gtid.server) ||
-        !take(text, '-') || !take_number(text, gtid.sequence))
-      return std::nullopt;
-    set_latest(position, gtid);
-    if (text.empty()) break;
-    if (!take(text, ',') || text.empty()) return std::nullopt;
-  }
-  return position;
-}
-
-std::string to_text(const GtidPosition& position) {
-  std::string text;
-  for (const Gtid& gtid : position)
-    text += (text.empty() ? "" : ",") + std::to_string(gtid.domain) + "-" + std::to_string(gtid.server) +
-            "-" + std::to_string(gtid.sequence);
-  return text;
-}
-
-bool reaches(const GtidPosition& position, const GtidPosition& wanted) {
-  for (const Gtid& want : wanted) {
-    bool there = want.sequence == 0;
-    for (const Gtid& have : position)
-      there = there || (have.domain == want.domain && have.sequence >= want.sequence);
-    if (!there) return false;
-  }
-  return true;
-}
-
-GtidPosition merged(const GtidPosition& a, const GtidPosition& b) {
-  GtidPosition both = a;
-  for (const Gtid& gtid : b) set_latest(both, gtid);
-  return both;
 }
 
 ReplicationState replication_of(const NamedRow& row) {

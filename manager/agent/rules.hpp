@@ -1,5 +1,5 @@
-// What the agent decides, apart from doing it: who may give a command, which GTID positions cover which, what
-// a replication status means, and the text of the server's configuration. Pure.
+// What the agent decides, apart from doing it: who may give a command, what a replication status means, and the
+// text of the server's configuration. Pure.
 #pragma once
 
 #include <map>
@@ -10,6 +10,7 @@
 
 #include "manager/agent/settings.hpp"
 #include "manager/agent/state_file.hpp"
+#include "manager/base/gtid.hpp"
 
 namespace drover::agent {
 
@@ -18,22 +19,6 @@ namespace drover::agent {
 Result<void> admit_generation(AgentState& state, const AgentCommand& command, const std::string& name);
 // Raises the epoch, or refuses an older one with wrong_state.
 Result<void> admit_epoch(AgentState& state, std::uint64_t epoch, const std::string& name);
-
-struct Gtid {
-  std::uint32_t domain = 0;
-  std::uint32_t server = 0;
-  std::uint64_t sequence = 0;
-  friend bool operator==(const Gtid&, const Gtid&) = default;
-};
-using GtidPosition = std::vector<Gtid>;  // at most one per domain, ordered by domain
-
-// "0-1-100,7-2-3" or ""; of several in one domain the highest counts. Nothing for any other text.
-std::optional<GtidPosition> parse_gtid_position(std::string_view text);
-std::string to_text(const GtidPosition& position);
-// Whether everything up to `wanted` is in `position`.
-bool reaches(const GtidPosition& position, const GtidPosition& wanted);
-// The later one of each domain.
-GtidPosition merged(const GtidPosition& a, const GtidPosition& b);
 
 // One row by column name; NULL is absent.
 using NamedRow = std::map<std::string, std::string>;

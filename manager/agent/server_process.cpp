@@ -173,11 +173,19 @@ Result<void> ServerProcess::stop() {
   ::kill(server, SIGCONT);
   if (!wait_for_end(server, settings_.stop_timeout)) {
     settings_.log("the database server does not end: killing it");
-    ::kill(server, SIGKILL);
-    if (!wait_for_end(server, settings_.stop_timeout))
-      return make_error(ErrorCode::timeout, "the database server (process " + std::to_string(server) +
-                                                ") cannot be ended: is its disk stuck?");
+    return end_now();
   }
+  (void)pid();  // reaps it
+  return success();
+}
+
+Result<void> ServerProcess::end_now() {
+  const pid_t server = pid();
+  if (server <= 0) return success();
+  ::kill(server, SIGKILL);
+  if (!wait_for_end(server, settings_.stop_timeout))
+    return make_error(ErrorCode::timeout, "the database server (process " + std::to_string(server) +
+                                              ") cannot be ended: is its disk stuck?");
   (void)pid();  // reaps it
   return success();
 }

@@ -45,6 +45,8 @@ class ServerProcess {
   void forbid_start() { may_start_ = false; }
   // Asks it to end and waits; kills it after the configured time. Also when it is stopped by a signal.
   Result<void> stop();
+  // Ends it at once, also when it is stopped by a signal: SIGKILL. Errors: timeout.
+  Result<void> end_now();
 
   Result<void> write_configuration(const AgentState& state);
   // An empty data directory in `folder`, which must not exist.

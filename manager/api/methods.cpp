@@ -62,8 +62,11 @@ const std::vector<Method>& exposed_functions() {
     expose(Verb::post, "startup", {}, &Service::startup, "starts a stopped service");
     expose(Verb::get, "get_operation", {{"id", true}}, &Service::get_operation, "one operation");
     expose(Verb::get, "list_operations", {}, &Service::list_operations, "operations, oldest first");
-    expose(Verb::get, "get_topology", {}, &Service::get_topology, "who replicates from whom");
+    expose(Verb::get, "get_topology", {{"format", false}}, &Service::get_topology,
+           "who replicates from whom; format: json, text or dot (Graphviz)");
     expose(Verb::post, "promote", {{"id", true}, kKey}, &Service::promote, "planned switchover to a slave");
+    expose(Verb::post, "fail_over", {{"dry_run", false}, {"force", false}, kKey}, &Service::fail_over,
+           "replaces a dead master by the slave that has received the most");
     expose(Verb::post, "cancel_operation", {{"id", true}}, &Service::cancel_operation,
            "stops an operation and takes back what it did");
     expose(Verb::get, "get_service_history", {}, &Service::get_service_history, "the audit trail");
@@ -249,6 +252,52 @@ void Service::promote(const Request& request, Respond respond) {
   OperationRequest operation;
   operation.kind = OperationKind::promote;
   node_operation(request, "id", std::move(operation), std::move(respond));
+}
+
+namespace {
+
+bool read_flag(const Request& request, const char* name, bool& value, Respond& respond) {
+  const auto found = request.params.find(name);
+  if (found == request.params.end()) return true;
+  if (!found->is_boolean()) {
+    respond(invalid_argument(name, "\"" + std::string(name) + "\" is true or false"));
+    return false;
+  }
+  value = found->get<bool>();
+  return true;
+}
+
+}  // namespace
+
+// Looks first; what it finds is the answer of a dry run, and decides whether there is anything to do.
+void Service::fail_over(const Request& request, Respond respond) {
+  OperationRequest operation;
+  operation.kind = OperationKind::fail_over;
+  bool dry_run = false;
+  if (!read_flag(request, "dry_run", dry_run, respond) || !read_flag(request, "force", operation.force, respond))
+    return;
+  if (!read_common(request, operation, respond)) return;
+  const auto* known = operation.key.empty() ? nullptr : manager_.model().operation_of_key(operation.key);
+  if (known != nullptr && !dry_run) {
+    operation.node = known->request.node;
+    return submit(std::move(operation), true, std::move(respond));
+  }
+  manager_.analyse_failover([this, operation = std::move(operation), dry_run,
+                             answer = std::move(respond)](Result<ops::Analysis> analysed) mutable {
+    const ops::Analysis& analysis = analysed.value();
+    if (dry_run) return answer(ok(analysis_details(analysis)));
+    const auto health = analysis.judgement.health;
+    if (health != model::Health::dead && health != model::Health::hung && !operation.force)
+      return answer(wrong_state("the master is " + std::string(to_text(health)) + ": " + analysis.judgement.reason +
+                                "; \"force\": true replaces it none the less"));
+    if (analysis.succession.node == 0) {
+      std::string why;
+      for (const auto& note : analysis.succession.notes) why += (why.empty() ? "" : "; ") + note;
+      return answer(wrong_state("no slave can take over" + (why.empty() ? std::string() : ": " + why)));
+    }
+    operation.node = analysis.succession.node;
+    submit(std::move(operation), true, std::move(answer));
+  });
 }
 
 void Service::shutdown(const Request&, Respond respond) {

@@ -112,6 +112,7 @@ json Service::node_details(const Node& node) const {
                {"server_id", node.server_id}};
   if (node.role == Role::replica)
     details["seconds_behind_master"] = node.seconds_behind < 0 ? json(nullptr) : json(node.seconds_behind);
+  if (!node.errant.empty()) details["errant_transactions"] = node.errant;
   return details;
 }
 
@@ -196,7 +197,13 @@ void Service::get_mean_load(const Request&, Respond respond) {
   respond(ok(json{{"mean_load", mean}, {"nodes", std::move(loads)}}));
 }
 
-void Service::get_topology(const Request&, Respond respond) { respond(ok(topology())); }
+void Service::get_topology(const Request& request, Respond respond) {
+  const auto format = request.params.find("format");
+  if (format == request.params.end() || *format == "json") return respond(ok(topology()));
+  if (*format == "text") return respond(ok(json{{"format", "text"}, {"text", topology_text()}}));
+  if (*format == "dot") return respond(ok(json{{"format", "dot"}, {"text", topology_dot()}}));
+  respond(invalid_argument("format", "\"format\" is json, text or dot"));
+}
 
 void Service::get_service_history(const Request&, Respond respond) {
   json rows = json::array();

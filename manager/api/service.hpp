@@ -71,6 +71,9 @@ class Service {
 
   // The state as the scenario language and tests look at it: {"state", "nodes", "master", "operations", …}.
   nlohmann::json topology() const;
+  // The same for people (an indented tree) and for Graphviz.
+  std::string topology_text() const;
+  std::string topology_dot() const;
   // Prometheus text.
   std::string metrics() const;
   const Measurements& measurements() const { return measurements_; }
@@ -87,6 +90,7 @@ class Service {
   void set_up_replica_slave(const Request& request, Respond respond);
   void create_replica(const Request& request, Respond respond);
   void promote(const Request& request, Respond respond);
+  void fail_over(const Request& request, Respond respond);
   void shutdown(const Request& request, Respond respond);
   void startup(const Request& request, Respond respond);
   void get_service_performance(const Request& request, Respond respond);
@@ -119,6 +123,7 @@ class Service {
   bool addressed(const Request& request, std::vector<model::NodeId>& nodes, Respond& respond) const;
   const model::Node* member(const nlohmann::json& id) const;
   nlohmann::json node_details(const model::Node& node) const;
+  nlohmann::json analysis_details(const ops::Analysis& analysis) const;
   nlohmann::json operation_details(const model::Operation& operation) const;
 
   ops::MySQLServerManager& manager_;

@@ -27,7 +27,8 @@ void for_each_coming_primary(const Model& model, Visit visit) {
   visit(model.service.primary);
   for (const OperationId id : model.active()) {
     const auto& request = model.operation(id)->request;
-    if (request.kind == OperationKind::set_up_replica_master || request.kind == OperationKind::promote)
+    if (request.kind == OperationKind::set_up_replica_master || request.kind == OperationKind::promote ||
+        request.kind == OperationKind::fail_over)
       visit(request.node);
   }
 }
@@ -157,6 +158,12 @@ Result<void> admit_promote(const Model& model, const OperationRequest& request, 
   return success();
 }
 
+// Whether the master is dead is not known here: whoever asks has looked.
+Result<void> admit_fail_over(const Model& model, const OperationRequest& request, Admission& admission) {
+  if (pending(model, OperationKind::fail_over) != nullptr) return wrong_state("a fail-over is under way already");
+  return admit_promote(model, request, admission);
+}
+
 }  // namespace
 
 std::span<const ServiceState> accepting_states(OperationKind kind) {
@@ -171,7 +178,10 @@ bool is_accepted_in(OperationKind kind, ServiceState state) {
 
 bool may_run_beside(OperationKind running, OperationKind next) {
   if (running == OperationKind::shutdown || next == OperationKind::shutdown) return false;
-  return running == OperationKind::add_nodes || next == OperationKind::add_nodes;
+  if (running == OperationKind::add_nodes || next == OperationKind::add_nodes) return true;
+  // A fail-over does not wait for a replica that copies from the dead master: the new epoch ends that.
+  return next == OperationKind::fail_over &&
+         (running == OperationKind::set_up_replica_slave || running == OperationKind::create_replica);
 }
 
 bool is_cancellable(OperationKind kind) {
@@ -183,6 +193,7 @@ bool is_cancellable(OperationKind kind) {
     case OperationKind::remove_nodes:
     case OperationKind::set_up_replica_master:
     case OperationKind::promote:
+    case OperationKind::fail_over:
     case OperationKind::shutdown:
       return false;
   }
@@ -238,6 +249,9 @@ Result<Admission> admit(const Model& model, const OperationRequest& request, con
       break;
     case OperationKind::promote:
       checked = admit_promote(model, request, admission);
+      break;
+    case OperationKind::fail_over:
+      checked = admit_fail_over(model, request, admission);
       break;
     case OperationKind::shutdown:
       if (pending(model, OperationKind::shutdown) != nullptr)

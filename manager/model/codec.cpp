@@ -90,6 +90,7 @@ std::string encode(const Service& service) {
   document["next_server_id"] = service.next_server_id;
   document["primary"] = service.primary;
   document["maybe_writable"] = service.maybe_writable;
+  if (!service.bereft_of.empty()) document["bereft_of"] = service.bereft_of;
   if (!service.doomed.empty()) document["doomed"] = service.doomed;
   return text_of(document);
 }
@@ -103,6 +104,7 @@ Result<Service> decode_service(const std::string& document) {
     to.next_server_id = number<std::uint32_t>(from, "next_server_id", 1, 1);
     to.primary = number<NodeId>(from, "primary", 0, 0);
     to.maybe_writable = number<NodeId>(from, "maybe_writable", 0, 0);
+    to.bereft_of = from.value("bereft_of", "");
     if (const auto doomed = from.find("doomed"); doomed != from.end()) {
       if (!doomed->is_array()) reject("doomed", "is no list");
       for (const auto& vm : *doomed) {
@@ -124,6 +126,7 @@ std::string encode(const Node& node) {
   document["operation"] = node.operation;
   document["vm"] = node.vm;
   document["address"] = node.address;
+  if (!node.left_at.empty()) document["left_at"] = node.left_at;
   return text_of(document);
 }
 
@@ -138,6 +141,7 @@ Result<Node> decode_node(const std::string& document) {
     to.operation = number<OperationId>(from, "operation", 0, 0);
     to.vm = from.value("vm", "");
     to.address = from.value("address", "");
+    to.left_at = from.value("left_at", "");
   });
 }
 

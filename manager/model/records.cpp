@@ -20,6 +20,8 @@ const char* to_text(OperationKind kind) {
       return "create_replica";
     case OperationKind::promote:
       return "promote";
+    case OperationKind::fail_over:
+      return "fail_over";
     case OperationKind::shutdown:
       return "shutdown";
   }

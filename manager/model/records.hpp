@@ -25,9 +25,10 @@ enum class OperationKind : unsigned char {
   set_up_replica_slave,
   create_replica,
   promote,
+  fail_over,
   shutdown,
 };
-inline constexpr int kOperationKinds = 7;
+inline constexpr int kOperationKinds = 8;
 const char* to_text(OperationKind kind);
 
 // What is left of a node whose bring-up partly failed: all of it taken back, or what works kept.
@@ -48,7 +49,7 @@ struct OperationRequest {
   std::int64_t count = 0;  // add_nodes, remove_nodes by count
   NodeId node = 0;         // the node it is about; create_replica: the master
   PartialPolicy partial = PartialPolicy::rollback;
-  bool force = false;  // remove_nodes: also the master
+  bool force = false;  // remove_nodes: also the master; fail_over: although the master answers, and at any loss
   ReplicaSource source;
 };
 
@@ -62,6 +63,9 @@ struct Node {  // journaled but for the last group
   OperationId operation = 0;  // that brings it up or takes it down
   std::string vm;             // the instance's id, "" before it is known
   std::string address;
+  // The position of the present master when it took over, while this member has not followed it yet: what it holds
+  // beyond that is errant. "" otherwise.
+  std::string left_at;
 
   // Seen lately, not journaled.
   TimePoint last_seen{};
@@ -69,6 +73,7 @@ struct Node {  // journaled but for the last group
   std::uint16_t misses = 0;
   std::uint16_t replication_bad = 0;  // polls in a row with broken replication
   bool server_running = false;
+  std::string errant;  // transactions that keep it from coming back, for people
   std::int32_t seconds_behind = -1;
   float load = 0;
 };
@@ -79,7 +84,7 @@ struct Operation {  // journaled
   OperationState state = OperationState::queued;
   std::vector<NodeId> nodes;  // that it creates or changes
   std::uint64_t epoch = 0;    // topology epoch it works under; 0: none taken yet
-  NodeId former = 0;          // promote: the primary before
+  NodeId former = 0;          // promote, fail_over: the primary before
   std::string error;
   bool cancelling = false;  // compensating because of a cancellation
   std::string warning;      // done, but not all of it
@@ -95,6 +100,8 @@ struct Service {  // journaled
   std::uint32_t next_server_id = 1;
   NodeId primary = 0;            // confirmed primary, 0: none
   NodeId maybe_writable = 0;     // told to become writable, not known to be fenced again
+  // The primary's VM is gone, and nobody asked for that: its replicas wait for a successor. Its last address.
+  std::string bereft_of;
   std::set<std::string> doomed;  // VMs that must be destroyed and never be members again
 };
 

@@ -25,6 +25,20 @@ struct RetryPolicy {
   }
 };
 
+// When and how a dead master is replaced; all of it concerns automatic fail-over, the times also one that is asked for.
+struct FailoverPolicy {
+  bool automatic = false;
+  Duration watch{250ms};        // how often the master is looked at
+  Duration patience{1s};        // for an answer about it: then it counts as none
+  Duration hung_after{2s};      // how long a server that runs may give no answer
+  Duration pause{60s};          // after a fail-over, until the next one may be made
+  Duration drain_timeout{60s};  // until the successor has applied what it has received
+  bool loss_when_late = false;  // then: go on without the rest, count and say it; else fail and try again
+  bool kill_vm = true;          // a master whose agent is silent is fenced by destroying its VM
+  bool replace = false;         // a replica more when a VM was lost
+  bool clone_errant = false;    // a former master with errant transactions gets a new copy; else it is refused
+};
+
 // The documented `config`, which holds the Configuration once the manager is initialised.
 struct Configuration {
   std::string service_id = "drover";
@@ -46,6 +60,7 @@ struct Configuration {
   unsigned lost_after = 3;           // polls without an answer until a node is LOST
   unsigned parallelism = 64;         // calls at once of one operation or poll
   bool semi_sync = false;            // durability: semi_sync
+  FailoverPolicy failover;
   bool automatic_startup = true;     // INIT goes on to STARTING and RUNNING by itself
   model::PartialPolicy partial = model::PartialPolicy::rollback;  // what add_nodes does unless told
   RetryPolicy retry;
@@ -53,6 +68,13 @@ struct Configuration {
   std::uint16_t agent_port = 60000;
   std::string replication_user = "drover_replication";
   Secret replication_password;  // never journaled, logged or traced
+};
+
+// What a hook is told of a fail-over.
+struct FailoverNotice {
+  bool begins = false;  // else it has ended
+  std::string operation, former, former_address, successor, successor_address;
+  std::string error;  // of one that has ended; "" when it succeeded
 };
 
 // What the surroundings of a manager may listen to. All may be empty.
@@ -64,6 +86,9 @@ struct Hooks {
   // Another manager has taken over the journal: this one has frozen for good and is to be destroyed, but not
   // from inside this call.
   std::function<void(const Error& why)> fenced;
+  // Before and after a fail-over: something of the surroundings is to be told and may refuse the first. Answered
+  // when it has ended. Unset: nothing is told.
+  std::function<void(const FailoverNotice& notice, Handler<void> handler)> fail_over;
   // One line for people.
   std::function<void(const std::string& line)> log;
 };

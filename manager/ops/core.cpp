@@ -119,7 +119,10 @@ void Core::forget(model::Node& node, NodeEvent event) {
   const model::NodeId id = node.id;
   change(node, event);
   if (model.service.primary == id || model.service.maybe_writable == id) {
-    if (model.service.primary == id) model.service.primary = 0;
+    if (model.service.primary == id) {
+      if (event == NodeEvent::vanished) model.service.bereft_of = node.address;
+      model.service.primary = 0;
+    }
     if (model.service.maybe_writable == id) model.service.maybe_writable = 0;
     journal.service_changed();
   }

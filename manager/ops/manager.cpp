@@ -37,6 +37,7 @@ Result<void> MySQLServerManager::start() {
   resume();
   spawn(core_.domain, poll_agents());
   spawn(core_.domain, reconcile_loop());
+  if (core_.config.failover.automatic) spawn(core_.domain, watch_primary());
   return success();
 }
 
@@ -269,6 +270,10 @@ Task<void> MySQLServerManager::run(OperationId id) {
     case OperationKind::promote:
       outcome = co_await promote(core_, id);
       break;
+    case OperationKind::fail_over:
+      outcome = co_await fail_over(core_, id);
+      if (outcome.has_value()) replace_lost(id);
+      break;
     case OperationKind::shutdown:
       outcome = co_await run_shutdown(id);
       break;
@@ -282,6 +287,20 @@ Task<void> MySQLServerManager::run(OperationId id) {
   }
   finish(id, outcome);
   co_await core_.journal.durable();
+}
+
+// A fail-over that has cost a VM: another replica, where that is wanted. The key keeps a restart from asking twice.
+void MySQLServerManager::replace_lost(OperationId id) {
+  const Operation* operation = core_.model.operation(id);
+  if (!core_.config.failover.replace || core_.model.node(operation->former) != nullptr) return;
+  model::OperationRequest request;
+  request.kind = OperationKind::create_replica;
+  request.node = operation->request.node;
+  request.key = "replaces the master lost in " + model::operation_name(id);
+  submit(std::move(request), [this, id](Result<Accepted> accepted) {
+    if (accepted.has_error())
+      core_.note(model::operation_name(id), "the lost node is not replaced: " + accepted.error().message);
+  });
 }
 
 void MySQLServerManager::finish(OperationId id, const Result<void>& outcome) {

@@ -14,6 +14,7 @@
 #include <vector>
 
 #include "manager/ops/core.hpp"
+#include "manager/ops/failover.hpp"
 
 namespace drover::ops {
 
@@ -76,6 +77,8 @@ class MySQLServerManager {
 
   // The documented list_nodes: asks the cloud; members that it no longer has are removed from the list.
   void list_nodes(Handler<std::vector<model::NodeId>> handler);
+  // What a fail-over would find and do now. Nothing is changed.
+  void analyse_failover(Handler<Analysis> handler);
   // An agent's heartbeat. Errors: not_found for an instance that is none of ours.
   Result<void> register_node(const Heartbeat& heartbeat);
 
@@ -104,6 +107,7 @@ class MySQLServerManager {
   void begin_shutdown(model::Operation& operation);
   void retire(model::OperationId id);
   void finish(model::OperationId id, const Result<void>& outcome);
+  void replace_lost(model::OperationId id);
 
   void take_back(model::OperationId id);
   Task<void> accept(model::OperationRequest request, Handler<Accepted> handler);
@@ -126,10 +130,23 @@ class MySQLServerManager {
   Task<void> ask_all(std::vector<model::NodeId> nodes, AgentCommand command, Duration timeout,
                      Handler<Answers> handler);
 
+  // watch.cpp
+  Task<void> watch_primary();
+  Task<bool> watch_once();
+  void begin_failover(const Analysis& analysis);
+  bool may_fail_over() const;
+  // When the next automatic fail-over may be made.
+  TimePoint next_failover() const;
+  // Whether a dead primary is to be replaced and not started again.
+  bool leaves_to_failover(model::NodeId id) const;
+  void calm_down();
+  Task<void> answer_analysis(Handler<Analysis> handler);
+
   // monitor.cpp and reconcile.cpp
   Task<void> poll_agents();
   Task<void> clear_rest_of_copy(model::NodeId id);
   Task<void> poll_agent(model::NodeId id);
+  Task<void> keep_open(model::NodeId id, ServerState state);
   Task<void> look_for_lost(model::NodeId id);
   Task<void> reconcile_loop();
   Task<Result<void>> reconcile();
@@ -143,6 +160,7 @@ class MySQLServerManager {
   void follow(model::NodeId master, std::uint64_t epoch);
   Task<void> sweep_doomed();
   Task<void> repair(model::NodeId id);
+  Task<Result<void>> take_back_or_repair(model::NodeId id);
   Task<void> settle_writable();
   void plan_repairs(const std::vector<model::NodeId>& nodes);
   void saw(model::Node& node, const ServerState& state);
@@ -159,6 +177,15 @@ class MySQLServerManager {
     TimePoint next{};
   };
   std::map<model::NodeId, RepairPlan> repair_plans_;
+  struct Watch {  // of a primary that does not answer as it should
+    TimePoint since{};
+    bool suspected = false;
+    unsigned dead_rounds = 0;
+    model::Health told = model::Health::well;  // last noted
+    bool waits = false;                        // noted that it is too early for another fail-over
+  };
+  Watch watch_;
+  bool opening_ = false;  // keep_open() is under way
 };
 
 }  // namespace drover::ops

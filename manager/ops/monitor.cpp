@@ -3,6 +3,7 @@
 #include "manager/ops/bring_up.hpp"
 #include "manager/ops/manager.hpp"
 #include "manager/ops/replication.hpp"
+#include "manager/ops/replication_steps.hpp"
 #include "manager/runtime/parallel.hpp"
 
 namespace drover::ops {
@@ -36,10 +37,13 @@ void MySQLServerManager::saw(model::Node& node, const ServerState& state) {
     core_.note(node_name(node.id), "its agent answers again");
   }
   const model::Node* primary = core_.model.primary();
-  if (node.role == Role::replica && primary != nullptr && is_broken(state, primary->address))
+  if (node.role == Role::replica && primary != nullptr && is_broken(state, primary->address)) {
     ++node.replication_bad;
-  else
+    // One that was left behind and answers: nothing has to be waited for.
+    if (!node.left_at.empty() && state.running) node.replication_bad = kBadPollsBeforeRepair;
+  } else {
     node.replication_bad = 0;
+  }
   if (node.replication_bad == 0) repair_plans_.erase(node.id);
 }
 
@@ -102,6 +106,7 @@ Task<void> MySQLServerManager::poll_agent(NodeId id) {
   saw(*node, state);
   // What must never wait for an operation: a server that is down, a replica that takes writes.
   if (!state.running) {
+    if (leaves_to_failover(id)) co_return;
     StartServer start;
     start.server_id = node->server_id;
     const AgentCommand starting = start;
@@ -113,16 +118,24 @@ Task<void> MySQLServerManager::poll_agent(NodeId id) {
     fence.epoch = core_.model.service.epoch;
     const AgentCommand fencing = fence;
     (void)co_await core_.ask(id, fencing);
-  } else if (core_.model.service.primary == id && core_.model.service.maybe_writable == id &&
-             state.read_only && surveyed_ && !is_behind() && core_.model.active_operations() == 0) {
-    // Its server was restarted: a server starts read-only until its manager says otherwise.
-    core_.note(node_name(id), "the master was read-only: made writable again");
-    SetReadOnly open;
-    open.epoch = core_.model.service.epoch;
-    open.read_only = false;
-    const AgentCommand opening = open;
-    (void)co_await core_.ask(id, opening);
+  } else {
+    co_await keep_open(id, state);
   }
+}
+
+// A server starts read-only until its manager says otherwise: the primary's was restarted.
+Task<void> MySQLServerManager::keep_open(NodeId id, ServerState state) {
+  if (core_.model.service.primary != id || core_.model.service.maybe_writable != id || !state.read_only ||
+      !surveyed_ || is_behind() || core_.model.active_operations() > 0 || opening_)
+    co_return;
+  opening_ = true;
+  core_.note(node_name(id), "the master was read-only: made writable again");
+  SetReadOnly open;
+  open.epoch = core_.model.service.epoch;
+  open.read_only = false;
+  const AgentCommand opening = open;
+  (void)co_await core_.ask(id, opening);
+  opening_ = false;
 }
 
 Task<void> MySQLServerManager::poll_agents() {
@@ -150,6 +163,7 @@ Task<void> MySQLServerManager::settle_writable() {
   if (core_.model.service.maybe_writable != suspect) co_return;
   core_.model.service.maybe_writable = core_.model.service.primary;
   core_.journal.service_changed();
+  stays_primary(core_);
   core_.note(node_name(suspect), "is read-only for certain again");
   co_await core_.journal.durable();
 }
@@ -172,8 +186,26 @@ void MySQLServerManager::plan_repairs(const std::vector<NodeId>& nodes) {
   }
 }
 
+// A member that a fail-over left behind keeps its data where it can.
+Task<Result<void>> MySQLServerManager::take_back_or_repair(NodeId id) {
+  const auto* node = core_.model.node(id);
+  const bool left = node != nullptr && node->role == Role::replica && !node->left_at.empty();
+  Result<void> done = success();
+  if (left)
+    done = co_await follow_primary(core_, id);
+  else
+    done = co_await repair_replica(core_, id);
+  if (left && done.has_error() && done.error().code == ErrorCode::database) {
+    // Nothing of its own would be lost, and what it lacks the master has no more.
+    node = core_.model.node(id);
+    if (node != nullptr && node->errant.empty()) done = co_await repair_replica(core_, id);
+  }
+  if (left) co_await core_.journal.durable();
+  co_return done;
+}
+
 Task<void> MySQLServerManager::repair(NodeId id) {
-  auto repaired = co_await repair_replica(core_, id);
+  auto repaired = co_await take_back_or_repair(id);
   if (auto* node = core_.model.node(id); node != nullptr) {
     node->replication_bad = 0;
     core_.note(node_name(id),

@@ -8,6 +8,7 @@
 #include "manager/ops/disposal.hpp"
 #include "manager/ops/manager.hpp"
 #include "manager/ops/replication.hpp"
+#include "manager/ops/replication_steps.hpp"
 #include "manager/runtime/parallel.hpp"
 
 namespace drover::ops {
@@ -229,6 +230,7 @@ void MySQLServerManager::follow(NodeId master, std::uint64_t epoch) {
   }
   service.epoch = epoch;
   service.primary = service.maybe_writable = master;
+  if (master != 0) service.bereft_of.clear();
   core_.journal.service_changed();
   if (Node* node = core_.model.node(master); node != nullptr) {
     node->role = Role::primary;

@@ -20,10 +20,6 @@ Task<void> undo_replica_slave(Core& core, model::NodeId node);
 // undone half-way.
 Task<Result<void>> promote(Core& core, model::OperationId id);
 
-// Makes sure that a node that may be writable is not any more: read-only, or its VM known to be gone. Errors:
-// it may still take writes.
-Task<Result<void>> fence(Core& core, model::NodeId node, std::uint64_t epoch);
-
 // Starts replication of a broken replica anew from the primary; with a fresh copy of the data.
 Task<Result<void>> repair_replica(Core& core, model::NodeId node);
 

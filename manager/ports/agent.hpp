@@ -39,6 +39,9 @@ const char* to_text(Role role);
 // The commands. Those that change replication carry the topology epoch; `generation` is set_generation's.
 struct GetServerState {
   std::uint64_t generation = 0;
+  // How long the server may take for its first answer before it counts as hung (ErrorCode::database, 2013);
+  // 0: as the agent was configured.
+  Duration patience{0};
 };
 struct StartServer {
   std::uint32_t server_id = 0;
@@ -79,6 +82,7 @@ struct SetReadOnly {
   std::uint64_t epoch = 0;
   bool read_only = true;
   std::uint64_t generation = 0;
+  bool force = false;  // with read_only: a server that does not do it within about a second is ended (SIGKILL)
 };
 struct WaitForGtid {  // answers when `gtid` has been applied, or fails with timeout after `limit`
   std::uint64_t epoch = 0;

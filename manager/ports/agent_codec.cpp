@@ -9,10 +9,14 @@ using nlohmann::json;
 
 // One list of fields per command, used in both directions.
 template <class V, class C>
-requires(std::is_same_v<C, GetServerState> || std::is_same_v<C, StopServer> ||
-         std::is_same_v<C, RestartServer> || std::is_same_v<C, GetUsers> || std::is_same_v<C, TakeDump> ||
+requires(std::is_same_v<C, StopServer> || std::is_same_v<C, RestartServer> || std::is_same_v<C, GetUsers> || std::is_same_v<C, TakeDump> ||
          std::is_same_v<C, LoadDump>) void fields(V& v, C& c) {
   v("generation", c.generation);
+}
+template <class V>
+void fields(V& v, GetServerState& c) {
+  v("generation", c.generation);
+  v("patience_ns", c.patience);
 }
 template <class V>
 void fields(V& v, StartServer& c) {
@@ -53,6 +57,7 @@ void fields(V& v, SetReadOnly& c) {
   v("epoch", c.epoch);
   v("read_only", c.read_only);
   v("generation", c.generation);
+  v("force", c.force);
 }
 template <class V>
 void fields(V& v, WaitForGtid& c) {

@@ -126,7 +126,9 @@ class SimAgent {
   Task<Outcome> stop_replica(Job& job);
   Task<Outcome> wait_for_gtid(const WaitForGtid& c);
   Task<Outcome> load_dump(const LoadDump& c);
-  Task<Outcome> need_server();
+  Task<Outcome> need_server() { return need_server(times_.server_timeout); }
+  Task<Outcome> need_server(Duration patience);
+  Task<Outcome> fence_by_force();
   bool replicates_from(const SetUpReplica& c) const;
   Outcome set_password(const std::string& name, const Secret& password, bool must_exist);
   Outcome delete_user(const std::string& name);

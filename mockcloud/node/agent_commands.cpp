@@ -37,10 +37,10 @@ void SimAgent::set_role(Role role) {
   host_.agent_changed(id_);
 }
 
-Task<SimAgent::Outcome> SimAgent::need_server() {
+Task<SimAgent::Outcome> SimAgent::need_server(Duration patience) {
   if (!server_.running()) co_return stopped(server_.name());
   if (server_.responsive()) co_return success();
-  co_await pause(timeout(times_.server_timeout));
+  co_await pause(timeout(std::min(patience, times_.server_timeout)));
   if (!server_.running()) co_return stopped(server_.name());
   if (server_.responsive()) co_return success();
   co_return database_error(2013,
@@ -76,9 +76,13 @@ Task<SimAgent::Outcome> SimAgent::carry_out(Job& job, AgentReply& reply) {
     const Outcome fenced = fence(set->epoch);
     if (!fenced) co_return fenced;
     if (set->read_only && !server_.running()) co_return success();  // its file says so for the next start
+    if (set->read_only && set->force) co_return co_await fence_by_force();
   }
   if (std::holds_alternative<GetServerState>(command) && !server_.running()) co_return success();
-  const Outcome ready = co_await need_server();
+  const auto* look = std::get_if<GetServerState>(&command);
+  const Duration patience =
+      look == nullptr || look->patience <= Duration{0} ? times_.server_timeout : look->patience;
+  const Outcome ready = co_await need_server(patience);
   if (!ready) co_return ready;
   if (const auto* set = std::get_if<SetReadOnly>(&command)) server_.set_read_only(set->read_only);
   if (std::holds_alternative<GetUsers>(command))
@@ -91,6 +95,16 @@ Task<SimAgent::Outcome> SimAgent::carry_out(Job& job, AgentReply& reply) {
   if (const auto* user = std::get_if<SetPassword>(&command))
     co_return set_password(user->username, user->password, true);
   if (const auto* user = std::get_if<DeleteUser>(&command)) co_return delete_user(user->username);
+  co_return success();
+}
+
+// A server that does not close itself is ended.
+Task<SimAgent::Outcome> SimAgent::fence_by_force() {
+  constexpr Duration kForcedFence = 1s;
+  const Outcome ready = co_await need_server(kForcedFence);
+  if (!server_.running()) co_return success();
+  if (ready) server_.set_read_only(true);
+  if (!ready || !server_.read_only()) server_.crash();
   co_return success();
 }
 

@@ -92,6 +92,7 @@ class Checkers final : private PortWatch {
   std::size_t leaked_instances() const;
   void check_members();
   void check_replicas();
+  void check_refused(const model::Node& primary, const model::Node& node);
   void check_reads();
   void count_repairs(const std::string& subject);
 

@@ -21,7 +21,7 @@ bool Checkers::is_settled(const model::Node& node) {
   const bool answers = truth && truth->up && truth->agent_running;
   if (node.state == NodeState::lost) return !answers;
   if (answers && !truth->server_running) return false;
-  if (node.role != Role::replica || !truth || !truth->responsive) return true;
+  if (node.role != Role::replica || !truth || !truth->responsive || !node.errant.empty()) return true;
   return truth->replication.io == ThreadState::yes && truth->replication.sql_running;
 }
 
@@ -134,6 +134,10 @@ void Checkers::check_replicas() {
     if (node.role != Role::replica || node.state != NodeState::running) continue;
     const auto truth = world_.fleet().truth(node.vm);
     const std::string name = model::node_name(id);
+    if (!node.errant.empty()) {
+      check_refused(*primary, node);
+      continue;
+    }
     if (!truth || !truth->replication.configured || truth->replication.io != ThreadState::yes ||
         !truth->replication.sql_running) {
       world_.report(
@@ -145,6 +149,18 @@ void Checkers::check_replicas() {
     if (!world_.fleet().same_data(primary->vm, node.vm))
       world_.report("L4", name + " does not hold the master's data", "L4 data differs");
   }
+}
+
+// A former master is kept out only for what the present one really lacks, and takes no writes meanwhile.
+void Checkers::check_refused(const model::Node& primary, const model::Node& node) {
+  const auto* master = world_.fleet().server(primary.vm);
+  const auto* server = world_.fleet().server(node.vm);
+  if (master == nullptr || server == nullptr || !server->running()) return;
+  if (server->data().minus(master->data()).size() == 0)
+    world_.report("L4", model::node_name(node.id) + " is not taken back, and holds nothing that the master lacks",
+                  "L4 refused without a cause");
+  if (!server->read_only())
+    world_.report("S9", model::node_name(node.id) + " is not taken back, and takes writes", "S9 refused but writable");
 }
 
 // L6: repairs of one node, when nothing goes wrong any more and nobody asks for anything.

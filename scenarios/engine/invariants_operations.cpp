@@ -61,7 +61,8 @@ void Checkers::check_operation_done(const std::string& subject) {
   const auto* operation = manager->model().operation(std::stoll(subject.substr(3)));
   if (operation == nullptr) return;
   const auto kind = operation->request.kind;
-  if (kind != OperationKind::set_up_replica_master && kind != OperationKind::promote) return;
+  const bool promotes = kind == OperationKind::promote || kind == OperationKind::fail_over;
+  if (kind != OperationKind::set_up_replica_master && !promotes) return;
   const auto* node = manager->model().node(operation->request.node);
   const auto truth = node == nullptr ? std::nullopt : world_.fleet().truth(node->vm);
   const auto* vm = node == nullptr ? nullptr : world_.cloud().instance(node->vm);
@@ -74,7 +75,7 @@ void Checkers::check_operation_done(const std::string& subject) {
         "S12 master");
     return;
   }
-  if (kind == OperationKind::promote) check_promoted(subject, *node);
+  if (promotes) check_promoted(subject, *node);
 }
 
 void Checkers::check_promoted(const std::string& subject, const model::Node& node) {

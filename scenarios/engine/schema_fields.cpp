@@ -48,6 +48,30 @@ constexpr Field kRetry[] = {
     {"limit", duration, "longest wait between retries", "60s"},
     {"attempts", integer, "tries in all", "8", {}, {}, 1, 1000},
 };
+constexpr Text kWhenLate[] = {"wait", "lose"};
+constexpr Text kErrant[] = {"refuse", "clone"};
+constexpr Field kFailover[] = {
+    {"automatic", boolean, "a dead master is replaced without being asked", "no"},
+    {"watch", duration, "gap between looks at the master", "250ms"},
+    {"patience", duration, "for an agent's answer about it", "1s"},
+    {"hung_after", duration, "how long a server that runs may give no answer", "2s"},
+    {"pause", duration, "after a fail-over, until the next automatic one", "1m"},
+    {"drain_timeout", duration, "until the successor has applied what it has received", "1m"},
+    {"when_late",
+     choice,
+     "then: wait (fail, and try again) or lose (go on without the rest, and say how much)",
+     "wait",
+     {},
+     kWhenLate},
+    {"kill_vm", boolean, "whether a master whose agent is silent may be fenced by destroying its VM", "yes"},
+    {"replace", boolean, "whether a lost VM is replaced by another slave", "no"},
+    {"errant",
+     choice,
+     "a former master with transactions that nobody else has: refuse it, or clone the new master over it",
+     "refuse",
+     {},
+     kErrant},
+};
 constexpr Field kManager[] = {
     {"poll_agents_timer", duration, "gap between looks at every agent", "10s"},
     {"poll_interval", duration, "gap between looks at a VM that is being created or deleted", "10s"},
@@ -58,6 +82,7 @@ constexpr Field kManager[] = {
     {"startup", choice, "whether the service starts with the manager", "auto", {}, kStartup},
     {"reconcile_interval", duration, "gap between comparisons of cloud and journal", "1m"},
     {"retry", section, "of failed calls", "", kRetry},
+    {"failover", section, "of a dead master", "", kFailover},
     {"partial",
      choice,
      "what add_nodes does with the VMs it got when it cannot get all",

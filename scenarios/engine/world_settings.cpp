@@ -80,6 +80,17 @@ ops::Configuration manager_config(const Scenario& scenario) {
   config.retry.first = from.duration("retry.first");
   config.retry.limit = from.duration("retry.limit");
   config.retry.attempts = static_cast<unsigned>(from.integer("retry.attempts"));
+  ops::FailoverPolicy& failover = config.failover;
+  failover.automatic = from.boolean("failover.automatic");
+  failover.watch = from.duration("failover.watch");
+  failover.patience = from.duration("failover.patience");
+  failover.hung_after = from.duration("failover.hung_after");
+  failover.pause = from.duration("failover.pause");
+  failover.drain_timeout = from.duration("failover.drain_timeout");
+  failover.loss_when_late = from.text("failover.when_late") == "lose";
+  failover.kill_vm = from.boolean("failover.kill_vm");
+  failover.replace = from.boolean("failover.replace");
+  failover.clone_errant = from.text("failover.errant") == "clone";
   config.partial =
       from.text("partial") == "keep" ? model::PartialPolicy::keep : model::PartialPolicy::rollback;
   config.parallelism = static_cast<unsigned>(from.integer("parallelism"));

@@ -87,6 +87,7 @@ OperationRequest harmless(OperationKind kind) {
       request.node = 4;
       break;
     case OperationKind::promote:
+    case OperationKind::fail_over:
       request.node = 2;
       break;
     case OperationKind::shutdown:
@@ -386,13 +387,15 @@ TEST_F(Admitting, ShutdownClaimsNothingByItself) {
 
 // --- policies ---
 
-TEST(Operations, OnlyAddNodesRunsBesideOthers) {
+TEST(Operations, OnlyAddNodesRunsBesideOthersAndAFailOverBesideACopy) {
   for (int a = 0; a < kOperationKinds; ++a) {
     for (int b = 0; b < kOperationKinds; ++b) {
       const auto running = static_cast<OperationKind>(a), next = static_cast<OperationKind>(b);
       const bool ends = running == OperationKind::shutdown || next == OperationKind::shutdown;
       const bool adds = running == OperationKind::add_nodes || next == OperationKind::add_nodes;
-      EXPECT_EQ(may_run_beside(running, next), adds && !ends) << to_text(running) << " " << to_text(next);
+      const bool urgent = next == OperationKind::fail_over && (running == OperationKind::set_up_replica_slave ||
+                                                               running == OperationKind::create_replica);
+      EXPECT_EQ(may_run_beside(running, next), (adds || urgent) && !ends) << to_text(running) << " " << to_text(next);
     }
   }
 }

@@ -191,7 +191,7 @@ TEST(OperationKinds, HaveTheNamesOfTheirMethods) {
   std::vector<std::string> names;
   for (int i = 0; i < kOperationKinds; ++i) names.emplace_back(to_text(static_cast<OperationKind>(i)));
   EXPECT_THAT(names, ElementsAre("add_nodes", "remove_nodes", "set_up_replica_master", "set_up_replica_slave",
-                                 "create_replica", "promote", "shutdown"));
+                                 "create_replica", "promote", "fail_over", "shutdown"));
 }
 
 }  // namespace

@@ -1,0 +1,400 @@
+#include "manager/ops/failover.hpp"
+
+#include "manager/ops/disposal.hpp"
+#include "manager/ops/replication_steps.hpp"
+#include "manager/runtime/parallel.hpp"
+
+namespace drover::ops {
+
+using model::Node;
+using model::node_name;
+using model::NodeEvent;
+using model::NodeId;
+using model::Operation;
+using model::OperationId;
+using model::OperationKind;
+using model::View;
+
+namespace {
+
+constexpr Duration kMargin = 1s;          // for an agent's own waiting, beyond the patience
+constexpr Duration kDrainLook = 5s;       // how long one question about draining may take
+constexpr Duration kPauseForReplica = 1s;  // between two looks for a replica that is missing
+
+bool says_hung(const Error& error) {
+  return error.code == ErrorCode::database && error.message.starts_with("2013");
+}
+
+bool is_being_set_up(const Core& core, NodeId id) {
+  for (const OperationId active : core.model.active()) {
+    const Operation* operation = core.model.operation(active);
+    const auto kind = operation->request.kind;
+    if (kind != OperationKind::set_up_replica_slave && kind != OperationKind::create_replica) continue;
+    if (std::find(operation->nodes.begin(), operation->nodes.end(), id) != operation->nodes.end()) return true;
+  }
+  return false;
+}
+
+std::vector<NodeId> replicas_of(const Core& core) {
+  std::vector<NodeId> replicas;
+  for (const auto& [id, node] : core.model.nodes())
+    if (node.role == Role::replica && model::is_listed(node.state)) replicas.push_back(id);
+  return replicas;
+}
+
+Task<std::vector<View>> look_at_all(Core& core, std::vector<NodeId> ids) {
+  auto seen = std::make_shared<std::map<NodeId, View>>();
+  std::function<Task<void>(std::int64_t)> body = [&core, seen](std::int64_t id) -> Task<void> {
+    struct Body {
+      static Task<void> run(Core& of, NodeId node, std::shared_ptr<std::map<NodeId, View>> to) {
+        View view = co_await look_at(of, node);
+        to->emplace(node, std::move(view));
+      }
+    };
+    return Body::run(core, id, seen);
+  };
+  const auto order = ids;
+  co_await for_each_parallel(std::move(ids), core.config.parallelism, std::move(body));
+  std::vector<View> views;
+  for (const NodeId id : order) views.push_back(std::move(seen->at(id)));
+  co_return views;
+}
+
+std::string join(const std::vector<std::string>& notes) {
+  std::string text;
+  for (const std::string& note : notes) text += (text.empty() ? "" : "; ") + note;
+  return text;
+}
+
+void warn(Core& core, OperationId id, const std::string& text) {
+  if (text.empty()) return;
+  Operation* operation = core.model.operation(id);
+  operation->warning += (operation->warning.empty() ? "" : "; ") + text;
+  core.journal.operation_changed(id);
+}
+
+struct Fenced {
+  bool alive = false;        // its server runs, read-only
+  std::string position;      // then: its last one
+};
+
+// Its VM is gone or going: nobody has to wait for it any more.
+Task<Result<void>> give_up_vm(Core& core, OperationId id, NodeId former) {
+  Node* node = core.model.node(former);
+  if (node == nullptr) co_return success();
+  core.model.service.bereft_of = node->address;
+  core.journal.service_changed();
+  if (node->state != model::NodeState::removing) core.change(*node, NodeEvent::remove);
+  node->operation = id;
+  core.journal.node_changed(former);
+  co_await core.journal.durable();
+  auto removed = co_await remove_node(core, former);
+  co_return removed;
+}
+
+Task<Result<Fenced>> fence_for_certain(Core& core, OperationId id, NodeId former) {
+  const std::uint64_t epoch = core.model.operation(id)->epoch;
+  std::string last;
+  for (unsigned attempt = 1;; ++attempt) {
+    const Node* node = core.model.node(former);
+    if (node == nullptr) co_return Fenced{};
+    if (node->state == model::NodeState::removing) {  // by this operation, before a restart
+      auto removed = co_await remove_node(core, former);
+      if (removed.has_error()) co_return std::move(removed).error();
+      co_return Fenced{};
+    }
+    SetReadOnly command;
+    command.epoch = epoch;
+    command.force = true;
+    const AgentCommand named = command;
+    core.observe("step.fence", node_name(former));
+    auto reply = co_await core.ask(former, named, core.config.failover.patience + kMargin * 2);
+    if (reply.has_value()) {
+      const ServerState& state = reply.value().state;
+      last = "it says it is still writable";
+      // Only an answer from after the fencing tells it: an agent may answer with an older state.
+      if (state.epoch == epoch && !state.running) co_return Fenced{};
+      if (state.epoch == epoch && state.read_only) {
+        Fenced closed{true, to_text(model::applied_position(state))};
+        co_return closed;
+      }
+    } else {
+      last = reply.error().message;
+      if (!is_worth_retrying(reply.error())) co_return std::move(reply).error();
+    }
+    node = core.model.node(former);
+    if (node == nullptr) co_return Fenced{};
+    std::string vm = node->vm;
+    auto info = co_await core.get_vm_info(node_name(former), vm);
+    node = core.model.node(former);
+    if (node == nullptr) co_return Fenced{};
+    const bool off = info.has_value() && info.value().state == InstanceState::stopped;
+    if ((info.has_value() && is_gone(info.value().state)) || (off && core.config.failover.replace)) {
+      auto given_up = co_await give_up_vm(core, id, former);
+      if (given_up.has_error()) co_return std::move(given_up).error();
+      co_return Fenced{};
+    }
+    if (off) co_return Fenced{};
+    if (reply.has_error() && core.config.failover.kill_vm) {
+      core.note(node_name(former), "its agent does not answer: it is fenced by destroying its VM " + vm);
+      auto given_up = co_await give_up_vm(core, id, former);
+      if (given_up.has_error()) co_return std::move(given_up).error();
+      co_return Fenced{};
+    }
+    if (attempt >= core.config.retry.attempts) {
+      co_return make_error(ErrorCode::unavailable, "cannot make sure that " + node_name(former) +
+                                                       " takes no writes: " + last +
+                                                       "; remove it, or try again when its agent answers");
+    }
+    core.observe("operation.retry", node_name(former));
+    co_await sleep_for(core.config.retry.pause_after(attempt, Duration{0}));
+  }
+}
+
+// Who takes over, now that the former one takes no more writes; what nobody can know is waited for.
+Task<Result<model::Succession>> choose(Core& core, OperationId id, std::string source, TimePoint deadline) {
+  while (true) {
+    core.observe("step.choose", model::operation_name(id));
+    auto ids = replicas_of(core);
+    const auto views = co_await look_at_all(core, std::move(ids));
+    model::Succession succession = model::choose_successor(views, source);
+    // An acknowledged write is on one replica at least: on that one, perhaps, which does not answer.
+    const bool unsure = core.config.semi_sync && !succession.complete && !core.model.operation(id)->request.force;
+    const bool late = core.now() >= deadline;
+    if (succession.node != 0 && (!unsure || (late && core.config.failover.loss_when_late))) co_return succession;
+    if (late) {
+      co_return make_error(ErrorCode::unavailable,
+                           (succession.node == 0 ? "no replica can take over: "
+                                                 : "an acknowledged write may be on a replica that cannot be asked: ") +
+                               join(succession.notes) +
+                               (succession.node == 0 ? "" : "; fail_over with \"force\": true goes on without it"));
+    }
+    co_await sleep_for(kPauseForReplica);
+  }
+}
+
+// Waits until the successor has applied what it has received. The position it takes over at.
+Task<Result<std::string>> drain(Core& core, OperationId id, NodeId target, std::string wanted, TimePoint deadline) {
+  const std::uint64_t epoch = core.model.operation(id)->epoch;
+  core.observe("step.drain", node_name(target));
+  while (true) {
+    const Duration left = deadline - core.now();
+    WaitForGtid wait;
+    wait.epoch = epoch;
+    wait.gtid = wanted;
+    wait.limit = std::clamp<Duration>(left, 100ms, std::min(kDrainLook, core.config.agent_timeout / 2));
+    const AgentCommand waiting = wait;
+    auto drained = co_await core.ask(target, waiting);
+    if (drained.has_value()) co_return wanted;
+    if (!is_worth_retrying(drained.error())) co_return std::move(drained).error();
+    View view = co_await look_at(core, target);
+    const bool applies = view.answered && !view.hung && view.server.running &&
+                         view.server.replication.sql_running && view.server.replication.sql_errno == 0;
+    if (core.now() < deadline) {
+      if (view.answered && !applies)
+        co_return make_error(ErrorCode::database,
+                             node_name(target) + " no longer applies what it has received: " +
+                                 view.server.replication.last_error);
+      core.observe("operation.retry", node_name(target));
+      if (drained.error().code != ErrorCode::timeout) co_await sleep_for(core.config.retry.pause_after(1, 0s));
+      continue;
+    }
+    if (!applies || !core.config.failover.loss_when_late) {
+      co_return make_error(ErrorCode::timeout, node_name(target) + " has not applied what it has received (" + wanted +
+                                                   ") within " + to_text(core.config.failover.drain_timeout));
+    }
+    const auto applied = model::applied_position(view.server);
+    const auto lost = excess(parse_gtid_position(wanted).value_or(GtidPosition{}), applied);
+    warn(core, id, std::to_string(count(lost)) + " transaction(s) that were received are given up: " + to_text(lost));
+    std::string position = to_text(applied);
+    co_return position;
+  }
+}
+
+// Everybody but the successor has left the common way here, or earlier.
+void leave_behind(Core& core, NodeId target, const std::string& position) {
+  const GtidPosition here = parse_gtid_position(position).value_or(GtidPosition{});
+  for (const auto& [id, node] : core.model.nodes()) {
+    if (id == target || node.role == Role::none) continue;
+    Node* other = core.model.node(id);
+    const auto before = parse_gtid_position(other->left_at);
+    other->left_at = before && !before->empty() ? to_text(common(*before, here)) : position;
+    core.journal.node_changed(id);
+  }
+}
+
+Task<Result<void>> tell(Core& core, OperationId id, bool begins, std::string error) {
+  if (!core.hooks.fail_over) co_return success();
+  const Operation* operation = core.model.operation(id);
+  FailoverNotice notice;
+  notice.begins = begins;
+  notice.operation = model::id_text(id);
+  notice.former = operation->former == 0 ? "" : model::id_text(operation->former);
+  notice.successor = model::id_text(operation->request.node);
+  if (const Node* node = core.model.node(operation->former); node != nullptr) notice.former_address = node->address;
+  if (const Node* node = core.model.node(operation->request.node); node != nullptr)
+    notice.successor_address = node->address;
+  notice.error = std::move(error);
+  Result<void> told = co_await await_reply<void>(core.config.iaas_timeout, [&](Handler<void> handler) {
+    core.hooks.fail_over(notice, std::move(handler));
+  });
+  co_return told;
+}
+
+// From the fence to the commit that only the successor may be writable. Its result is the position of that moment.
+Task<Result<std::string>> take_over(Core& core, OperationId id) {
+  const NodeId former = core.model.operation(id)->former;
+  const Node* old = core.model.node(former);
+  std::string source = old != nullptr ? old->address : core.model.service.bereft_of;
+  auto fenced = co_await fence_for_certain(core, id, former);
+  if (fenced.has_error()) co_return std::move(fenced).error();
+  const bool alive = fenced.value().alive;
+  const std::string last = fenced.value().position;
+  if (alive && !core.model.operation(id)->request.force) {
+    const std::uint64_t epoch = core.model.operation(id)->epoch;
+    co_await hand_back(core, former, epoch);
+    co_return make_error(ErrorCode::wrong_state, node_name(former) + " is well again: it stays the master");
+  }
+  if (source.empty()) source = core.model.service.bereft_of;
+  const TimePoint deadline = core.scheduler.later(core.config.failover.drain_timeout);
+  std::string from = source;
+  auto chosen = co_await choose(core, id, std::move(from), deadline);
+  if (chosen.has_error()) co_return std::move(chosen).error();
+  const model::Succession succession = std::move(chosen).value();
+  const NodeId target = succession.node;
+  Operation* operation = core.model.operation(id);
+  if (operation->request.node != target) {
+    operation->request.node = target;
+    operation->nodes = {target};
+    core.journal.operation_changed(id);
+  }
+  warn(core, id, join(succession.notes));
+  std::string wanted = to_text(succession.received);
+  if (alive) wanted = to_text(merged(succession.received, parse_gtid_position(last).value_or(GtidPosition{})));
+  auto drained = co_await drain(core, id, target, std::move(wanted), deadline);
+  if (drained.has_error()) co_return std::move(drained).error();
+  leave_behind(core, target, drained.value());
+  core.model.service.maybe_writable = target;
+  core.journal.service_changed();
+  co_await core.journal.durable();
+  co_return drained;
+}
+
+}  // namespace
+
+Task<View> look_at(Core& core, NodeId id) {
+  View view;
+  view.node = id;
+  GetServerState look;
+  look.patience = core.config.failover.patience;
+  const AgentCommand looking = look;
+  auto reply = co_await core.ask(id, looking, core.config.failover.patience + kMargin);
+  if (const Node* node = core.model.node(id); node != nullptr) view.state = node->state;
+  view.busy = is_being_set_up(core, id);
+  if (reply.has_value()) {
+    view.answered = true;
+    view.server = std::move(reply).value().state;
+  } else if (reply.error().code == ErrorCode::database) {
+    // It runs, and its server says why it cannot be asked; or does not answer at all.
+    view.answered = true;
+    view.hung = says_hung(reply.error());
+    view.server.running = true;
+  }
+  co_return view;
+}
+
+Task<Analysis> analyse(Core& core) {
+  Analysis analysis;
+  const Node* master = core.model.primary();
+  analysis.master = master == nullptr ? 0 : master->id;
+  analysis.source = master == nullptr ? core.model.service.bereft_of : master->address;
+  auto ids = replicas_of(core);
+  if (analysis.master != 0) ids.push_back(analysis.master);
+  analysis.replicas = co_await look_at_all(core, std::move(ids));
+  if (analysis.master == 0) {
+    analysis.judgement = model::judge_master(nullptr, analysis.replicas, analysis.source);
+  } else {
+    const View own = std::move(analysis.replicas.back());
+    analysis.replicas.pop_back();
+    analysis.judgement = model::judge_master(&own, analysis.replicas, analysis.source);
+  }
+  analysis.succession = model::choose_successor(analysis.replicas, analysis.source);
+  co_return analysis;
+}
+
+namespace {
+
+Task<Result<void>> replace_primary(Core& core, OperationId id) {
+  NodeId target = core.model.operation(id)->request.node;
+  if (core.model.operation(id)->epoch == 0) {
+    core.model.operation(id)->former = core.model.service.primary;
+    core.journal.operation_changed(id);
+  }
+  co_await learn_whether_promoted(core, id, target);
+  if (core.model.service.primary != target) {
+    if (auto checked = check_member(core, target); checked.has_error()) co_return checked;
+    if (core.model.node(target)->role != Role::replica)
+      co_return make_error(ErrorCode::wrong_state, node_name(target) + " is no replica");
+    std::string nothing;
+    auto allowed = co_await tell(core, id, true, std::move(nothing));
+    if (allowed.has_error()) {
+      co_return make_error(ErrorCode::cancelled, "the hook before a fail-over refused it: " + allowed.error().message);
+    }
+    co_await take_epoch(core, id);
+    std::string position;
+    if (core.model.service.maybe_writable != target) {
+      auto taken = co_await take_over(core, id);
+      if (taken.has_error()) co_return std::move(taken).error();
+      position = std::move(taken).value();
+      target = core.model.operation(id)->request.node;
+    }
+    const std::uint64_t epoch = core.model.operation(id)->epoch;
+    StopReplica stop;
+    stop.epoch = epoch;
+    const AgentCommand stopping = stop;
+    core.observe("step.stop_replica", node_name(target));
+    auto stopped = co_await core.ask_persistently(target, stopping);
+    if (stopped.has_error())
+      core.note(node_name(target), "could not stop replicating: " + stopped.error().message);
+    auto made = co_await still_holds(core, target, std::move(position), epoch);
+    if (made.has_value()) made = co_await make_primary(core, target, epoch);
+    const NodeId former = core.model.operation(id)->former;
+    if (made.has_error()) {
+      // Nobody takes writes then, if it is certain that the target takes none; else the monitor goes on trying.
+      auto fenced = co_await fence(core, target, epoch);
+      if (fenced.has_value() && core.model.service.maybe_writable == target) {
+        core.model.service.maybe_writable = core.model.service.primary;
+        core.journal.service_changed();
+        stays_primary(core);
+        co_await core.journal.durable();
+      }
+      co_return made;
+    }
+    if (Node* old = core.model.node(former); old != nullptr) {
+      old->role = Role::replica;
+      core.journal.node_changed(former);
+    }
+    record_primary(core, target);
+    core.note(node_name(target), "took over" + (former == 0 ? std::string() : " from " + node_name(former)) + ", epoch " +
+                                     std::to_string(epoch));
+    co_await core.journal.durable();
+  }
+  std::string trouble = co_await repoint(core, target);
+  warn(core, id, trouble);
+  co_return success();
+}
+
+}  // namespace
+
+Task<Result<void>> fail_over(Core& core, OperationId id) {
+  auto outcome = co_await replace_primary(core, id);
+  std::string error = outcome.has_error() ? outcome.error().message : std::string();
+  auto told = co_await tell(core, id, false, std::move(error));
+  if (told.has_error()) {
+    std::string text = "the hook after a fail-over failed: " + told.error().message;
+    warn(core, id, text);
+  }
+  co_return outcome;
+}
+
+}  // namespace drover::ops

@@ -1,0 +1,338 @@
+#include "manager/ops/replication_steps.hpp"
+
+#include "manager/model/failover.hpp"
+#include "manager/runtime/parallel.hpp"
+
+namespace drover::ops {
+
+using model::Node;
+using model::node_name;
+using model::NodeId;
+using model::Operation;
+using model::OperationId;
+
+Error not_there(NodeId id) {
+  return make_error(ErrorCode::wrong_state, node_name(id) + " is not a member any more");
+}
+
+namespace {
+
+bool replicates(const ServerState& state, const std::string& source) {
+  return state.running && state.role == Role::replica && state.read_only && state.replication.configured &&
+         state.replication.source_address == source && state.replication.io == ThreadState::yes &&
+         state.replication.sql_running;
+}
+
+// Whether it is on its way to that: told to replicate from there, and its threads run or try to.
+bool is_under_way(const ServerState& state, const std::string& source) {
+  const auto& replication = state.replication;
+  return state.running && state.role == Role::replica && replication.configured &&
+         replication.source_address == source && replication.io != ThreadState::no && replication.sql_running;
+}
+
+// What it held beyond the present master's beginning is known to be there, or gone.
+void follows_again(Core& core, NodeId id) {
+  Node* node = core.model.node(id);
+  if (node == nullptr || node->left_at.empty()) return;
+  node->left_at.clear();
+  node->errant.clear();
+  core.journal.node_changed(id);
+}
+
+}  // namespace
+
+Task<void> take_epoch(Core& core, OperationId id) {
+  Operation* operation = core.model.operation(id);
+  if (operation->epoch == 0) {
+    operation->epoch = ++core.model.service.epoch;
+    core.journal.service_changed();
+    core.journal.operation_changed(id);
+  }
+  co_await core.journal.durable();
+}
+
+Result<void> check_member(const Core& core, NodeId id) {
+  const Node* node = core.model.node(id);
+  if (node == nullptr) return not_there(id);
+  if (!model::is_listed(node->state))
+    return make_error(ErrorCode::wrong_state, node_name(id) + " is " + to_text(node->state));
+  return success();
+}
+
+Task<Result<void>> fence(Core& core, NodeId id, std::uint64_t epoch) {
+  const Node* node = core.model.node(id);
+  if (node == nullptr) co_return success();
+  SetReadOnly command;
+  command.epoch = epoch;
+  command.read_only = true;
+  const AgentCommand named = command;
+  core.observe("step.fence", node_name(id));
+  auto reply = co_await core.ask_persistently(id, named);
+  // An agent may answer with an earlier state: what says "writable" is looked at again.
+  for (unsigned attempt = 1; reply.has_value() && attempt < core.config.retry.attempts; ++attempt) {
+    if (reply.value().state.read_only || !reply.value().state.running) co_return success();
+    core.observe("operation.retry", node_name(id));
+    co_await sleep_for(core.config.retry.pause_after(attempt, Duration{0}));
+    reply = co_await core.ask(id, named);
+  }
+  if (reply.has_value() && (reply.value().state.read_only || !reply.value().state.running))
+    co_return success();
+  node = core.model.node(id);
+  if (node == nullptr) co_return success();
+  std::string vm = node->vm;
+  auto info = co_await core.get_vm_info(node_name(id), vm);
+  if (info.has_value() && (is_gone(info.value().state) || info.value().state == InstanceState::stopped))
+    co_return success();
+  co_return make_error(ErrorCode::unavailable,
+                       "cannot make sure that " + node_name(id) + " takes no writes: " +
+                           (reply.has_error() ? reply.error().message : "it says it is still writable") +
+                           "; remove it, or try again when its agent answers");
+}
+
+Task<Result<void>> make_primary(Core& core, NodeId id, std::uint64_t epoch) {
+  Error last;
+  for (unsigned attempt = 1; attempt <= core.config.retry.attempts; ++attempt) {
+    const Node* node = core.model.node(id);
+    if (node == nullptr) co_return not_there(id);
+    SetUpPrimary command;
+    command.epoch = epoch;
+    command.server_id = node->server_id;
+    command.semi_sync = core.config.semi_sync;
+    command.replication_user = core.config.replication_user;
+    command.replication_password = core.config.replication_password;
+    AgentCommand named = command;
+    core.observe("step.make_primary", node_name(id));
+    auto reply = co_await core.ask(id, named);
+    if (reply.has_error() && !is_worth_retrying(reply.error())) co_return std::move(reply).error();
+    if (reply.has_value() && reply.value().state.read_only) {
+      core.observe("step.make_writable", node_name(id));
+      SetReadOnly writable;
+      writable.epoch = epoch;
+      writable.read_only = false;
+      named = writable;
+      reply = co_await core.ask(id, named);
+      if (reply.has_error() && !is_worth_retrying(reply.error())) co_return std::move(reply).error();
+    }
+    GetServerState look;
+    named = look;
+    auto seen = co_await core.ask(id, named);
+    if (seen.has_value() && seen.value().state.running && !seen.value().state.read_only &&
+        seen.value().state.role == Role::primary && seen.value().state.epoch == epoch)
+      co_return success();
+    if (reply.has_error())
+      last = reply.error();
+    else if (seen.has_error())
+      last = seen.error();
+    else
+      last = make_error(ErrorCode::unavailable,
+                        "the agent of " + node_name(id) + " said ok, but its server is no master");
+    core.observe("operation.retry", node_name(id));
+    co_await sleep_for(core.config.retry.pause_after(attempt, last.retry_after));
+  }
+  co_return last;
+}
+
+void record_primary(Core& core, NodeId id) {
+  Node* node = core.model.node(id);
+  if (node == nullptr) return;
+  core.observe("step.record_primary", node_name(id));
+  node->role = Role::primary;
+  node->left_at.clear();
+  node->errant.clear();
+  core.model.service.bereft_of.clear();
+  core.model.service.primary = id;
+  core.model.service.maybe_writable = id;
+  core.journal.node_changed(id);
+  core.journal.service_changed();
+}
+
+void stays_primary(Core& core) {
+  Node* primary = core.model.primary();
+  if (primary == nullptr || primary->left_at.empty()) return;
+  primary->left_at.clear();
+  core.journal.node_changed(primary->id);
+}
+
+SetUpReplica replica_command(const Core& core, const Node& node, const Node& source, std::uint64_t epoch,
+                             bool clone) {
+  SetUpReplica command;
+  command.epoch = epoch;
+  command.server_id = node.server_id;
+  command.source = core.endpoint(source);
+  command.source_port = source.mysqld_port;
+  command.clone = clone;
+  command.semi_sync = core.config.semi_sync;
+  command.replication_user = core.config.replication_user;
+  command.replication_password = core.config.replication_password;
+  return command;
+}
+
+Task<Result<void>> make_replica(Core& core, NodeId id, SetUpReplica command, Until until) {
+  const TimePoint deadline = core.scheduler.later(core.config.catch_up_timeout + core.config.clone_timeout);
+  const std::string source = command.source.address;
+  const Duration patience = command.clone ? core.config.clone_timeout : core.config.agent_timeout;
+  unsigned failures = 0;
+  bool told = false;
+  Duration pause = 50ms;  // a replica of the same data is ready at once, a copy is not
+  std::string last = "no answer";
+  // Once more after the deadline: this manager may have been frozen while it passed.
+  for (bool late = false; !late;) {
+    late = core.now() >= deadline;
+    const Node* node = core.model.node(id);
+    if (node == nullptr) co_return not_there(id);
+    if (node->role != Role::replica || command.epoch != core.model.service.epoch)
+      co_return make_error(ErrorCode::wrong_state,
+                           "the roles have changed since " + node_name(id) + " was to be a replica");
+    AgentCommand named = command;
+    if (!told) {
+      core.observe("step.make_replica", node_name(id));
+      auto reply = co_await core.ask(id, named, patience);
+      if (reply.has_error()) {
+        last = reply.error().message;
+        if (!is_worth_retrying(reply.error()) || ++failures >= core.config.retry.attempts)
+          co_return std::move(reply).error();
+        core.observe("operation.retry", node_name(id));
+        co_await sleep_for(core.config.retry.pause_after(failures, reply.error().retry_after));
+      }
+      told = true;  // whatever it answered: its state tells whether it must be told again
+      core.observe("step.catch_up", node_name(id));
+    }
+    GetServerState look;
+    named = look;
+    auto seen = co_await core.ask(id, named);
+    if (seen.has_value()) {
+      const auto& state = seen.value().state;
+      if (replicates(state, source) && (until == Until::replicates || state.replication.seconds_behind == 0)) {
+        follows_again(core, id);
+        co_return success();
+      }
+      if (state.replication.sql_errno != 0 || state.replication.io_errno == 1236 ||
+          state.replication.io_errno == 1045) {
+        last = state.replication.last_error;
+        if (++failures >= 3) {
+          co_return make_error(ErrorCode::database,
+                               "replication of " + node_name(id) + " does not run: " + last);
+        }
+        told = false;
+      } else if (is_under_way(state, source) && !state.read_only) {
+        // Nothing is wrong with its data: no reason for another copy.
+        last = "its server takes writes";
+        if (++failures >= core.config.retry.attempts) break;
+        SetReadOnly close;
+        close.epoch = command.epoch;
+        named = close;
+        (void)co_await core.ask(id, named);
+      } else if (!is_under_way(state, source)) {
+        last = "the agent has been told, but its server does not replicate from " + source;
+        if (++failures >= core.config.retry.attempts) break;
+        told = false;
+      }
+    } else {
+      last = seen.error().message;
+    }
+    co_await sleep_for(pause);
+    pause = std::min<Duration>(pause * 2, 1s);
+  }
+  co_return make_error(ErrorCode::timeout, node_name(id) + " did not become a replica in time: " + last);
+}
+
+Task<Result<void>> still_holds(Core& core, NodeId target, std::string position, std::uint64_t epoch) {
+  if (position.empty()) co_return success();
+  WaitForGtid wait;
+  wait.epoch = epoch;
+  wait.gtid = std::move(position);
+  wait.limit = 1s;
+  const AgentCommand waiting = wait;
+  core.observe("step.check_data", node_name(target));
+  auto held = co_await core.ask_persistently(target, waiting);
+  if (held.has_value()) co_return success();
+  co_return make_error(
+      ErrorCode::database,
+      node_name(target) + " does not hold what the former master has written: " + held.error().message);
+}
+
+Task<void> hand_back(Core& core, NodeId former, std::uint64_t epoch) {
+  if (core.model.node(former) == nullptr) co_return;
+  core.observe("step.hand_back", node_name(former));
+  auto back = co_await make_primary(core, former, epoch);
+  if (back.has_error())
+    core.note(node_name(former), "could not be made writable again: " + back.error().message);
+}
+
+Task<void> learn_whether_promoted(Core& core, OperationId id, NodeId target) {
+  const std::uint64_t epoch = core.model.operation(id)->epoch;
+  if (epoch == 0 || core.model.service.maybe_writable == target) co_return;
+  GetServerState look;
+  const AgentCommand looking = look;
+  const auto seen = co_await core.ask(target, looking);
+  if (seen.has_error() || core.model.node(target) == nullptr) co_return;
+  const ServerState& state = seen.value().state;
+  if (state.role != Role::primary || state.epoch != epoch || state.read_only) co_return;
+  core.note(node_name(target), "is the master already: the journal is behind");
+  core.model.service.maybe_writable = target;
+  core.journal.service_changed();
+  co_await core.journal.durable();
+}
+
+Task<Result<void>> follow_primary(Core& core, NodeId id) {
+  const Node* node = core.model.node(id);
+  if (node == nullptr) co_return not_there(id);
+  bool clone = false;
+  if (!node->left_at.empty()) {
+    core.observe("step.rejoin", node_name(id));
+    GetServerState look;
+    const AgentCommand looking = look;
+    auto seen = co_await core.ask(id, looking);
+    if (seen.has_error()) co_return std::move(seen).error();
+    if (!seen.value().state.running)
+      co_return make_error(ErrorCode::unavailable, "the server of " + node_name(id) + " does not run");
+    Node* back = core.model.node(id);
+    if (back == nullptr) co_return not_there(id);
+    const auto errant = model::errant_transactions(seen.value().state, back->left_at);
+    if (!errant.empty() && !core.config.failover.clone_errant) {
+      const std::string text = to_text(errant);
+      const std::string what = std::to_string(count(errant)) + " transaction(s) that the master never got: " + text;
+      if (back->errant != text) core.note(node_name(id), "is not taken back: it holds " + what);
+      back->errant = text;
+      co_return make_error(ErrorCode::wrong_state,
+                           node_name(id) + " holds " + what +
+                               "; set_up_replica_slave copies the master's data over them, remove_nodes takes the "
+                               "node away");
+    }
+    if (!errant.empty()) core.note(node_name(id), "its errant transactions are given up: " + to_text(errant));
+    clone = !errant.empty();
+  }
+  node = core.model.node(id);
+  const Node* primary = core.model.primary();
+  if (node == nullptr) co_return not_there(id);
+  if (primary == nullptr) co_return make_error(ErrorCode::wrong_state, "there is no master to follow");
+  const bool returned = !node->left_at.empty();
+  const SetUpReplica command = replica_command(core, *node, *primary, core.model.service.epoch, clone);
+  auto made = co_await make_replica(core, id, command, Until::replicates);
+  if (made.has_error()) co_return made;
+  if (returned) core.note(node_name(id), "follows the new master");
+  co_return success();
+}
+
+Task<std::string> repoint(Core& core, NodeId target) {
+  core.observe("step.repoint", node_name(target));
+  std::vector<NodeId> others;
+  for (const auto& [other, node] : core.model.nodes())
+    if (other != target && node.role == Role::replica && model::is_listed(node.state)) others.push_back(other);
+  auto troubles = std::make_shared<std::map<NodeId, std::string>>();
+  std::function<Task<void>(std::int64_t)> body = [&core, troubles](std::int64_t id) -> Task<void> {
+    struct Body {
+      static Task<void> run(Core& of, NodeId other, std::shared_ptr<std::map<NodeId, std::string>> told) {
+        auto made = co_await follow_primary(of, other);
+        if (made.has_error()) told->emplace(other, made.error().message);
+      }
+    };
+    return Body::run(core, id, troubles);
+  };
+  co_await for_each_parallel(std::move(others), core.config.parallelism, std::move(body));
+  std::string text;
+  for (const auto& [id, trouble] : *troubles) text += (text.empty() ? "" : "; ") + trouble;
+  co_return text;
+}
+
+}  // namespace drover::ops

@@ -1,0 +1,45 @@
+// The steps that the operations on replication are made of. Each looks before it acts, so repeating one is harmless.
+// All errors: as the ports, wrong_state when the node or its role is no longer what it was.
+#pragma once
+
+#include "manager/ops/core.hpp"
+
+namespace drover::ops {
+
+Error not_there(model::NodeId id);
+// The operation's own topology epoch, taken once and journaled before it is used.
+Task<void> take_epoch(Core& core, model::OperationId id);
+// A member that may be given a role now, or why not.
+Result<void> check_member(const Core& core, model::NodeId id);
+
+// Makes sure that a node that may be writable is not any more: read-only, or its VM known to be gone. Errors:
+// it may still take writes.
+Task<Result<void>> fence(Core& core, model::NodeId node, std::uint64_t epoch);
+// Tells the node's server to be the primary and checks that it is.
+Task<Result<void>> make_primary(Core& core, model::NodeId id, std::uint64_t epoch);
+// Only in the records; the caller commits.
+void record_primary(Core& core, model::NodeId id);
+// A fail-over came to nothing: what the primary holds is errant to nobody.
+void stays_primary(Core& core);
+
+SetUpReplica replica_command(const Core& core, const model::Node& node, const model::Node& source,
+                             std::uint64_t epoch, bool clone);
+// Gives the replica's agent the command until the replica runs, then waits until it has caught up, where
+// asked for: under constant writes that may take long.
+enum class Until : unsigned char { replicates, caught_up };
+Task<Result<void>> make_replica(Core& core, model::NodeId id, SetUpReplica command, Until until);
+// Makes a member with data of its own a replica of the primary. One that was left behind by a fail-over is looked at
+// first: with errant transactions it is refused (wrong_state), or gets a new copy where the policy says so.
+Task<Result<void>> follow_primary(Core& core, model::NodeId id);
+// Every other replica follows `primary`; what did not succeed, for people, or "".
+Task<std::string> repoint(Core& core, model::NodeId primary);
+
+// Whether the target still holds `position`: a copy of an old command may have emptied it since it was drained.
+Task<Result<void>> still_holds(Core& core, model::NodeId target, std::string position, std::uint64_t epoch);
+// Undoes a switchover: the old primary takes writes again.
+Task<void> hand_back(Core& core, model::NodeId former, std::uint64_t epoch);
+// Taken up again, by its own epoch, with a journal that may have forgotten how far it was: the target itself
+// says whether it is the primary already. Then only it may be writable.
+Task<void> learn_whether_promoted(Core& core, model::OperationId id, model::NodeId target);
+
+}  // namespace drover::ops
