@@ -19,6 +19,7 @@ namespace {
 
 constexpr Duration kMargin = 1s;          // for an agent's own waiting, beyond the patience
 constexpr Duration kDrainLook = 5s;       // how long one question about draining may take
+constexpr unsigned kRepointAttempts = 2;   // then the monitor goes on: the next fail-over must not wait for that
 constexpr Duration kPauseForReplica = 1s;  // between two looks for a replica that is missing
 
 bool says_hung(const Error& error) {
@@ -379,7 +380,7 @@ Task<Result<void>> replace_primary(Core& core, OperationId id) {
                                      std::to_string(epoch));
     co_await core.journal.durable();
   }
-  std::string trouble = co_await repoint(core, target);
+  std::string trouble = co_await repoint(core, target, kRepointAttempts);
   warn(core, id, trouble);
   co_return success();
 }

@@ -83,8 +83,10 @@ Task<void> MySQLServerManager::look_for_lost(NodeId id) {
 Task<void> MySQLServerManager::clear_rest_of_copy(NodeId id) {
   const auto* node = core_.model.node(id);
   if (node == nullptr || core_.model.active_operations() > 0) co_return;
-  if (node->role != Role::none && (node->role != Role::replica || core_.model.primary() != nullptr))
-    co_return;
+  // A replica gets another copy over it; but one that a fail-over left behind must first show what it holds.
+  const bool gets_a_copy =
+      node->role == Role::replica && core_.model.primary() != nullptr && node->left_at.empty();
+  if (node->role == Role::primary || gets_a_copy) co_return;
   StopReplica clear;
   clear.epoch = core_.model.service.epoch;
   const AgentCommand clearing = clear;

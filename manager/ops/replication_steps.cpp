@@ -167,7 +167,10 @@ SetUpReplica replica_command(const Core& core, const Node& node, const Node& sou
   return command;
 }
 
-Task<Result<void>> make_replica(Core& core, NodeId id, SetUpReplica command, Until until) {
+Task<Result<void>> make_replica(Core& core, NodeId id, SetUpReplica command, Until until,
+                                unsigned attempts) {
+  const bool in_a_hurry = attempts != 0;
+  if (!in_a_hurry) attempts = core.config.retry.attempts;
   const TimePoint deadline = core.scheduler.later(core.config.catch_up_timeout + core.config.clone_timeout);
   const std::string source = command.source.address;
   const Duration patience = command.clone ? core.config.clone_timeout : core.config.agent_timeout;
@@ -189,7 +192,7 @@ Task<Result<void>> make_replica(Core& core, NodeId id, SetUpReplica command, Unt
       auto reply = co_await core.ask(id, named, patience);
       if (reply.has_error()) {
         last = reply.error().message;
-        if (!is_worth_retrying(reply.error()) || ++failures >= core.config.retry.attempts)
+        if (!is_worth_retrying(reply.error()) || ++failures >= attempts)
           co_return std::move(reply).error();
         core.observe("operation.retry", node_name(id));
         co_await sleep_for(core.config.retry.pause_after(failures, reply.error().retry_after));
@@ -209,7 +212,7 @@ Task<Result<void>> make_replica(Core& core, NodeId id, SetUpReplica command, Unt
       if (state.replication.sql_errno != 0 || state.replication.io_errno == 1236 ||
           state.replication.io_errno == 1045) {
         last = state.replication.last_error;
-        if (++failures >= 3) {
+        if (++failures >= std::min(attempts, 3U)) {
           co_return make_error(ErrorCode::database,
                                "replication of " + node_name(id) + " does not run: " + last);
         }
@@ -217,18 +220,19 @@ Task<Result<void>> make_replica(Core& core, NodeId id, SetUpReplica command, Unt
       } else if (is_under_way(state, source) && !state.read_only) {
         // Nothing is wrong with its data: no reason for another copy.
         last = "its server takes writes";
-        if (++failures >= core.config.retry.attempts) break;
+        if (++failures >= attempts) break;
         SetReadOnly close;
         close.epoch = command.epoch;
         named = close;
         (void)co_await core.ask(id, named);
       } else if (!is_under_way(state, source)) {
         last = "the agent has been told, but its server does not replicate from " + source;
-        if (++failures >= core.config.retry.attempts) break;
+        if (++failures >= attempts) break;
         told = false;
       }
     } else {
       last = seen.error().message;
+      if (in_a_hurry && ++failures >= attempts) break;
     }
     co_await sleep_for(pause);
     pause = std::min<Duration>(pause * 2, 1s);
@@ -274,7 +278,7 @@ Task<void> learn_whether_promoted(Core& core, OperationId id, NodeId target) {
   co_await core.journal.durable();
 }
 
-Task<Result<void>> follow_primary(Core& core, NodeId id) {
+Task<Result<void>> follow_primary(Core& core, NodeId id, unsigned attempts) {
   const Node* node = core.model.node(id);
   if (node == nullptr) co_return not_there(id);
   bool clone = false;
@@ -308,26 +312,27 @@ Task<Result<void>> follow_primary(Core& core, NodeId id) {
   if (primary == nullptr) co_return make_error(ErrorCode::wrong_state, "there is no master to follow");
   const bool returned = !node->left_at.empty();
   const SetUpReplica command = replica_command(core, *node, *primary, core.model.service.epoch, clone);
-  auto made = co_await make_replica(core, id, command, Until::replicates);
+  auto made = co_await make_replica(core, id, command, Until::replicates, attempts);
   if (made.has_error()) co_return made;
   if (returned) core.note(node_name(id), "follows the new master");
   co_return success();
 }
 
-Task<std::string> repoint(Core& core, NodeId target) {
+Task<std::string> repoint(Core& core, NodeId target, unsigned attempts) {
   core.observe("step.repoint", node_name(target));
   std::vector<NodeId> others;
   for (const auto& [other, node] : core.model.nodes())
     if (other != target && node.role == Role::replica && model::is_listed(node.state)) others.push_back(other);
   auto troubles = std::make_shared<std::map<NodeId, std::string>>();
-  std::function<Task<void>(std::int64_t)> body = [&core, troubles](std::int64_t id) -> Task<void> {
+  std::function<Task<void>(std::int64_t)> body = [&core, troubles, attempts](std::int64_t id) -> Task<void> {
     struct Body {
-      static Task<void> run(Core& of, NodeId other, std::shared_ptr<std::map<NodeId, std::string>> told) {
-        auto made = co_await follow_primary(of, other);
+      static Task<void> run(Core& of, NodeId other, unsigned times,
+                            std::shared_ptr<std::map<NodeId, std::string>> told) {
+        auto made = co_await follow_primary(of, other, times);
         if (made.has_error()) told->emplace(other, made.error().message);
       }
     };
-    return Body::run(core, id, troubles);
+    return Body::run(core, id, attempts, troubles);
   };
   co_await for_each_parallel(std::move(others), core.config.parallelism, std::move(body));
   std::string text;

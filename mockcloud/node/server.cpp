@@ -49,7 +49,7 @@ void SimServer::start() {
   running_ = true;
   hung_ = false;
   ++process_;
-  if (!read_only_stuck_) read_only_ = config_.read_only_in_file;
+  read_only_ = config_.read_only_in_file;  // what keeps SET GLOBAL from working keeps no file from being read
   semi_sync_on_ = semi_sync_primary_;
   if (unacknowledged_from_ && config_.init_rpl_role_slave) truncate_unacknowledged();
   unacknowledged_from_.reset();

@@ -13,6 +13,8 @@ constexpr model::OperationId kPrunedBelow = 900;
 
 std::string described(const model::Operation& operation) {
   std::string text = model::to_text(operation.request.kind);
+  // Who turns out to have received the most is seen only when the old master is fenced.
+  if (operation.request.kind == model::OperationKind::fail_over) return text;
   // A shutdown is about whoever is there when it is accepted.
   for (const auto id : operation.nodes) text += " " + model::id_text(id);
   return text;
