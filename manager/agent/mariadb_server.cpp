@@ -60,6 +60,11 @@ void MariaDbServer::put_back(std::unique_ptr<Connection> connection) {
   if (stock_.size() < kStockMax) stock_.push_back(std::move(connection));
 }
 
+bool MariaDbServer::has_connection() {
+  const std::scoped_lock lock(mutex_);
+  return !stock_.empty();
+}
+
 void MariaDbServer::forget_connections() {
   std::vector<std::unique_ptr<Connection>> old;
   const std::scoped_lock lock(mutex_);

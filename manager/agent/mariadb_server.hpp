@@ -37,6 +37,8 @@ class MariaDbServer {
   };
   Result<Lease> connect() { return connect(settings_.server_timeout); }
   Result<Lease> connect(Duration patience);
+  // Whether one is in the stock, open since an earlier call.
+  bool has_connection();
   // The server ended or was replaced: connections of before are of no use.
   void forget_connections();
 

@@ -12,7 +12,8 @@ namespace drover::agent {
 namespace {
 
 constexpr Duration kEndMoment = 100ms;
-constexpr Duration kForcedFence = 1s;  // what a server has to close itself before it is ended
+constexpr Duration kForcedFence = 1s;   // what a server has to close itself before it is ended
+constexpr Duration kSignOfLife = 300ms;  // what it has to greet the one who asks that
 
 Error stopped(const std::string& name) {
   return make_error(ErrorCode::wrong_state,
@@ -158,6 +159,10 @@ Result<AgentReply> NodeAgent::answer(AgentReply reply, Duration patience) {
   state.mysqld_port = settings_.mysqld_port;
   state.running = process_.running();
   if (!state.running) return reply;
+  // Opening a connection has no patience below a second.
+  if (!server_.has_connection() && !process_.greets(patience) && process_.running())
+    return make_error(ErrorCode::database,
+                      "2013: The database server of " + settings_.instance_id + " is running but does not answer");
   const ServerState before = state;
   const auto begun = std::chrono::steady_clock::now();
   auto read = server_.read_state(state, patience);
@@ -266,6 +271,7 @@ Result<void> NodeAgent::set_read_only(const SetReadOnly& c) {
     return stopped(settings_.instance_id);
   }
   if (!c.force || !c.read_only) return server_.set_read_only(c.read_only, settings_.server_timeout + 2s);
+  if (!process_.greets(kSignOfLife)) return end_server("it does not answer");
   if (auto closed = server_.set_read_only(true, kForcedFence); closed.has_error())
     return end_server(closed.error().message);
   ServerState after;

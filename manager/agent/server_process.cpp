@@ -115,12 +115,22 @@ pid_t ServerProcess::pid() {
   return pid_;
 }
 
-bool ServerProcess::socket_answers() const {
-  const system::Descriptor end(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
+system::Descriptor ServerProcess::connected_socket() const {
+  system::Descriptor end(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
   sockaddr_un place{};
   place.sun_family = AF_UNIX;
   std::memcpy(place.sun_path, socket().c_str(), socket().size() + 1);
-  return ::connect(end.get(), reinterpret_cast<const sockaddr*>(&place), sizeof place) == 0;
+  if (::connect(end.get(), reinterpret_cast<const sockaddr*>(&place), sizeof place) != 0) end.close();
+  return end;
+}
+
+bool ServerProcess::socket_answers() const { return connected_socket().is_open(); }
+
+bool ServerProcess::greets(Duration patience) const {
+  const system::Descriptor end = connected_socket();
+  if (!end.is_open()) return false;
+  pollfd greeting{end.get(), POLLIN, 0};
+  return ::poll(&greeting, 1, static_cast<int>(patience / 1ms)) == 1;
 }
 
 Result<void> ServerProcess::write_configuration(const AgentState& state) {

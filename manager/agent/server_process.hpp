@@ -11,6 +11,7 @@
 
 #include "manager/agent/settings.hpp"
 #include "manager/agent/state_file.hpp"
+#include "manager/system/child_process.hpp"
 
 namespace drover::agent {
 
@@ -38,6 +39,8 @@ class ServerProcess {
   // Whether it still runs after `moment`, or false as soon as it has ended.
   bool running_after(Duration moment);
   pid_t pid();
+  // Whether a new connection is greeted within `patience`: what a hung server does not do.
+  bool greets(Duration patience) const;
   // Writes the configuration, makes a data directory when there is none, starts and waits until the socket
   // answers. Errors: storage, not_found (no mariadbd), database (it ended; the end of its log), timeout.
   Result<void> start(const AgentState& state);
@@ -58,6 +61,7 @@ class ServerProcess {
  private:
   void adopt();
   bool socket_answers() const;
+  system::Descriptor connected_socket() const;
 
   const AgentSettings& settings_;
   std::string user_;

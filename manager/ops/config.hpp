@@ -29,8 +29,8 @@ struct RetryPolicy {
 struct FailoverPolicy {
   bool automatic = false;
   Duration watch{250ms};        // how often the master is looked at
-  Duration patience{1s};        // for an answer about it: then it counts as none
-  Duration hung_after{2s};      // how long a server that runs may give no answer
+  Duration patience{500ms};     // of an agent, for its server's answer: then it counts as none
+  Duration hung_after{1500ms};      // how long a server that runs may give no answer
   Duration pause{60s};          // after a fail-over, until the next one may be made
   Duration drain_timeout{60s};  // until the successor has applied what it has received
   bool loss_when_late = false;  // then: go on without the rest, count and say it; else fail and try again

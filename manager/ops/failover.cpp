@@ -305,20 +305,24 @@ Task<View> look_at(Core& core, NodeId id) {
 }
 
 Task<Analysis> analyse(Core& core) {
+  View master;
+  if (const NodeId primary = core.model.service.primary; primary != 0) master = co_await look_at(core, primary);
+  Analysis analysis = co_await analyse(core, std::move(master));
+  co_return analysis;
+}
+
+Task<Analysis> analyse(Core& core, View seen) {
   Analysis analysis;
   const Node* master = core.model.primary();
   analysis.master = master == nullptr ? 0 : master->id;
   analysis.source = master == nullptr ? core.model.service.bereft_of : master->address;
   auto ids = replicas_of(core);
-  if (analysis.master != 0) ids.push_back(analysis.master);
   analysis.replicas = co_await look_at_all(core, std::move(ids));
-  if (analysis.master == 0) {
-    analysis.judgement = model::judge_master(nullptr, analysis.replicas, analysis.source);
-  } else {
-    const View own = std::move(analysis.replicas.back());
-    analysis.replicas.pop_back();
-    analysis.judgement = model::judge_master(&own, analysis.replicas, analysis.source);
-  }
+  const View* own = seen.node != 0 && seen.node == analysis.master ? &seen : nullptr;
+  if (own == nullptr && analysis.master != 0)
+    analysis.judgement.reason = "the master has changed meanwhile";
+  else
+    analysis.judgement = model::judge_master(own, analysis.replicas, analysis.source);
   analysis.succession = model::choose_successor(analysis.replicas, analysis.source);
   co_return analysis;
 }

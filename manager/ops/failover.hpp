@@ -16,6 +16,8 @@ struct Analysis {
 
 // Asks the agent of the master and those of all replicas, all at once, each for the policy's patience.
 Task<Analysis> analyse(Core& core);
+// With what the master's agent has said just now.
+Task<Analysis> analyse(Core& core, model::View master);
 // The master alone: whether its server answers; hung is told apart from silent.
 Task<model::View> look_at(Core& core, model::NodeId id);
 

@@ -171,7 +171,9 @@ Task<Result<void>> make_replica(Core& core, NodeId id, SetUpReplica command, Unt
                                 unsigned attempts) {
   const bool in_a_hurry = attempts != 0;
   if (!in_a_hurry) attempts = core.config.retry.attempts;
-  const TimePoint deadline = core.scheduler.later(core.config.catch_up_timeout + core.config.clone_timeout);
+  const Duration limit = in_a_hurry && !command.clone ? core.config.agent_timeout * 2
+                                                      : core.config.catch_up_timeout + core.config.clone_timeout;
+  const TimePoint deadline = core.scheduler.later(limit);
   const std::string source = command.source.address;
   const Duration patience = command.clone ? core.config.clone_timeout : core.config.agent_timeout;
   unsigned failures = 0;

@@ -54,8 +54,10 @@ void MySQLServerManager::calm_down() {
 // Whether there is nothing to worry about.
 Task<bool> MySQLServerManager::watch_once() {
   const NodeId primary = core_.model.service.primary;
+  const TimePoint asked = core_.now();
+  model::View view;
   if (primary != 0) {
-    const auto view = co_await look_at(core_, primary);
+    view = co_await look_at(core_, primary);
     if (view.answered && !view.hung && view.server.running) {
       // Not before it has told who it is: an answer of a server that refuses connections says nothing.
       ServerState state = view.server;
@@ -65,10 +67,10 @@ Task<bool> MySQLServerManager::watch_once() {
   }
   if (!watch_.suspected) {
     watch_.suspected = true;
-    watch_.since = core_.now();
+    watch_.since = asked;
     core_.observe("step.suspect", primary == 0 ? "service" : node_name(primary));
   }
-  Analysis analysis = co_await analyse(core_);
+  Analysis analysis = co_await analyse(core_, std::move(view));
   if (!may_fail_over() || core_.model.service.primary != primary) co_return true;
   const auto& judgement = analysis.judgement;
   if (judgement.health == Health::well) co_return true;

@@ -210,6 +210,7 @@ void add_agent(std::vector<Sabotage>& all) {
                          })));
   all.push_back(
       on_agent("believes_agents", "an agent's word is checked against its server", believes_agents()));
+  all.push_back(on_agent("replicas_seem_deaf", "a master that a replica hears is not dead", deafens_replicas()));
   all.push_back(on_agent("ignores_identity", "who answers is checked", ignores_identity()));
   all.push_back(on_agent("hears_silent_agents", "silence is noticed", hears_silent_agents()));
   all.push_back(
@@ -234,6 +235,12 @@ void add_rest(std::vector<Sabotage>& all) {
                          ignores_storage_errors()));
   all.push_back(on_configuration("retries_are_off", "calls that failed are repeated",
                                  [](ops::Configuration& c) { c.retry.attempts = 1; }));
+  all.push_back(on_configuration("failover_is_off", "a dead master is replaced",
+                                 [](ops::Configuration& c) { c.failover.automatic = false; }));
+  all.push_back(on_configuration("one_failover_an_hour", "a second death is handled too",
+                                 [](ops::Configuration& c) { c.failover.pause = 1h; }));
+  all.push_back(on_configuration("errant_is_cloned", "a former master with its own transactions is refused",
+                                 [](ops::Configuration& c) { c.failover.clone_errant = true; }));
   all.push_back(on_configuration("replacements_are_off", "a VM that does not come up is replaced",
                                  [](ops::Configuration& c) { c.boot_attempts = 1; }));
   all.push_back(on_configuration("patience_is_short", "slow VMs are waited for", [](ops::Configuration& c) {

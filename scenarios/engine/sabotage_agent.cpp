@@ -95,6 +95,19 @@ class IgnoresIdentity final : public Forwarding {
   }
 };
 
+class Deafens final : public Forwarding {
+ public:
+  using Forwarding::Forwarding;
+  void call(const CallContext& context, const Endpoint& endpoint, const AgentCommand& command,
+            Handler<AgentReply> handler) override {
+    inner_.call(context, endpoint, command, [handler = std::move(handler)](Result<AgentReply> reply) mutable {
+      if (reply.has_value() && reply.value().state.replication.io == ThreadState::yes)
+        reply.value().state.replication.io = ThreadState::connecting;
+      handler(std::move(reply));
+    });
+  }
+};
+
 class HidesEpochs final : public Forwarding {
  public:
   using Forwarding::Forwarding;
@@ -245,6 +258,7 @@ AgentBreaker changes_commands(std::function<void(AgentCommand&)> change) {
 }
 AgentBreaker believes_agents() { return breaker<BelievesAgents>(); }
 AgentBreaker ignores_identity() { return breaker<IgnoresIdentity>(); }
+AgentBreaker deafens_replicas() { return breaker<Deafens>(); }
 AgentBreaker hides_epochs() { return breaker<HidesEpochs>(); }
 AgentBreaker hears_silent_agents() { return breaker<HearsTheSilent>(); }
 AgentBreaker never_repeats_commands() { return breaker<NeverRepeats>(); }

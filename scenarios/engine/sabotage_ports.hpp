@@ -48,6 +48,8 @@ AgentBreaker drops_commands(CommandFilter dropped);
 AgentBreaker changes_commands(std::function<void(AgentCommand&)> change);
 // What an agent said ok to is taken for done: its state is read as it was ordered.
 AgentBreaker believes_agents();
+// No replica says that it hears its source.
+AgentBreaker deafens_replicas();
 // Whoever answers is taken for the right agent.
 AgentBreaker ignores_identity();
 // An agent that was heard once is heard for ever.

@@ -53,8 +53,8 @@ constexpr Text kErrant[] = {"refuse", "clone"};
 constexpr Field kFailover[] = {
     {"automatic", boolean, "a dead master is replaced without being asked", "no"},
     {"watch", duration, "gap between looks at the master", "250ms"},
-    {"patience", duration, "for an agent's answer about it", "1s"},
-    {"hung_after", duration, "how long a server that runs may give no answer", "2s"},
+    {"patience", duration, "of an agent, for its server's answer", "500ms"},
+    {"hung_after", duration, "how long a server that runs may give no answer", "1500ms"},
     {"pause", duration, "after a fail-over, until the next automatic one", "1m"},
     {"drain_timeout", duration, "until the successor has applied what it has received", "1m"},
     {"when_late",

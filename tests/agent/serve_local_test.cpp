@@ -1,9 +1,13 @@
 // The whole: `drover serve --cloud local`, called as a client calls it, with real servers behind it.
 #include <gmock/gmock.h>
+#include <pwd.h>
 #include <signal.h>
+#include <unistd.h>
 
 #include <filesystem>
+#include <fstream>
 
+#include "manager/agent/database.hpp"
 #include "manager/system/child_process.hpp"
 #include "tests/agent/sql_client.hpp"
 #include "tests/agent/stage.hpp"
@@ -35,9 +39,10 @@ class ServeLocal : public testing::Test {
     EXPECT_TRUE(system::processes_with(scratch_.path("vms")).empty()) << "something was left behind";
   }
   void start() {
-    server_ = std::make_unique<DroverProcess>(
-        std::vector<std::string>{"serve", "--cloud", "local", "--listen", "127.0.0.1:0", "--state-dir",
-                                 scratch_.path("vms"), "--journal", scratch_.path("journal")});
+    scratch_.write("drover.yaml", configuration_);
+    server_ = std::make_unique<DroverProcess>(std::vector<std::string>{
+        "serve", "--config", scratch_.path("drover.yaml"), "--cloud", "local", "--listen", "127.0.0.1:0", "--state-dir",
+        scratch_.path("vms"), "--journal", scratch_.path("journal")});
     ASSERT_NE(server_->wait_until_listening(), 0) << server_->err();
   }
   json get(const std::string& method, const json& params = json::object()) const {
@@ -86,6 +91,35 @@ class ServeLocal : public testing::Test {
     return eventually([&] { return app.value("SELECT COUNT(*) FROM shop.t") == count; });
   }
 
+  // Sends a signal to the database server of a node.
+  void hit(const std::string& id, int number) const {
+    std::ifstream file(scratch_.path("vms/" + node(id)["vm"].get<std::string>() + "/mysqld.pid"));
+    pid_t pid = 0;
+    ASSERT_TRUE(file >> pid) << "no server on node " << id;
+    ASSERT_EQ(::kill(pid, number), 0);
+  }
+  // As an administrator of the node does it.
+  void stop_receiving(const std::string& id) const {
+    const std::string socket = scratch_.path("vms/" + node(id)["vm"].get<std::string>() + "/mysqld.sock");
+    auto root = agent::Connection::open({socket, ::getpwuid(::geteuid())->pw_name}, 5s, 5s);
+    ASSERT_TRUE(root.has_value()) << root.error().message;
+    const auto stopped = root.value()->run("STOP SLAVE IO_THREAD");
+    ASSERT_TRUE(stopped.has_value()) << stopped.error().message;
+  }
+  // The id of the master once it is another than `former`, and takes writes.
+  std::string next_master(const std::string& former) const {
+    std::string id;
+    EXPECT_TRUE(eventually([&] {
+      const json master = get("get_topology")["result"]["master"];
+      if (!master.is_string() || master == former) return false;
+      id = master.get<std::string>();
+      return client(id).value("SELECT @@read_only") == "0";
+    })) << "nobody took over from node "
+        << former;
+    return id;
+  }
+
+  std::string configuration_ = "manager: {}\n";
   testing_support::ScratchFolder scratch_;
   std::unique_ptr<DroverProcess> server_;
 };
@@ -129,6 +163,60 @@ TEST_F(ServeLocal, AKilledManagerFindsItsNodesAgain) {
   done("promote", {{"id", "3"}});
   EXPECT_EQ(client("3").run("INSERT INTO shop.t VALUES (4)"), 0U);
   EXPECT_TRUE(has_rows("1", "4"));
+}
+
+class ServeLocalFailover : public ServeLocal {
+ protected:
+  void SetUp() override {
+    configuration_ = "manager: {poll_agents_timer: 1s, failover: {automatic: yes, pause: 0s}}\n";
+    ServeLocal::SetUp();
+  }
+};
+
+TEST_F(ServeLocalFailover, AKilledMasterIsReplacedAndComesBackAsASlave) {
+  make_service();
+  SqlClient app = client("1");
+  for (int row = 2; row <= 50; ++row)
+    ASSERT_EQ(app.run("INSERT INTO shop.t VALUES (" + std::to_string(row) + ")"), 0U) << app.message();
+  // An asynchronous write may be lost with its master: these have arrived.
+  ASSERT_TRUE(has_rows("2", "50"));
+  ASSERT_TRUE(has_rows("3", "50"));
+
+  hit("1", SIGKILL);
+  const std::string second = next_master("1");
+  ASSERT_EQ(client(second).value("SELECT COUNT(*) FROM shop.t"), "50");
+  ASSERT_EQ(client(second).run("INSERT INTO shop.t VALUES (51)"), 0U);
+  for (const char* id : {"1", "2", "3"}) EXPECT_TRUE(has_rows(id, "51")) << "node " << id;
+  EXPECT_EQ(client("1").run("INSERT INTO shop.t VALUES (52)"), 1290U) << "the former master takes no writes";
+
+  // The next one: stopped, not ended.
+  hit(second, SIGSTOP);
+  const std::string third = next_master(second);
+  ASSERT_EQ(client(third).run("INSERT INTO shop.t VALUES (52)"), 0U);
+  for (const char* id : {"1", "2", "3"}) EXPECT_TRUE(has_rows(id, "52")) << "node " << id;
+  EXPECT_EQ(client(second).run("INSERT INTO shop.t VALUES (53)"), 1290U);
+  EXPECT_EQ(get("get_topology")["result"]["epoch"], 3);
+}
+
+TEST_F(ServeLocalFailover, AFormerMasterWithItsOwnTransactionsIsRefusedAndSaysWhich) {
+  make_service();
+  // Written where no slave can see it: with an administrator's rights, the slaves cut off.
+  for (const char* id : {"2", "3"}) stop_receiving(id);
+  ASSERT_EQ(client("1").run("INSERT INTO shop.t VALUES (666)"), 0U);
+  hit("1", SIGKILL);
+  const std::string master = next_master("1");
+  ASSERT_EQ(client(master).run("INSERT INTO shop.t VALUES (2)"), 0U);
+  json former;
+  ASSERT_TRUE(eventually([&] {
+    former = node("1");
+    return former.contains("errant_transactions");
+  })) << former;
+  EXPECT_THAT(former["errant_transactions"].get<std::string>(), testing::HasSubstr("0-1-"));
+  EXPECT_EQ(client("1").run("INSERT INTO shop.t VALUES (3)"), 1290U);
+  EXPECT_EQ(client("1").value("SELECT COUNT(*) FROM shop.t WHERE id = 666"), "1") << "its data is left alone";
+  done("set_up_replica_slave", {{"id", "1"}});
+  EXPECT_TRUE(has_rows("1", "2"));
+  EXPECT_FALSE(node("1").contains("errant_transactions"));
 }
 
 }  // namespace

@@ -63,6 +63,12 @@ constexpr Field kLocal[] = {
     {"keep", FieldType::boolean, "VMs go on when drover serve ends; needs dir", "false"},
 };
 
+constexpr Field kHooks[] = {
+    {"before", FieldType::text, "program that is run before a fail-over; another exit code than 0 forbids it"},
+    {"after", FieldType::text, "program that is run when it has ended"},
+    {"timeout", FieldType::duration, "how long each may take", "10s"},
+};
+
 const std::vector<Field>& fields() {
   static const std::vector<Field> table = [] {
     using enum FieldType;
@@ -93,6 +99,7 @@ const std::vector<Field>& fields() {
         {"replication_password_env", identifier, "environment variable that holds it"},
         {"limits", section, "what one client may cost", "", kLimits},
         {"local", section, "the local cloud", "", kLocal},
+        {"failover_hooks", section, "programs that are told of fail-overs", "", kHooks},
     };
     rows.push_back({"manager", section, "as `manager` of a scenario", "", scenario::manager_fields()});
     rows.push_back({"mock_cloud", section, "as `cloud` of a scenario", "", scenario::cloud_fields()});
@@ -145,6 +152,9 @@ void take_own(const Settings& from, ServeSettings& to) {
   to.local_instances = static_cast<unsigned>(from.integer("local.instances"));
   to.local_buffer_pool_mb = static_cast<unsigned>(from.integer("local.buffer_pool_mb"));
   to.local_keep = from.boolean("local.keep");
+  if (from.has("failover_hooks.before")) to.failover_hooks.before = from.text("failover_hooks.before");
+  if (from.has("failover_hooks.after")) to.failover_hooks.after = from.text("failover_hooks.after");
+  to.failover_hooks.timeout = from.duration("failover_hooks.timeout");
   to.limits.connections_max = static_cast<std::size_t>(from.integer("limits.connections"));
   to.limits.header_bytes_max = static_cast<std::size_t>(from.integer("limits.header_bytes"));
   to.limits.json_bytes_max = static_cast<std::size_t>(from.integer("limits.json_bytes"));

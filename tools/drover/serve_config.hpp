@@ -13,6 +13,7 @@
 #include "mockcloud/cloud/cloud_config.hpp"
 #include "mockcloud/node/fleet.hpp"
 #include "scenarios/engine/schema_fields.hpp"
+#include "tools/drover/failover_hooks.hpp"
 
 namespace drover::tools {
 
@@ -45,6 +46,7 @@ struct ServeSettings {
   unsigned local_instances = 32;  // VMs at the same time
   unsigned local_buffer_pool_mb = 16;
   bool local_keep = false;  // VMs go on when this process ends politely
+  HookSettings failover_hooks;
   api::ServerLimits limits;
   std::string replication_password_file;
   std::string replication_password_env;

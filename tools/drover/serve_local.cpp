@@ -115,6 +115,7 @@ Result<void> LocalWorld::prepare_folder() {
 LocalWorld::~LocalWorld() {
   service_.reset();
   manager_.reset();
+  hooks_.reset();
   agent_.reset();
   if (cloud_ && !settings_.local_keep && !replaced_) cloud_->terminate_all();
   cloud_.reset();
@@ -138,8 +139,12 @@ Result<void> LocalWorld::start(RealTimePump& pump, const std::string& manager_ur
   cloud.ephemeral = temporary_;
   DROVER_TRY(cloud_, LocalCloud::open(scheduler_, std::move(cloud), log_));
   agent_ = std::make_unique<HttpAgent>(io_, pump, token_);
+  hooks_ = std::make_unique<FailoverHooks>(scheduler_, settings_.failover_hooks);
   ops::Hooks hooks;
   hooks.log = log_;
+  hooks.fail_over = [this](const ops::FailoverNotice& notice, Handler<void> handler) {
+    hooks_->run(notice, std::move(handler));
+  };
   hooks.fenced = [this](const Error& why) {
     replaced_ = true;
     if (on_fenced_) on_fenced_(why);

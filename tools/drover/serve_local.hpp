@@ -44,6 +44,7 @@ class LocalWorld : public ServedWorld {
   Secret token_;
   std::unique_ptr<LocalCloud> cloud_;
   std::unique_ptr<HttpAgent> agent_;
+  std::unique_ptr<FailoverHooks> hooks_;
   std::unique_ptr<ops::MySQLServerManager> manager_;
   std::unique_ptr<api::Service> service_;
 };

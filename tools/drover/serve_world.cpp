@@ -141,11 +141,15 @@ Result<void> ServeWorld::open_parts(const ServeSettings& settings) {
   journal_ = std::make_unique<fault::FaultyStore>(*store_, *engine_);
   ops::Configuration config = settings.manager;
   DROVER_TRY(config.replication_password, read_replication_password(settings));
+  hooks_ = std::make_unique<FailoverHooks>(scheduler_, settings.failover_hooks);
   ops::Hooks hooks;
   hooks.observe = [this](std::string_view point, std::string_view subject) {
     engine_->observe(point, subject);
   };
   hooks.log = log_;
+  hooks.fail_over = [this](const ops::FailoverNotice& notice, Handler<void> handler) {
+    hooks_->run(notice, std::move(handler));
+  };
   hooks.fenced = [this](const Error& why) {
     if (on_fenced_) on_fenced_(why);
   };
@@ -158,6 +162,7 @@ Result<void> ServeWorld::open_parts(const ServeSettings& settings) {
 ServeWorld::~ServeWorld() {
   service_.reset();
   manager_.reset();
+  hooks_.reset();
   domain_.kill();
   cloud_domain_.kill();
 }

@@ -101,6 +101,7 @@ class ServeWorld : public ServedWorld {
   std::unique_ptr<fault::FaultyIaas> iaas_;
   std::unique_ptr<fault::FaultyAgent> agent_;
   std::unique_ptr<fault::FaultyStore> journal_;
+  std::unique_ptr<FailoverHooks> hooks_;
   std::unique_ptr<ops::MySQLServerManager> manager_;
   std::unique_ptr<api::Service> service_;
 };
