@@ -317,6 +317,19 @@ Task<void> undo_replica_slave(Core& core, NodeId target) {
 
 namespace {
 
+// Who may take writes beside the master, as a promotion that failed half-way leaves it, is closed before the
+// master moves on.
+Task<Result<void>> close_suspect(Core& core, std::uint64_t epoch) {
+  const NodeId suspect = core.model.service.maybe_writable;
+  if (suspect == 0 || suspect == core.model.service.primary) co_return success();
+  auto fenced = co_await fence(core, suspect, epoch);
+  if (fenced.has_error()) co_return fenced;
+  core.model.service.maybe_writable = core.model.service.primary;
+  core.journal.service_changed();
+  co_await core.journal.durable();
+  co_return success();
+}
+
 // The first half of a switchover: the old primary fenced, the new one drained. Its result is the old one's
 // last position, as a GTID list; "" when there is no old one.
 Task<Result<std::string>> hand_over(Core& core, NodeId target, NodeId former, std::uint64_t epoch) {
@@ -424,6 +437,8 @@ Task<Result<void>> promote(Core& core, OperationId id) {
     const std::uint64_t epoch = core.model.operation(id)->epoch;
     std::string position;
     if (core.model.service.maybe_writable != target) {
+      auto closed = co_await close_suspect(core, epoch);
+      if (closed.has_error()) co_return closed;
       auto handed = co_await hand_over(core, target, former, epoch);
       if (handed.has_error()) {
         co_await hand_back(core, former, epoch);
