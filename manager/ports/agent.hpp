@@ -80,7 +80,9 @@ struct SetReadOnly {
   bool read_only = true;
   std::uint64_t generation = 0;
 };
-struct WaitForGtid {  // answers when `gtid` has been applied, or fails with timeout after `limit`
+// Answers when `gtid` has been applied, or fails with timeout after `limit`. What the server wrote itself does
+// not count.
+struct WaitForGtid {
   std::uint64_t epoch = 0;
   std::string gtid;
   Duration limit{30s};
