@@ -89,7 +89,8 @@ Result<std::string> MariaDbServer::applied_position() {
   return text_of(rows.front(), "slave_pos");
 }
 
-// What the server wrote itself does not count: an errant transaction may carry the number of one that it lacks.
+// What the server wrote itself does not count: an errant transaction may carry the number of one that it
+// lacks.
 Result<bool> MariaDbServer::wait_for_gtid(const std::string& gtid, Duration limit) {
   DROVER_TRY(auto connection, open(limit + 3s));
   DROVER_TRY(const auto rows,

@@ -80,8 +80,8 @@ struct SetReadOnly {
   bool read_only = true;
   std::uint64_t generation = 0;
 };
-// Answers when `gtid` has been applied, or fails with timeout after `limit`. What the server wrote itself does
-// not count.
+// Answers when `gtid` has been applied, or fails with timeout after `limit`. What the server wrote itself
+// does not count.
 struct WaitForGtid {
   std::uint64_t epoch = 0;
   std::string gtid;

@@ -104,7 +104,8 @@ std::uint64_t Repeats::repeat(const std::string& subject, const std::string& nam
   const bool shared = name == "killInstance";
   // The monitor starts a server that is down also while an operation is about to.
   const auto* manager = world_.manager();
-  const bool beside = name == "start_server" && manager != nullptr && manager->model().active_operations() > 0;
+  const bool beside =
+      name == "start_server" && manager != nullptr && manager->model().active_operations() > 0;
   call.failed = earlier->failed || (earlier->pending && now - earlier->asked >= earlier->timeout) ||
                 (!earlier->pending && !earlier->ok);
   if (!shared && !beside && earlier->pending && now - earlier->asked < earlier->timeout)

@@ -129,7 +129,8 @@ void Servers::check_server_id(const std::string& id) {
   server_ids_[node->server_id] = node->id;
 }
 
-// Of replicas with one server_id the source serves the last that connected; another acknowledges what passes it by.
+// Of replicas with one server_id the source serves the last that connected; another acknowledges what passes
+// it by.
 void Servers::look_for_twins(const std::string& id) {
   if (!world_.evidence().any({"db.duplicate_server_id"})) return;
   Seen& seen = seen_[id];
