@@ -61,6 +61,7 @@ class MariaDbServer {
   Result<bool> replicates_from(const SetUpReplica& command);
   Result<void> restart_io_thread();
   Result<std::string> current_position();
+  Result<std::string> applied_position();
   Result<void> set_slave_position(const std::string& gtid);
   // Whether `gtid` was applied within `limit`.
   Result<bool> wait_for_gtid(const std::string& gtid, Duration limit);

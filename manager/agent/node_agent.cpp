@@ -312,7 +312,7 @@ Result<void> NodeAgent::wait_for_gtid(const WaitForGtid& c) {
   DROVER_TRY(need_server());
   DROVER_TRY(const bool reached, server_.wait_for_gtid(c.gtid, c.limit));
   if (reached) return success();
-  DROVER_TRY(const std::string present, server_.current_position());
+  DROVER_TRY(const std::string present, server_.applied_position());
   return make_error(ErrorCode::timeout, settings_.instance_id + " has not applied " + c.gtid + " within " +
                                             drover::to_text(c.limit) + "; it is at " + present + ".");
 }

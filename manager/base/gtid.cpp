@@ -52,16 +52,6 @@ std::string to_text(const GtidPosition& position) {
   return text;
 }
 
-bool reaches(const GtidPosition& position, const GtidPosition& wanted) {
-  for (const Gtid& want : wanted) {
-    bool there = want.sequence == 0;
-    for (const Gtid& have : position)
-      there = there || (have.domain == want.domain && have.sequence >= want.sequence);
-    if (!there) return false;
-  }
-  return true;
-}
-
 GtidPosition merged(const GtidPosition& a, const GtidPosition& b) {
   GtidPosition both = a;
   for (const Gtid& gtid : b) set_latest(both, gtid);

@@ -20,8 +20,6 @@ using GtidPosition = std::vector<Gtid>;  // at most one per domain, ordered by d
 // "0-1-100,7-2-3" or ""; of several in one domain the highest counts. Nothing for any other text.
 std::optional<GtidPosition> parse_gtid_position(std::string_view text);
 std::string to_text(const GtidPosition& position);
-// Whether everything up to `wanted` is in `position`.
-bool reaches(const GtidPosition& position, const GtidPosition& wanted);
 // The later one of each domain.
 GtidPosition merged(const GtidPosition& a, const GtidPosition& b);
 

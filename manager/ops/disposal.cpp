@@ -40,6 +40,8 @@ Task<Result<void>> kill_vm(Core& core, std::string subject, std::string vm) {
     }
     core.observe("operation.retry", subject);
     co_await sleep_for(pause);
+    // Somebody else may have been at it meanwhile.
+    if (core.model.node_of_vm(vm) == nullptr && !core.model.service.doomed.contains(vm)) co_return success();
   }
 }
 

@@ -348,6 +348,9 @@ Task<Result<void>> replace_primary(Core& core, OperationId id) {
     co_await take_epoch(core, id);
     std::string position;
     if (core.model.service.maybe_writable != target) {
+      const std::uint64_t own = core.model.operation(id)->epoch;
+      auto closed = co_await close_suspect(core, own);
+      if (closed.has_error()) co_return closed;
       auto taken = co_await take_over(core, id);
       if (taken.has_error()) co_return std::move(taken).error();
       position = std::move(taken).value();

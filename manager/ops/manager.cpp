@@ -328,9 +328,10 @@ void MySQLServerManager::compensate_soon(OperationId id, bool cancelling) {
 }
 
 // Whether taking this node back would take away more than its operation brought: it was given a part in
-// replication meanwhile, or another operation is at it.
+// replication meanwhile, or another operation is at it. A journal that is behind cannot tell.
 bool MySQLServerManager::is_in_use(const model::Node& node, OperationId operation) const {
   if (!model::is_listed(node.state)) return false;
+  if (is_behind()) return true;
   const bool own_replica = core_.model.operation(operation)->request.kind == OperationKind::create_replica &&
                            node.role == Role::replica;
   if ((node.role != Role::none && !own_replica) || core_.model.service.maybe_writable == node.id) return true;

@@ -160,8 +160,10 @@ Task<void> MySQLServerManager::settle_writable() {
   const NodeId suspect = core_.model.service.maybe_writable;
   const NodeId primary = core_.model.service.primary;
   if (suspect == 0 || suspect == primary) co_return;
-  auto fenced = co_await fence(core_, suspect, core_.model.service.epoch);
-  if (fenced.has_error() || core_.model.active_operations() > 0) co_return;
+  const std::uint64_t epoch = core_.model.service.epoch;
+  auto fenced = co_await fence(core_, suspect, epoch);
+  // Who moves the master takes an epoch before: it may have opened the suspect since.
+  if (fenced.has_error() || core_.model.service.epoch != epoch) co_return;
   if (core_.model.service.maybe_writable != suspect) co_return;
   core_.model.service.maybe_writable = core_.model.service.primary;
   core_.journal.service_changed();

@@ -219,6 +219,8 @@ Task<void> MySQLServerManager::catch_up() {
     if (id == chosen) continue;
     const auto fenced = co_await fence(core_, id, epoch);
     if (fenced.has_error()) core_.note(node_name(id), fenced.error().message);
+    if (const Node* node = core_.model.node(id); node != nullptr && node->role == Role::none)
+      spawn(core_.domain, learn_role(id));
   }
 }
 

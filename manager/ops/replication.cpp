@@ -169,6 +169,8 @@ Task<Result<void>> promote(Core& core, OperationId id) {
     const std::uint64_t epoch = core.model.operation(id)->epoch;
     std::string position;
     if (core.model.service.maybe_writable != target) {
+      auto closed = co_await close_suspect(core, epoch);
+      if (closed.has_error()) co_return closed;
       auto handed = co_await hand_over(core, target, former, epoch);
       if (handed.has_error()) {
         co_await hand_back(core, former, epoch);

@@ -242,6 +242,17 @@ Task<Result<void>> make_replica(Core& core, NodeId id, SetUpReplica command, Unt
   co_return make_error(ErrorCode::timeout, node_name(id) + " did not become a replica in time: " + last);
 }
 
+Task<Result<void>> close_suspect(Core& core, std::uint64_t epoch) {
+  const NodeId suspect = core.model.service.maybe_writable;
+  if (suspect == 0 || suspect == core.model.service.primary) co_return success();
+  auto fenced = co_await fence(core, suspect, epoch);
+  if (fenced.has_error()) co_return fenced;
+  core.model.service.maybe_writable = core.model.service.primary;
+  core.journal.service_changed();
+  co_await core.journal.durable();
+  co_return success();
+}
+
 Task<Result<void>> still_holds(Core& core, NodeId target, std::string position, std::uint64_t epoch) {
   if (position.empty()) co_return success();
   WaitForGtid wait;

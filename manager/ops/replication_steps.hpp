@@ -15,6 +15,9 @@ Result<void> check_member(const Core& core, model::NodeId id);
 // Makes sure that a node that may be writable is not any more: read-only, or its VM known to be gone. Errors:
 // it may still take writes.
 Task<Result<void>> fence(Core& core, model::NodeId node, std::uint64_t epoch);
+// Who may take writes beside the master, as a promotion that failed half-way leaves it, is closed before the
+// master moves on.
+Task<Result<void>> close_suspect(Core& core, std::uint64_t epoch);
 // Tells the node's server to be the primary and checks that it is.
 Task<Result<void>> make_primary(Core& core, model::NodeId id, std::uint64_t epoch);
 // Only in the records; the caller commits.

@@ -17,6 +17,7 @@ using model::ServiceEvent;
 namespace {
 
 constexpr Duration kLookForCreations = 50ms;
+constexpr Duration kLookForOthers = 1s;
 
 }  // namespace
 
@@ -151,6 +152,16 @@ Task<Result<void>> MySQLServerManager::run_remove_nodes(OperationId id) {
   co_return outcome;
 }
 
+// The same as reconcile(), and what others are destroying already is gone too.
+Task<Result<void>> MySQLServerManager::leave_nothing() {
+  auto swept = co_await reconcile();
+  while (!core_.destroying.empty()) co_await sleep_for(kLookForOthers);
+  const auto& doomed = core_.model.service.doomed;
+  if (swept.has_value() && !doomed.empty())
+    swept = make_error(ErrorCode::unavailable, "VM " + *doomed.begin() + " is not confirmed gone");
+  co_return swept;
+}
+
 Task<Result<void>> MySQLServerManager::run_shutdown(OperationId id) {
   const auto nodes = core_.model.operation(id)->nodes;
   auto removed = co_await remove_all(nodes);
@@ -159,11 +170,11 @@ Task<Result<void>> MySQLServerManager::run_shutdown(OperationId id) {
   while (core_.creations_under_way() > 0 && core_.now() < patience) co_await sleep_for(kLookForCreations);
   if (removed.has_value()) {
     // VMs without a record: created by calls whose answers never came.
-    auto swept = co_await reconcile();
+    auto swept = co_await leave_nothing();
     for (unsigned attempt = 1; swept.has_error() && attempt < core_.config.retry.attempts; ++attempt) {
       core_.observe("operation.retry", model::operation_name(id));
       co_await sleep_for(core_.config.retry.pause_after(attempt, swept.error().retry_after));
-      swept = co_await reconcile();
+      swept = co_await leave_nothing();
     }
     removed = swept;
   }

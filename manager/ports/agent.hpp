@@ -84,7 +84,9 @@ struct SetReadOnly {
   std::uint64_t generation = 0;
   bool force = false;  // with read_only: a server that does not do it within about a second is ended (SIGKILL)
 };
-struct WaitForGtid {  // answers when `gtid` has been applied, or fails with timeout after `limit`
+// Answers when `gtid` has been applied, or fails with timeout after `limit`. What the server wrote itself
+// does not count.
+struct WaitForGtid {
   std::uint64_t epoch = 0;
   std::string gtid;
   Duration limit{30s};

@@ -62,6 +62,11 @@ void AddressPool::drop_user(std::string_view address) {
   if (--users_[*number] == 0) --in_use_;
 }
 
+bool AddressPool::is_used(std::string_view address) const {
+  const auto number = number_of(address);
+  return number && *number < users_.size() && users_[*number] > 0;
+}
+
 std::optional<std::uint32_t> AddressPool::number_of(std::string_view address) const {
   if (!address.starts_with(prefix_)) return std::nullopt;
   address.remove_prefix(prefix_.size());

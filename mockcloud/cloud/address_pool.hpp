@@ -22,6 +22,7 @@ class AddressPool {
   // Marks one more user of an address, or one less.
   void add_user(std::string_view address);
   void drop_user(std::string_view address);
+  bool is_used(std::string_view address) const;
   bool full() const { return in_use_ >= size_; }
   std::uint32_t next() const { return next_; }
 

@@ -1,5 +1,6 @@
 // Transitions of instances, what entering a state brings with it, and the timers that drive them.
 #include <algorithm>
+#include <utility>
 
 #include "manager/base/check.hpp"
 #include "mockcloud/cloud/cloud_internal.hpp"
@@ -158,12 +159,12 @@ void Cloud::release_address(const std::string& address) {
 }
 
 std::string Cloud::next_address() {
-  if (reuse_address_ && !released_address_.empty()) {
-    reuse_address_ = false;
+  const bool reuse = std::exchange(reuse_address_, false);
+  // Once: from then on it is in use.
+  if (reuse && !released_address_.empty() && !addresses_.is_used(released_address_)) {
     addresses_.add_user(released_address_);
-    return released_address_;
+    return std::exchange(released_address_, {});
   }
-  reuse_address_ = false;
   auto address = addresses_.take();
   DROVER_CHECK(address.has_value(), "addresses ran out without check_room noticing");
   return *std::move(address);

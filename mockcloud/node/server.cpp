@@ -205,7 +205,6 @@ void SimServer::log_local(const Run& run) {
   binlog_.append(run);
   data_.add(run.stamp);
   wake_replicas();
-  if (!gtid_waiters_.empty()) wake_gtid_waiters();
 }
 
 void SimServer::write(Ledger::Item counter, WriteListener* listener, std::uint64_t token) {

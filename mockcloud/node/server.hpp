@@ -161,8 +161,8 @@ class SimServer {
   Result<void> set_gtid_slave_pos(const GtidPosition& position);  // 1198; 1948 (strict)
   Result<void> skip_transactions(std::uint64_t count);            // sql_slave_skip_counter
   void reset_master();
-  // MASTER_GTID_WAIT, on a primary over its own log too: true when reached, false at the limit and when the
-  // process ends before.
+  // MASTER_GTID_WAIT: true when gtid_slave_pos has reached it, false at the limit and when the process ends
+  // before.
   void wait_for_gtid(const GtidPosition& position, Duration limit, std::function<void(bool)> done);
 
   // Client statements. The counter's increment is one transaction; answers at once or when semi-sync lets it.

@@ -112,11 +112,9 @@ void SimServer::wait_for_gtid(const GtidPosition& position, Duration limit, std:
 }
 
 void SimServer::wake_gtid_waiters() {
-  GtidPosition reached = slave_pos_;
-  reached.merge(binlog_.position());
   std::vector<GtidWaiter> woken;
   for (auto at = gtid_waiters_.begin(); at != gtid_waiters_.end();) {
-    if (!reached.reaches(at->position)) {
+    if (!slave_pos_.reaches(at->position)) {
       ++at;
       continue;
     }

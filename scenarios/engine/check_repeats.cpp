@@ -102,9 +102,13 @@ std::uint64_t Repeats::repeat(const std::string& subject, const std::string& nam
   const std::string which = call.what + " (" + subject + ")";
   // Whoever sweeps may find the same VM that another is destroying.
   const bool shared = name == "killInstance";
+  // The monitor starts a server that is down also while an operation is about to.
+  const auto* manager = world_.manager();
+  const bool beside =
+      name == "start_server" && manager != nullptr && manager->model().active_operations() > 0;
   call.failed = earlier->failed || (earlier->pending && now - earlier->asked >= earlier->timeout) ||
                 (!earlier->pending && !earlier->ok);
-  if (!shared && earlier->pending && now - earlier->asked < earlier->timeout)
+  if (!shared && !beside && earlier->pending && now - earlier->asked < earlier->timeout)
     world_.report("S10", which + " was called again while the first call was under way",
                   "S10 repeated " + name);
   else if (!earlier->pending && earlier->ok && !earlier->needed && !(shared && call.failed) &&

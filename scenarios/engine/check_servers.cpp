@@ -1,6 +1,7 @@
 #include "scenarios/engine/check_servers.hpp"
 
 #include <algorithm>
+#include <utility>
 
 namespace drover::scenario {
 namespace {
@@ -51,6 +52,7 @@ void Servers::look_at(const std::string& id) {
     world_.report("W1", "VM " + id + " is terminated, and its machine runs", "W1 terminated VM runs");
   check_position(seen, id, *truth, server);
   check_server_id(id);
+  look_for_twins(id);
   if (truth->role == Role::replica && !world_.evidence().any(kAstray) && !is_beyond_knowledge(id)) {
     const std::string cycle = fleet.replication_cycle();
     if (!cycle.empty()) world_.report("S9", "replication goes in a circle: " + cycle, "S9 cycle");
@@ -127,6 +129,18 @@ void Servers::check_server_id(const std::string& id) {
   server_ids_[node->server_id] = node->id;
 }
 
+// Of replicas with one server_id the source serves the last that connected; another acknowledges what passes
+// it by.
+void Servers::look_for_twins(const std::string& id) {
+  if (!world_.evidence().any({"db.duplicate_server_id"})) return;
+  Seen& seen = seen_[id];
+  const bool before = std::exchange(seen.twin, false);
+  const auto own = world_.fleet().server(id)->server_id();
+  for (const auto& other : world_.fleet().ids())
+    if (other != id && world_.fleet().server(other)->server_id() == own) seen.twin = seen_[other].twin = true;
+  if (before || seen.twin) seen.twin_at = world_.scheduler().now();
+}
+
 // --- W2 ---
 
 bool Servers::data_was_tampered_with() const {
@@ -182,9 +196,11 @@ void Servers::acknowledged(const node::SimServer& server, node::Stamp stamp) {
     if (other == &server) continue;
     if (other->has_received(stamp)) return;
     const auto seen = seen_.find(id);
-    if (seen != seen_.end() && now - seen->second.down_at < kRecently) return;
+    if (seen == seen_.end()) continue;
+    const Seen& lately = seen->second;
+    if (now - lately.down_at < kRecently || lately.twin || now - lately.twin_at < kRecently) return;
   }
-  if (world_.evidence().any({"db.lose_relay_log", "db.duplicate_server_id"}, now - kRecently)) return;
+  if (world_.evidence().any({"db.lose_relay_log"}, now - kRecently)) return;
   world_.report("W2", server.name() + " acknowledged a semi-synchronous write that no replica has",
                 "W2 semi-sync acknowledged alone");
 }

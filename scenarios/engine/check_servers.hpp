@@ -27,6 +27,8 @@ class Servers {
   struct Seen {
     TimePoint open_since = kNever;         // kNever: it is read-only
     TimePoint down_at = TimePoint{} - 1h;  // its latest end
+    TimePoint twin_at = TimePoint{} - 1h;  // until when another had its server_id
+    bool twin = false;
     std::uint64_t process = 0;
     std::uint64_t data_generation = 0;
     node::GtidPosition slave_pos;
@@ -34,6 +36,7 @@ class Servers {
   };
 
   void look_at(const std::string& id);
+  void look_for_twins(const std::string& id);
   void check_replication(const std::string& id, const node::NodeTruth& truth, const node::SimServer& server);
   void check_position(Seen& seen, const std::string& id, const node::NodeTruth& truth,
                       const node::SimServer& server);

@@ -134,7 +134,8 @@ void Checkers::at_point(std::string_view point, std::string_view subject) {
   }
   if (point == "operation.started" || point == "operation.step") repeats_.begin();
   if (point == "service.epilogue") shutdown_at_ = world_.scheduler().now();
-  if (point == "node.running") check_running(std::string(subject));
+  if (point == "node.removing") removing_.emplace(subject);
+  if (point == "node.running") check_running(std::string(subject), removing_.erase(std::string(subject)) > 0);
   if (point == "node.lost") check_lost(std::string(subject));
   if (point == "service.stopped") check_stopped();
   if (point == "operation.done") check_operation_done(std::string(subject));

@@ -77,7 +77,7 @@ class Checkers final : private PortWatch {
   bool holds_data(const std::string& vm);
   void check_bounds();
   // invariants_operations.cpp
-  void check_running(const std::string& subject);
+  void check_running(const std::string& subject, bool kept);
   void check_lost(const std::string& subject);
   void check_stopped();
   void check_operation_done(const std::string& subject);
@@ -109,6 +109,7 @@ class Checkers final : private PortWatch {
   std::map<std::string, std::string> living_;     // VMs of ours that live, and whose they are
   std::map<std::string, std::string> newest_of_;  // the newest VM seen of each node
   std::set<std::string> doomed_;                  // VMs that the manager wanted destroyed
+  std::set<std::string> removing_;                // nodes, until they are RUNNING again
   std::map<std::string, unsigned> repairs_;       // of each node since it became quiet
   std::size_t secrets_watched_ = 0;
   TimePoint instant_{};

@@ -13,7 +13,7 @@ constexpr Duration kLately = 5min;  // how long after a fault its effect on what
 }  // namespace
 
 // S12: the manager calls a node RUNNING.
-void Checkers::check_running(const std::string& subject) {
+void Checkers::check_running(const std::string& subject, bool kept) {
   // The VM of the record: a cloud that drops tags hides whose VM it is.
   const auto* manager = world_.manager();
   const auto* node = manager != nullptr ? manager->model().node(node_number(subject)) : nullptr;
@@ -25,8 +25,10 @@ void Checkers::check_running(const std::string& subject) {
   if (server != nullptr && server->process() > 0 &&
       world_.evidence().touched(*vm, world_.scheduler().now() - kLately))
     return;
-  // A removal that was taken back, of a node that a fault long ago had left without power.
-  if (server != nullptr && server->process() > 0 && !vm->powered && world_.evidence().touched(*vm)) return;
+  // A removal that was taken back says nothing new about the server.
+  if (kept && server != nullptr && server->process() > 0 &&
+      (!is_gone(vm->state) || world_.evidence().touched(*vm)))
+    return;
   world_.report("S12", subject + " is called RUNNING, but its database server does not run", "S12 running");
 }
 

@@ -67,7 +67,7 @@ Found found_of(const Base& base, const Finding& finding, bool shrinks) {
   small.scenario.description = finding.fingerprint + ". Found by `drover explore --mode " +
                                to_text(finding.plan.mode) + "` from " + base.scenario.name + ".";
   small.scenario.tags = {"found"};
-  found.text = to_canonical_text(small.scenario, finding.plan.seed);
+  found.text = to_canonical_text(small.scenario, small.seed);
   return found;
 }
 

@@ -29,7 +29,7 @@ class Shrinker {
     out_.reproduced = fails(best_);
     out_.events_before = last_events_;
     if (!out_.reproduced) return finish();
-    if (auto fixed = with_explicit_faults(best_, out_.seed)) try_it(std::move(*fixed));
+    if (auto fixed = with_explicit_faults(best_, out_.seed)) try_it(*fixed);
     do {
       for (bool changed = true; changed && !exhausted();) {
         changed = delete_chunks(&Shrinker::fault_count, &Shrinker::without_faults_from);
@@ -58,13 +58,14 @@ class Shrinker {
     return fingerprint_ == "gave up" && result.verdict == scenario::Verdict::unknown;
   }
 
-  // Takes it over when it still fails and can be written down.
-  bool try_it(Scenario one) {
+  // Takes it over when it still fails as it would be read from its file.
+  bool try_it(const Scenario& one) {
     if (exhausted() || one == best_) return false;
-    const std::string text = to_canonical_text(one);
-    if (scenario::prepare_scenario(text, "shrunk.json").has_error()) return false;
-    if (!fails(one)) return false;
-    best_ = std::move(one);
+    auto read = scenario::prepare_scenario(to_canonical_text(one), "shrunk.json");
+    if (read.has_error()) return false;
+    Scenario& written = read.value().cases.front();
+    if (!fails(written)) return false;
+    best_ = std::move(written);
     return true;
   }
 
@@ -124,7 +125,7 @@ class Shrinker {
     for (std::size_t next = 0; !exhausted();) {
       auto all = simplifications(best_);
       if (next >= all.size()) break;
-      if (try_it(std::move(all[next])))
+      if (try_it(all[next]))
         changed = true;
       else
         ++next;

@@ -17,13 +17,6 @@ TEST(GtidPositions, AreReadAndWritten) {
     EXPECT_FALSE(parse_gtid_position(wrong)) << wrong;
 }
 
-TEST(GtidPositions, ReachWhatIsInThem) {
-  EXPECT_TRUE(reaches(position("0-1-100"), position("")));
-  EXPECT_TRUE(reaches(position("0-1-100"), position("0-2-100")));
-  EXPECT_FALSE(reaches(position("0-1-99"), position("0-1-100")));
-  EXPECT_FALSE(reaches(position("0-1-100"), position("0-1-1,1-1-1")));
-}
-
 TEST(GtidPositions, AreMergedByDomain) {
   EXPECT_EQ(to_text(merged(position("0-1-5,1-1-1"), position("0-2-7,2-1-1"))), "0-2-7,1-1-1,2-1-1");
 }

@@ -173,6 +173,16 @@ TEST(Controls, AnOldAddressIsReusedByTheNextInstance) {
   EXPECT_EQ(stage.try_create(make_spec("node-4")).value().address, "10.0.0.3");
 }
 
+TEST(Controls, AnOldAddressIsReusedOnce) {
+  Stage stage;
+  ASSERT_TRUE(stage.kill(stage.create_running("node-1")).has_value());
+  stage.pass(15s);
+  stage.cloud->reuse_address_next();
+  EXPECT_EQ(stage.try_create(make_spec("node-2")).value().address, "10.0.0.1");
+  stage.cloud->reuse_address_next();
+  EXPECT_EQ(stage.try_create(make_spec("node-3")).value().address, "10.0.0.2");
+}
+
 TEST(Controls, ADelayedAddressComesBack) {
   Stage stage;
   const std::string id = stage.create_running("node-1");

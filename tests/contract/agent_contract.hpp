@@ -262,6 +262,15 @@ TEST_P(AgentContract, WaitingForAGtidThatNeverComesTimesOut) {
   EXPECT_EQ(error_of(2, wait_for("0-1-999999", 1s)), ErrorCode::timeout);
 }
 
+TEST_P(AgentContract, AnErrantTransactionIsNotTakenForTheOneWithItsNumber) {
+  make_pair();
+  must(2, StopReplica{1});
+  must(2, SetReadOnly{1, false});
+  must(2, user("errant"));
+  const std::string last = must(1, user("lacking")).gtid_binlog_pos;
+  EXPECT_EQ(error_of(2, wait_for(last, 1s)), ErrorCode::timeout);
+}
+
 TEST_P(AgentContract, AMalformedGtidIsInvalid) {
   make_pair();
   EXPECT_EQ(error_of(2, wait_for("0-1-'; DROP")), ErrorCode::invalid);
