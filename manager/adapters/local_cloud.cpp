@@ -182,6 +182,9 @@ std::vector<pid_t> LocalCloud::processes(const Vm& vm, bool with_zombies) const 
     if (ticks != 0 && ticks != session.start_ticks) return;  // another process by now
     const auto more = system::processes_of_session(session.leader, with_zombies);
     found.insert(found.end(), more.begin(), more.end());
+    // One that was started a blink ago may not have its session yet.
+    if (ticks != 0 && system::process_lives(session.leader) && std::ranges::find(more, session.leader) == more.end())
+      found.push_back(session.leader);
   };
   add({vm.pid, vm.start_ticks});
   for (const Session& session : vm.former) add(session);

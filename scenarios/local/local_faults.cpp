@@ -10,6 +10,7 @@ namespace drover::scenario {
 namespace {
 
 constexpr Duration kReplicated = 3s;  // how long a replica is waited for before it is harmed
+constexpr Duration kUpgradeGrace = 10s;
 constexpr std::uint32_t kDefaultServerId = 1;
 
 ServerPlace place_of(const LocalCloud::Machine& vm) { return {vm.id, vm.folder, vm.address}; }
@@ -85,10 +86,26 @@ Result<void> LocalWorld::act_on_manager(const fault::Action& action) {
                 arguments.duration("down"));
     return success();
   }
+  if (action.name == "manager.upgrade") {
+    trace_.add(TraceKind::crash, "manager", "stops");
+    manager_->ending = true;
+    finish_upgrade(arguments.duration("down"), scheduler_.later(kUpgradeGrace));
+    return success();
+  }
   if (action.name != "manager.pause") return unknown(action.name);
   if (manager_->manager.frozen()) return make_error(ErrorCode::not_found, "the manager is frozen already");
   freeze_manager(arguments.duration("for"));
   return success();
+}
+
+// No new calls, a while for those under way, then the end, as drover serve has it.
+void LocalWorld::finish_upgrade(Duration down, TimePoint deadline) {
+  scheduler_.call_after(domain_, 100ms, [this, down, deadline] {
+    if (!manager_) return;
+    if (!pending_.empty() && scheduler_.now() < deadline) return finish_upgrade(down, deadline);
+    manager_->ending = false;
+    crash_manager(down);
+  });
 }
 
 Result<void> LocalWorld::act_on_vm(const fault::Action& action, const LocalCloud::Machine& vm) {
@@ -125,7 +142,10 @@ Result<void> LocalWorld::act_on_database(const fault::Action& action, const Loca
   if (name == "db.lag") return lag_server(action, vm);
   if (name == "db.stop_sql") return stop_sql_thread(action, server);
   if (name == "db.stop_io") return servers_->run(server, {"STOP SLAVE IO_THREAD"}, false);
-  if (name == "db.lose_read_only") return servers_->run(server, {"SET GLOBAL read_only = 0"}, false);
+  if (name == "db.lose_read_only") {
+    opened_[vm.id] = false;
+    return servers_->run(server, {"SET GLOBAL read_only = 0"}, false);
+  }
   if (name == "db.semi_sync_off")
     return servers_->run(server, {"SET GLOBAL rpl_semi_sync_master_enabled = 0"}, false);
   if (name == "db.errant")

@@ -39,6 +39,14 @@ void LocalWorld::take(Sight sight) {
   if (!sight.written) sight.written = std::move(sight_.written);
   sight_ = std::move(sight);
   if (changed || !sight_.writable_at_once.empty()) trace_.add(TraceKind::database, "servers", essence(sight_));
+  for (const auto& view : sight_.servers) {
+    const auto opened = opened_.find(view.vm);
+    if (opened == opened_.end() || !view.answers) continue;
+    if (!view.read_only)
+      opened->second = true;
+    else if (opened->second)
+      opened_.erase(opened);
+  }
   watch_machines();
 }
 

@@ -74,6 +74,8 @@ class LocalWorld final : public World, public fault::ActionSink {
   // When the oldest request without an answer was made; kNever without one.
   TimePoint pending_since() const;
   bool is_quiet() const { return quiet_; }
+  // Whether a fault opened the VM's server to writes, and it has not been seen closed since.
+  bool was_opened_by_fault(const std::string& vm) const { return opened_.contains(vm); }
   // Whether a server has lost what it held.
   bool has_lost_a_disk() const { return lost_disk_; }
   // For the referee: every line of the log, every answer of the API.
@@ -130,6 +132,7 @@ class LocalWorld final : public World, public fault::ActionSink {
   Result<void> exhaust_connections(const fault::Action& action, const LocalCloud::Machine& vm);
   Result<void> stop_sql_thread(const fault::Action& action, const ServerPlace& server);
   Result<void> take_server_id(const ServerPlace& server);
+  void finish_upgrade(Duration down, TimePoint deadline);
   void start_server(const std::string& vm);
   void later(Duration after, std::function<void()> undo);
   std::optional<LocalCloud::Machine> machine_of(const std::string& target) const;
@@ -159,6 +162,7 @@ class LocalWorld final : public World, public fault::ActionSink {
   bool quiet_ = false;
   bool traffic_ended_ = false;
   bool lost_disk_ = false;
+  std::map<std::string, bool> opened_;  // VMs whose server a fault opened, and whether it was seen open
   bool asks_topology_soon_ = false;
   std::optional<std::string> known_master_;
   unsigned incarnations_ = 0;

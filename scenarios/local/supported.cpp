@@ -28,6 +28,12 @@ std::string why_not(const fault::Rule& rule) {
   return {};
 }
 
+std::int64_t nodes_wanted(const Call& call) {
+  if (call.method != "add_nodes" || call.expect.error || call.expect.code) return 0;
+  const auto count = call.with.find("count");
+  return count != call.with.end() && count->is_number_integer() ? count->get<std::int64_t>() : 0;
+}
+
 // VMs that the steps ask for by number, and the first thing among them that cannot be done.
 std::string look_at(const std::vector<Step>& steps, std::int64_t& wanted) {
   for (const Step& step : steps) {
@@ -35,9 +41,7 @@ std::string look_at(const std::vector<Step>& steps, std::int64_t& wanted) {
     if (const auto* action = std::get_if<Do>(&step.action)) why = why_not(action->action);
     if (const auto* beside = std::get_if<Parallel>(&step.action)) why = look_at(beside->steps, wanted);
     if (const auto* again = std::get_if<Repeat>(&step.action)) why = look_at(again->steps, wanted);
-    if (const auto* call = std::get_if<Call>(&step.action); call != nullptr && call->method == "add_nodes")
-      if (const auto count = call->with.find("count"); count != call->with.end() && count->is_number_integer())
-        wanted += count->get<std::int64_t>();
+    if (const auto* call = std::get_if<Call>(&step.action); call != nullptr) wanted += nodes_wanted(*call);
     if (!why.empty()) return why;
   }
   return {};

@@ -14,7 +14,7 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr const char* kPrefix = "drover-run-";
+constexpr const char* kPrefix = "drover-stage-";
 constexpr std::chrono::seconds kPatience{20};
 
 }  // namespace
