@@ -172,7 +172,10 @@ void Writers::write(unsigned writer) {
   for (auto next = Clock::now() + gap * writer / config_.writers; wait(next);
        next = std::max(next + gap, Clock::now())) {
     const auto address = master();
-    if (!address) continue;
+    if (!address) {
+      config_.on_failure();  // who does not know where to write asks
+      continue;
+    }
     if (*address != place.address || (connection && connection->lost())) connection.reset();
     place.address = *address;
     if (!connection) {
