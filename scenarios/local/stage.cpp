@@ -3,6 +3,7 @@
 #include <sys/prctl.h>
 #include <unistd.h>
 
+#include <boost/asio/executor_work_guard.hpp>
 #include <filesystem>
 #include <random>
 
@@ -137,6 +138,7 @@ RunResult LocalStage::perform(const Scenario& scenario, std::uint64_t seed, cons
   Run run(scenario, options, world, referee);
   run.begin();
   const TimePoint limit = world.scheduler().later(kRunMax);
+  const auto work = asio::make_work_guard(io);
   while (!run.ended()) {
     io.run_one_for(kLookForInterrupt);
     run.after_event();
