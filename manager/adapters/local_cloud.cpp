@@ -183,7 +183,8 @@ std::vector<pid_t> LocalCloud::processes(const Vm& vm, bool with_zombies) const 
     const auto more = system::processes_of_session(session.leader, with_zombies);
     found.insert(found.end(), more.begin(), more.end());
     // One that was started a blink ago may not have its session yet.
-    if (ticks != 0 && system::process_lives(session.leader) && std::ranges::find(more, session.leader) == more.end())
+    if (ticks != 0 && system::process_lives(session.leader) &&
+        std::ranges::find(more, session.leader) == more.end())
       found.push_back(session.leader);
   };
   add({vm.pid, vm.start_ticks});

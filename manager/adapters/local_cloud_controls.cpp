@@ -26,9 +26,8 @@ std::vector<LocalCloud::Machine> LocalCloud::machines() const {
 }
 
 std::uint64_t LocalCloud::terminated() const {
-  const auto here = std::count_if(vms_.begin(), vms_.end(), [](const Vm& vm) {
-    return vm.info.state == InstanceState::terminated;
-  });
+  const auto here = std::count_if(vms_.begin(), vms_.end(),
+                                  [](const Vm& vm) { return vm.info.state == InstanceState::terminated; });
   return created() - vms_.size() + static_cast<std::uint64_t>(here);
 }
 

@@ -1,5 +1,5 @@
-// One connection to a server through libmariadb: the node's own over its socket, or any as a client. Values enter statements only
-// as escaped literals in place of a "?". One thread at a time.
+// One connection to a server through libmariadb: the node's own over its socket, or any as a client. Values
+// enter statements only as escaped literals in place of a "?". One thread at a time.
 #pragma once
 
 #include <optional>

@@ -123,9 +123,9 @@ void add_iaas_calls(std::vector<ActionRow>& rows) {
                        {"failing", kNumber, "0.3", "the share of calls refused as unavailable, 0 to 1"}},
                       "all calls are slow and a share of them fails, for a while")),
           mocked(call("drop_tags", t, A::drop_tags, kBefore, "newInstance", {},
-               "the instance is created without its tags (vm.forget_tags is done to it)")),
+                      "the instance is created without its tags (vm.forget_tags is done to it)")),
           mocked(call("drop_name", t, A::drop_name, kBefore, "newInstance", {},
-               "the instance is created without its name (vm.forget_name is done to it)")),
+                      "the instance is created without its name (vm.forget_name is done to it)")),
       });
 }
 
@@ -304,8 +304,7 @@ void add_database_actions(std::vector<ActionRow>& rows) {
           done("db.lose_read_only", t, kBeyond, kProcesses, {}, "the replica becomes writable"),
           done("db.semi_sync_off", t, kBeyond, kProcesses, {},
                "the primary falls back to asynchronous replication"),
-          done("db.lose_relay_log", t, kTolerable, kMocked, {},
-               "the replica's unapplied relay log is gone"),
+          done("db.lose_relay_log", t, kTolerable, kMocked, {}, "the replica's unapplied relay log is gone"),
           done("db.crash", t, kTolerable, kProcesses,
                {duration_or_never("restart", "5s", "until the server is back")},
                "the database server dies; the agent goes on"),

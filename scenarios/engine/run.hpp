@@ -1,5 +1,5 @@
-// One run of a scenario: its steps, then quiet, then the judgement. The same in every world; whoever makes the
-// world (runner.cpp for the simulation, scenarios/local for real servers) drives its scheduler and calls
+// One run of a scenario: its steps, then quiet, then the judgement. The same in every world; whoever makes
+// the world (runner.cpp for the simulation, scenarios/local for real servers) drives its scheduler and calls
 // after_event().
 #pragma once
 

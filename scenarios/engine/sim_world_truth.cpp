@@ -106,12 +106,13 @@ bool SimWorld::replicas_lag() {
   });
 }
 
-EndState SimWorld::end(std::vector<std::string> shortfalls) { return end_state(*this, std::move(shortfalls)); }
+EndState SimWorld::end(std::vector<std::string> shortfalls) {
+  return end_state(*this, std::move(shortfalls));
+}
 
 void SimWorld::destroy_foreign(const std::string& target, Handler<void> handler) {
   const auto* vm = instance_of(target);
-  if (vm == nullptr)
-    return handler(make_error(ErrorCode::not_found, "there is no VM of \"" + target + "\""));
+  if (vm == nullptr) return handler(make_error(ErrorCode::not_found, "there is no VM of \"" + target + "\""));
   const std::string id = vm->id;
   evidence_->add("foreign_kill", id, {});
   cloud_->killInstance(CallContext{"somebody", 1min}, id, std::move(handler));

@@ -12,7 +12,7 @@ using nlohmann::json;
 
 namespace {
 
-constexpr Duration kLookAgain = 5s;   // conditions on time or lag change without an event
+constexpr Duration kLookAgain = 5s;  // conditions on time or lag change without an event
 constexpr Duration kLookBound = 10s;
 constexpr Duration kPatience = 2min;  // how long a step without `client:` knocks at a dead manager's door
 constexpr Duration kKnockEvery = 1s;

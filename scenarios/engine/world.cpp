@@ -5,10 +5,7 @@
 namespace drover::scenario {
 
 World::World(const Scenario& scenario, std::uint64_t seed)
-    : scenario_(scenario),
-      configuration_(manager_config(scenario)),
-      domain_(scheduler_),
-      choices_(seed) {
+    : scenario_(scenario), configuration_(manager_config(scenario)), domain_(scheduler_), choices_(seed) {
   trace_.follow(scheduler_.now_address());
   secrets_.insert(configuration_.replication_password.value);
 }

@@ -1,7 +1,7 @@
 // Where a scenario and the world that it runs in meet. Steps, metrics, expectations, reports and verdicts are
-// the same in every world; a world supplies how time passes, the cloud, the nodes and their truth, the clients
-// that write, and its hands for faults. sim_world.hpp is the simulation, scenarios/local real servers.
-// Single-threaded: everything on the scheduler's thread.
+// the same in every world; a world supplies how time passes, the cloud, the nodes and their truth, the
+// clients that write, and its hands for faults. sim_world.hpp is the simulation, scenarios/local real
+// servers. Single-threaded: everything on the scheduler's thread.
 #pragma once
 
 #include <functional>
@@ -62,9 +62,9 @@ enum class Truth : unsigned char {
 
 // How long a run waits: where hours cost nothing longer than where they pass.
 struct Pace {
-  Duration await_look;                    // between two looks at an operation
-  Duration settle_bound;                  // L-invariants: how long everything may take after the last fault
-  Duration settle_look, settle_hold;      // and stay so
+  Duration await_look;                     // between two looks at an operation
+  Duration settle_bound;                   // L-invariants: how long everything may take after the last fault
+  Duration settle_look, settle_hold;       // and stay so
   Duration catch_up_bound, catch_up_look;  // replicas, once the clients have stopped
 };
 
@@ -75,7 +75,7 @@ class World {
   World(const World&) = delete;
   World& operator=(const World&) = delete;
 
-  virtual const char* name() const = 0;      // "sim", as --world has it
+  virtual const char* name() const = 0;        // "sim", as --world has it
   virtual const char* for_people() const = 0;  // "the simulation"
   virtual Pace pace() const = 0;
 

@@ -1,5 +1,5 @@
-// How the faults of the catalogue are made on real machines, agents and servers. What has no place here is not
-// marked `local` in the catalogue, and a scenario with it is SKIPPED (supported.hpp).
+// How the faults of the catalogue are made on real machines, agents and servers. What has no place here is
+// not marked `local` in the catalogue, and a scenario with it is SKIPPED (supported.hpp).
 #include <algorithm>
 #include <csignal>
 #include <thread>
@@ -149,10 +149,11 @@ Result<void> LocalWorld::act_on_database(const fault::Action& action, const Loca
   if (name == "db.semi_sync_off")
     return servers_->run(server, {"SET GLOBAL rpl_semi_sync_master_enabled = 0"}, false);
   if (name == "db.errant")
-    return servers_->run(server, {"CREATE DATABASE IF NOT EXISTS drover_errant", "DROP DATABASE drover_errant"},
-                         true);
-  if (name == "db.diverge") return servers_->run(server, {"CREATE DATABASE drover_diverged",
-                                                          "CREATE TABLE drover_diverged.alone (n INT)"}, false);
+    return servers_->run(
+        server, {"CREATE DATABASE IF NOT EXISTS drover_errant", "DROP DATABASE drover_errant"}, true);
+  if (name == "db.diverge")
+    return servers_->run(
+        server, {"CREATE DATABASE drover_diverged", "CREATE TABLE drover_diverged.alone (n INT)"}, false);
   if (name == "db.reset_server_id")
     return servers_->run(server, {"SET GLOBAL server_id = " + std::to_string(kDefaultServerId)}, false);
   if (name == "db.duplicate_server_id") return take_server_id(server);
@@ -204,14 +205,15 @@ Result<void> LocalWorld::hang_server(const fault::Action& action, const LocalClo
 
 Result<void> LocalWorld::lag_server(const fault::Action& action, const LocalCloud::Machine& vm) {
   const auto delay = [](std::int64_t seconds) {
-    return std::vector<std::string>{"STOP SLAVE", "CHANGE MASTER TO MASTER_DELAY = " + std::to_string(seconds),
-                                    "START SLAVE"};
+    return std::vector<std::string>{
+        "STOP SLAVE", "CHANGE MASTER TO MASTER_DELAY = " + std::to_string(seconds), "START SLAVE"};
   };
   const ServerPlace server = place_of(vm);
   const auto* view = sight_.of(vm.id);
   if (view == nullptr || !view->replication.configured)
     return make_error(ErrorCode::not_found, vm.id + " does not replicate");
-  later(action.arguments.duration("for"), [this, server, delay] { (void)servers_->run(server, delay(0), false); });
+  later(action.arguments.duration("for"),
+        [this, server, delay] { (void)servers_->run(server, delay(0), false); });
   return servers_->run(server, delay(std::max<std::int64_t>(1, action.arguments.duration("by") / 1s)), false);
 }
 
@@ -234,7 +236,8 @@ Result<void> LocalWorld::stop_sql_thread(const fault::Action& action, const Serv
   };
   while (!is_there()) {
     if (pump_.present() > until)
-      return make_error(ErrorCode::timeout, server.vm + " does not follow the master: it cannot be harmed so");
+      return make_error(ErrorCode::timeout,
+                        server.vm + " does not follow the master: it cannot be harmed so");
     std::this_thread::sleep_for(std::chrono::milliseconds(10));
   }
   const auto number = action.arguments.text("errno");

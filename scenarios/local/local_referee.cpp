@@ -38,15 +38,17 @@ void LocalReferee::acknowledged(model::OperationId operation, const std::string&
   if (key.empty()) return;
   const auto [known, is_new] = keys_.emplace(key, operation);
   if (!is_new && known->second != operation)
-    world_.report("S7", "the key \"" + key + "\" was answered with the operations " +
-                            std::to_string(known->second) + " and " + std::to_string(operation),
+    world_.report("S7",
+                  "the key \"" + key + "\" was answered with the operations " +
+                      std::to_string(known->second) + " and " + std::to_string(operation),
                   "S7 two operations");
 }
 
 void LocalReferee::after_change() {
   auto both = world_.sight().writable_at_once;
   std::erase_if(both, [this](const std::string& vm) { return world_.was_opened_by_fault(vm); });
-  if (both.size() > 1) world_.report("S2", list_of(both) + " take writes at the same time", "S2 two writable");
+  if (both.size() > 1)
+    world_.report("S2", list_of(both) + " take writes at the same time", "S2 two writable");
 }
 
 void LocalReferee::after_event() {
@@ -88,7 +90,8 @@ bool LocalReferee::settled() {
 std::uint64_t LocalReferee::check_writes() {
   const auto phantoms = static_cast<std::uint64_t>(world_.truth(Truth::phantom_writes));
   if (phantoms > 0)
-    world_.report("S3", std::to_string(phantoms) + " write(s) on the master that no client made", "S3 phantom");
+    world_.report("S3", std::to_string(phantoms) + " write(s) on the master that no client made",
+                  "S3 phantom");
   const auto lost = static_cast<std::uint64_t>(world_.truth(Truth::lost_writes));
   if (lost == 0 || world_.has_lost_a_disk()) return lost;
   world_.report("S3", std::to_string(lost) + " acknowledged write(s) are lost", "S3 lost");
@@ -122,7 +125,8 @@ void LocalReferee::check_acknowledged() {
   if (manager == nullptr) return;
   for (const auto& [operation, key] : acknowledged_)
     if (operation >= manager->model().service.next_operation)
-      world_.report("S8", model::operation_name(operation) + " was acknowledged, and the manager has forgotten it",
+      world_.report("S8",
+                    model::operation_name(operation) + " was acknowledged, and the manager has forgotten it",
                     "S8 operation");
 }
 
@@ -134,7 +138,8 @@ void LocalReferee::check_instances() {
     if (is_gone(vm.state)) continue;
     const auto [other, alone] = of_node.emplace(vm.node, vm.id);
     if (!alone)
-      world_.report("S1", vm.node + " has two VMs, " + other->second + " and " + vm.id, "S1 two VMs of one node");
+      world_.report("S1", vm.node + " has two VMs, " + other->second + " and " + vm.id,
+                    "S1 two VMs of one node");
   }
 }
 
@@ -150,7 +155,8 @@ void LocalReferee::check_members() {
                                  [&node = node](const auto& one) { return one.id == node.vm; });
     const auto* view = world_.sight().of(node.vm);
     if (vm == machines.end() || is_gone(vm->state))
-      world_.report("L2", name + " is a member, and its VM \"" + node.vm + "\" is gone", "L2 member without VM");
+      world_.report("L2", name + " is a member, and its VM \"" + node.vm + "\" is gone",
+                    "L2 member without VM");
     else if (node.state == NodeState::running && (view == nullptr || !view->answers))
       world_.report("L2", name + " is RUNNING, and its server does not run", "L2 member without server");
     else if (node.address != vm->address && node.state == NodeState::running)
@@ -178,14 +184,16 @@ void LocalReferee::check_replicas() {
     }
     if (!view->read_only) world_.report("S9", name + " is a slave and takes writes", "S9 writable replica");
     if (view->replication.source_address != primary->address)
-      world_.report("S9", name + " replicates from " + view->replication.source_address + ", not from the master " +
-                              primary->address,
+      world_.report("S9",
+                    name + " replicates from " + view->replication.source_address + ", not from the master " +
+                        primary->address,
                     "S9 wrong source");
     if (master == nullptr || !master->answers) continue;
     if (!agent::reaches(view->applied, master->logged))
-      world_.report("L4", name + " has applied " + to_text(view->applied) + ", the master has " +
-                              to_text(master->logged),
-                    "L4 behind");
+      world_.report(
+          "L4",
+          name + " has applied " + to_text(view->applied) + ", the master has " + to_text(master->logged),
+          "L4 behind");
     else if (view->checksums != master->checksums)
       world_.report("L4", name + " does not hold the master's data", "L4 data differs");
   }
@@ -198,8 +206,9 @@ void LocalReferee::check_server_ids() {
     if (view == nullptr || !view->answers || node.role == Role::none) continue;
     const auto [other, alone] = owners.emplace(view->server_id, model::node_name(id));
     if (!alone)
-      world_.report("S9", other->second + " and " + model::node_name(id) + " have the same server_id " +
-                              std::to_string(view->server_id),
+      world_.report("S9",
+                    other->second + " and " + model::node_name(id) + " have the same server_id " +
+                        std::to_string(view->server_id),
                     "S9 server-id");
   }
 }

@@ -17,7 +17,8 @@ std::string essence(const Sight& sight) {
   for (const auto& view : sight.servers) {
     text += view.vm + (view.answers ? (view.read_only ? " read-only" : " writable") : " silent");
     if (view.replication.configured)
-      text += (view.replicates() ? " replicates " : " stopped ") + std::to_string(view.replication.seconds_behind);
+      text += (view.replicates() ? " replicates " : " stopped ") +
+              std::to_string(view.replication.seconds_behind);
     text += "; ";
   }
   return text;
@@ -38,7 +39,8 @@ void LocalWorld::take(Sight sight) {
   const bool changed = essence(sight) != essence(sight_);
   if (!sight.written) sight.written = std::move(sight_.written);
   sight_ = std::move(sight);
-  if (changed || !sight_.writable_at_once.empty()) trace_.add(TraceKind::database, "servers", essence(sight_));
+  if (changed || !sight_.writable_at_once.empty())
+    trace_.add(TraceKind::database, "servers", essence(sight_));
   for (const auto& view : sight_.servers) {
     const auto opened = opened_.find(view.vm);
     if (opened == opened_.end() || !view.answers) continue;
@@ -138,9 +140,8 @@ double LocalWorld::truth(Truth which) {
     case Truth::healthy_replicas:
       return count([](const ServerView& view) { return view.replicates() && view.read_only; });
     case Truth::writable_masters: {
-      const double open = count([](const ServerView& view) {
-        return view.takes_writes() && !view.replication.configured;
-      });
+      const double open =
+          count([](const ServerView& view) { return view.takes_writes() && !view.replication.configured; });
       // One after the other they were open; at once only if a second look said so.
       return open > 1 && sight_.writable_at_once.size() < 2 ? 1.0 : open;
     }
@@ -150,9 +151,8 @@ double LocalWorld::truth(Truth which) {
       double worst = 0;
       for (const auto& view : sight_.servers)
         if (view.replication.configured)
-          worst = std::max(worst, view.replication.seconds_behind < 0
-                                      ? 1e9
-                                      : number(view.replication.seconds_behind));
+          worst = std::max(
+              worst, view.replication.seconds_behind < 0 ? 1e9 : number(view.replication.seconds_behind));
       return worst;
     }
     case Truth::instances:
@@ -186,7 +186,9 @@ double LocalWorld::truth(Truth which) {
     case Truth::stale_reads:
       return number(writes.stale_reads);
     case Truth::lost_writes:
-      return written([this](const WriteAccount& account, const auto& rows) { return account.lost(rows, written_mark_); });
+      return written([this](const WriteAccount& account, const auto& rows) {
+        return account.lost(rows, written_mark_);
+      });
     case Truth::phantom_writes:
       return written([](const WriteAccount& account, const auto& rows) { return account.phantoms(rows); });
     case Truth::longest_outage_s:

@@ -176,7 +176,9 @@ void LocalWorld::start() {
 
 ops::Hooks LocalWorld::hooks() {
   ops::Hooks hooks;
-  hooks.observe = [this](std::string_view point, std::string_view subject) { engine_->observe(point, subject); };
+  hooks.observe = [this](std::string_view point, std::string_view subject) {
+    engine_->observe(point, subject);
+  };
   hooks.log = [this](const std::string& line) {
     trace_.add(TraceKind::note, "manager", line);
     if (watch_) watch_(line, "the log");
@@ -194,7 +196,8 @@ void LocalWorld::start_manager() {
   const auto started = manager_->manager.start();
   if (started.has_value()) return;
   manager_.reset();
-  report("S8", "the manager cannot start from its journal: " + started.error().message, "S8 journal unreadable");
+  report("S8", "the manager cannot start from its journal: " + started.error().message,
+         "S8 journal unreadable");
 }
 
 // As a process that is killed: everything of it is gone, its journal is a file.
@@ -231,7 +234,8 @@ void LocalWorld::thaw_manager() {
   if (!manager_ || !manager_->manager.frozen() || manager_->manager.stood_down()) return;
   trace_.add(TraceKind::crash, "manager", "goes on");
   manager_->manager.thaw();
-  for (auto& request : std::exchange(manager_->waiting, {})) scheduler_.call_soon(domain_, std::move(request));
+  for (auto& request : std::exchange(manager_->waiting, {}))
+    scheduler_.call_soon(domain_, std::move(request));
 }
 
 // --- clients ---

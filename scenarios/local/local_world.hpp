@@ -1,7 +1,7 @@
 // The world of a run on this machine: the whole manager with its API over the local cloud, whose VMs are real
 // agents and real servers, in real time. Faults of calls are made by the decorators that the simulation uses
-// too; those of machines, agents and servers by signals and in SQL (local_faults.cpp). What is true is asked of
-// the servers themselves (servers.hpp), at once when a step asks and every moment else.
+// too; those of machines, agents and servers by signals and in SQL (local_faults.cpp). What is true is asked
+// of the servers themselves (servers.hpp), at once when a step asks and every moment else.
 //
 // Single-threaded but for the threads of RealServers and Writers, which come back through the io_context.
 #pragma once
@@ -155,7 +155,7 @@ class LocalWorld final : public World, public fault::ActionSink {
   std::shared_ptr<LocalWorld*> self_;  // what comes from other threads sees that the world is gone
 
   Sight sight_;
-  WriteAccount::Mark written_mark_;               // up to which the rows in sight_ must be there
+  WriteAccount::Mark written_mark_;              // up to which the rows in sight_ must be there
   std::map<std::string, InstanceState> states_;  // of VMs, as last seen
   std::size_t high_water_ = 0;
   bool looking_ = false;

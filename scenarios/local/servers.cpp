@@ -34,7 +34,8 @@ agent::Connection::Place socket_of(const ServerPlace& server, const std::string&
 }  // namespace
 
 const ServerView* Sight::of(const std::string& vm) const {
-  const auto found = std::find_if(servers.begin(), servers.end(), [&](const auto& one) { return one.vm == vm; });
+  const auto found =
+      std::find_if(servers.begin(), servers.end(), [&](const auto& one) { return one.vm == vm; });
   return found == servers.end() ? nullptr : &*found;
 }
 
@@ -106,15 +107,18 @@ agent::Connection* RealServers::connection_to(const ServerPlace& server) {
 }
 
 Result<void> RealServers::fill(agent::Connection& connection, ServerView& view) {
-  DROVER_TRY(const auto variables,
-             connection.ask("SELECT @@read_only AS closed, @@server_id AS server_id, @@gtid_slave_pos AS applied, "
-                            "@@gtid_binlog_pos AS logged"));
+  DROVER_TRY(
+      const auto variables,
+      connection.ask("SELECT @@read_only AS closed, @@server_id AS server_id, @@gtid_slave_pos AS applied, "
+                     "@@gtid_binlog_pos AS logged"));
   DROVER_TRY(const auto status, connection.ask("SHOW SLAVE STATUS"));
   if (variables.empty()) return make_error(ErrorCode::database, "0: no answer");
   view.read_only = text_of(variables.front(), "closed") != "0";
   view.server_id = number_of<std::uint32_t>(text_of(variables.front(), "server_id"));
-  view.applied = agent::parse_gtid_position(text_of(variables.front(), "applied")).value_or(agent::GtidPosition());
-  view.logged = agent::parse_gtid_position(text_of(variables.front(), "logged")).value_or(agent::GtidPosition());
+  view.applied =
+      agent::parse_gtid_position(text_of(variables.front(), "applied")).value_or(agent::GtidPosition());
+  view.logged =
+      agent::parse_gtid_position(text_of(variables.front(), "logged")).value_or(agent::GtidPosition());
   const agent::NamedRow row = status.empty() ? agent::NamedRow() : status.front();
   view.replication = agent::replication_of(row);
   view.answers = true;
@@ -124,13 +128,15 @@ Result<void> RealServers::fill(agent::Connection& connection, ServerView& view) 
 void RealServers::add_checksums(agent::Connection& connection, ServerView& view) {
   const auto tables = connection.ask(
       "SELECT CONCAT('`', TABLE_SCHEMA, '`.`', TABLE_NAME, '`') AS name FROM information_schema.TABLES WHERE "
-      "TABLE_TYPE = 'BASE TABLE' AND TABLE_SCHEMA NOT IN ('mysql', 'information_schema', 'performance_schema', "
+      "TABLE_TYPE = 'BASE TABLE' AND TABLE_SCHEMA NOT IN ('mysql', 'information_schema', "
+      "'performance_schema', "
       "'sys')");
   if (tables.has_error()) return;
   for (const auto& table : tables.value()) {
     const std::string name = text_of(table, "name");
     const auto sum = connection.ask("CHECKSUM TABLE " + name);
-    if (sum.has_value() && !sum.value().empty()) view.checksums[name] = text_of(sum.value().front(), "Checksum");
+    if (sum.has_value() && !sum.value().empty())
+      view.checksums[name] = text_of(sum.value().front(), "Checksum");
   }
 }
 
@@ -181,13 +187,14 @@ Sight RealServers::see(const SightWanted& wanted) {
   return sight;
 }
 
-Result<std::vector<agent::NamedRow>> RealServers::ask(const ServerPlace& server, const std::string& statement) const {
+Result<std::vector<agent::NamedRow>> RealServers::ask(const ServerPlace& server,
+                                                      const std::string& statement) const {
   DROVER_TRY(auto connection, agent::Connection::open(socket_of(server, user_), kTimeout, 5s));
   return connection->ask(statement);
 }
 
 Result<void> RealServers::run(const ServerPlace& server, const std::vector<std::string>& statements,
-                          bool logged) const {
+                              bool logged) const {
   DROVER_TRY(auto connection, agent::Connection::open(socket_of(server, user_), kTimeout, 5s));
   if (!logged) {
     DROVER_TRY(connection->run("SET SESSION sql_log_bin = 0"));

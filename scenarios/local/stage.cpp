@@ -73,7 +73,8 @@ Result<void> LocalStage::make_template() {
   settings.folder = folder_ + "/maker";
   // Not where any VM is; by the process, for several stages of one machine.
   const auto process = static_cast<unsigned>(::getpid());
-  settings.address = "127.63." + std::to_string(process / 250 % 250) + "." + std::to_string(process % 250 + 1);
+  settings.address =
+      "127.63." + std::to_string(process / 250 % 250) + "." + std::to_string(process % 250 + 1);
   settings.log = [](const std::string&) {};
   agent::ServerProcess maker(settings);
   DROVER_TRY(maker.open());

@@ -1,6 +1,6 @@
-// What all runs of one `drover run --world local` share: the folder, the sweeper that outlives the process, and
-// the data directory that every VM begins with. Made and destroyed on the main thread; runs may be made on
-// several threads at once.
+// What all runs of one `drover run --world local` share: the folder, the sweeper that outlives the process,
+// and the data directory that every VM begins with. Made and destroyed on the main thread; runs may be made
+// on several threads at once.
 #pragma once
 
 #include <atomic>

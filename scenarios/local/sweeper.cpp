@@ -24,7 +24,8 @@ Result<std::string> make_stage_folder() {
   std::string name = fs::temp_directory_path(error).string() + "/" + kPrefix;
   name += "XXXXXX";
   if (::mkdtemp(name.data()) == nullptr)
-    return make_error(ErrorCode::unavailable, name + " cannot be made: set TMPDIR to a folder that may be written to");
+    return make_error(ErrorCode::unavailable,
+                      name + " cannot be made: set TMPDIR to a folder that may be written to");
   return name;
 }
 
@@ -40,8 +41,8 @@ Result<void> sweep(const std::string& folder) {
   const auto until = std::chrono::steady_clock::now() + kPatience;
   for (auto left = processes_of_folder(folder); !left.empty(); left = processes_of_folder(folder)) {
     if (std::chrono::steady_clock::now() > until)
-      return make_error(ErrorCode::unavailable, std::to_string(left.size()) + " processes of " + folder +
-                                                    " do not end");
+      return make_error(ErrorCode::unavailable,
+                        std::to_string(left.size()) + " processes of " + folder + " do not end");
     for (const pid_t pid : left) ::kill(pid, SIGKILL);
     std::this_thread::sleep_for(std::chrono::milliseconds(5));
   }
@@ -73,7 +74,8 @@ Result<Sweeper> Sweeper::start(const std::string& program, const std::string& fo
   return Sweeper(pid, std::move(ends.second));
 }
 
-Sweeper::Sweeper(Sweeper&& other) noexcept : pid_(std::exchange(other.pid_, -1)), end_(std::move(other.end_)) {}
+Sweeper::Sweeper(Sweeper&& other) noexcept
+    : pid_(std::exchange(other.pid_, -1)), end_(std::move(other.end_)) {}
 
 Sweeper::~Sweeper() {
   if (pid_ < 0) return;

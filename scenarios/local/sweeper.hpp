@@ -1,5 +1,5 @@
-// Leaves nothing behind: whatever ends `drover run` (SIGKILL too), a process of its own then ends every process
-// of its folder, and deletes the folder.
+// Leaves nothing behind: whatever ends `drover run` (SIGKILL too), a process of its own then ends every
+// process of its folder, and deletes the folder.
 #pragma once
 
 #include <sys/types.h>

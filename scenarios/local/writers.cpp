@@ -39,11 +39,12 @@ WriteOutcome outcome_of(const Error& error) {
 
 std::vector<std::string> writers_schema(const Secret& password) {
   // Without a name: no list of users shows it, and every named account goes before it.
-  return {"CREATE DATABASE drover_writes",
-          "CREATE TABLE drover_writes.written (writer INT NOT NULL, n BIGINT NOT NULL, PRIMARY KEY (writer, n)) "
-          "ENGINE=InnoDB",
-          "CREATE USER ''@'%' IDENTIFIED BY '" + password.value + "'",
-          "GRANT SELECT, INSERT ON drover_writes.* TO ''@'%'"};
+  return {
+      "CREATE DATABASE drover_writes",
+      "CREATE TABLE drover_writes.written (writer INT NOT NULL, n BIGINT NOT NULL, PRIMARY KEY (writer, n)) "
+      "ENGINE=InnoDB",
+      "CREATE USER ''@'%' IDENTIFIED BY '" + password.value + "'",
+      "GRANT SELECT, INSERT ON drover_writes.* TO ''@'%'"};
 }
 
 void WriteAccount::begin(unsigned writer, std::uint64_t n) {
@@ -63,7 +64,8 @@ void WriteAccount::add(unsigned writer, std::uint64_t n, WriteOutcome outcome, T
     case WriteOutcome::acknowledged:
       ++counts_.acknowledged;
       if (last_acknowledged_)
-        counts_.longest_gap = std::max<std::chrono::nanoseconds>(counts_.longest_gap, at - *last_acknowledged_);
+        counts_.longest_gap =
+            std::max<std::chrono::nanoseconds>(counts_.longest_gap, at - *last_acknowledged_);
       last_acknowledged_ = at;
       break;
     case WriteOutcome::refused:
@@ -189,8 +191,8 @@ void Writers::write(unsigned writer) {
       connection = std::move(opened).value();
     }
     account_.begin(writer, ++n);
-    const auto done = connection->run("INSERT INTO drover_writes.written VALUES (" + std::to_string(writer) + ", " +
-                                      std::to_string(n) + ")");
+    const auto done = connection->run("INSERT INTO drover_writes.written VALUES (" + std::to_string(writer) +
+                                      ", " + std::to_string(n) + ")");
     account_.add(writer, n, done.has_value() ? WriteOutcome::acknowledged : outcome_of(done.error()),
                  Clock::now());
     if (done.has_error()) {
@@ -200,8 +202,9 @@ void Writers::write(unsigned writer) {
       continue;
     }
     if (n % kReadBackEvery != 0) continue;
-    const auto read = connection->ask("SELECT COALESCE(MAX(n), 0) AS n FROM drover_writes.written WHERE writer = " +
-                                      std::to_string(writer));
+    const auto read =
+        connection->ask("SELECT COALESCE(MAX(n), 0) AS n FROM drover_writes.written WHERE writer = " +
+                        std::to_string(writer));
     if (read.has_error() || read.value().empty()) continue;
     const std::string& text = read.value().front().at("n");
     std::uint64_t highest = 0;

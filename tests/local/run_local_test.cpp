@@ -67,14 +67,15 @@ class RunLocal : public testing::Test {
 };
 
 TEST_F(RunLocal, SwitchesTheMasterUnderWritersAndLosesNothing) {
-  const auto file = write(kHead + "traffic: {writers: 2, rate: '20/s'}\n" + kTwo +
-                          "  - {call: promote, with: {id: '2'}, as: switch}\n"
-                          "  - await: {operation: $switch.operation}\n"
-                          "  - check: {master: '2', writable_masters: 1}\n"
-                          "  - wait: 1s\n"
-                          "expect:\n"
-                          "  - always: 'writable_masters <= 1'\n"
-                          "  - finally: 'lost_writes == 0 and healthy_replicas == 1 and acknowledged_writes > 20'\n");
+  const auto file =
+      write(kHead + "traffic: {writers: 2, rate: '20/s'}\n" + kTwo +
+            "  - {call: promote, with: {id: '2'}, as: switch}\n"
+            "  - await: {operation: $switch.operation}\n"
+            "  - check: {master: '2', writable_masters: 1}\n"
+            "  - wait: 1s\n"
+            "expect:\n"
+            "  - always: 'writable_masters <= 1'\n"
+            "  - finally: 'lost_writes == 0 and healthy_replicas == 1 and acknowledged_writes > 20'\n");
   const Outcome outcome = run_drover(arguments(file));
   EXPECT_EQ(outcome.exit_code, 0) << outcome.out << outcome.err;
   EXPECT_EQ(result()["verdict"], "PASS") << result();

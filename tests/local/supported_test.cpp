@@ -29,7 +29,8 @@ TEST(Local, RunsFaultsOfCallsAndOfProcesses) {
 
 TEST(Local, NamesTheFaultThatItCannotMakeWhereverItIs) {
   EXPECT_THAT(why("steps:\n  - {do: db.corrupt_binlog, on: node-1}\n"), HasSubstr("db.corrupt_binlog"));
-  EXPECT_THAT(why("steps:\n  - repeat: {times: 2, steps: [{do: vm.zombie, on: node-1}]}\n"), HasSubstr("vm.zombie"));
+  EXPECT_THAT(why("steps:\n  - repeat: {times: 2, steps: [{do: vm.zombie, on: node-1}]}\n"),
+              HasSubstr("vm.zombie"));
   EXPECT_THAT(why("steps:\n  - parallel: [{do: vm.zombie, on: node-1}]\n"), HasSubstr("vm.zombie"));
   EXPECT_THAT(why(kStep + "faults:\n  - {when: step.look, do: vm.never_boot}\n"), HasSubstr("vm.never_boot"));
   EXPECT_THAT(why(kStep + "faults:\n  - {every: exp(9s), until: 1m, pick: [db.crash, vm.zombie]}\n"),
@@ -37,8 +38,9 @@ TEST(Local, NamesTheFaultThatItCannotMakeWhereverItIs) {
 }
 
 TEST(Local, MinesNoFaultThatItsCaseLeavesOut) {
-  EXPECT_THAT(why("matrix: {on: [no]}\n" + kStep + "faults:\n  - {if: $on, when: step.look, do: vm.zombie}\n"),
-              IsEmpty());
+  EXPECT_THAT(
+      why("matrix: {on: [no]}\n" + kStep + "faults:\n  - {if: $on, when: step.look, do: vm.zombie}\n"),
+      IsEmpty());
 }
 
 TEST(Local, NamesTheSettingThatItCannotSet) {
@@ -49,7 +51,8 @@ TEST(Local, NamesTheSettingThatItCannotSet) {
 
 TEST(Local, HasRoomForSoManyVmsAndDoesNotCountWhatIsRefused) {
   EXPECT_THAT(why("steps:\n  - {call: add_nodes, with: {count: 33}}\n"), HasSubstr("32"));
-  EXPECT_THAT(why("steps:\n  - {call: add_nodes, with: {count: 33}, expect: {code: E_ARGS_INVALID}}\n"), IsEmpty());
+  EXPECT_THAT(why("steps:\n  - {call: add_nodes, with: {count: 33}, expect: {code: E_ARGS_INVALID}}\n"),
+              IsEmpty());
 }
 
 }  // namespace

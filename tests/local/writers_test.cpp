@@ -77,8 +77,10 @@ TEST_F(Account, CallsAReadStaleThatDoesNotShowAnAcknowledgedWrite) {
 }
 
 TEST(WriteOutcomes, AreUnknownWhereTheConnectionWasLost) {
-  EXPECT_EQ(outcome_of(make_error(ErrorCode::database, "2013: lost", Effect::possible)), WriteOutcome::unknown);
-  EXPECT_EQ(outcome_of(make_error(ErrorCode::database, "1927: Connection was killed")), WriteOutcome::unknown);
+  EXPECT_EQ(outcome_of(make_error(ErrorCode::database, "2013: lost", Effect::possible)),
+            WriteOutcome::unknown);
+  EXPECT_EQ(outcome_of(make_error(ErrorCode::database, "1927: Connection was killed")),
+            WriteOutcome::unknown);
 }
 
 TEST(WriteOutcomes, AreRefusalsWhereTheServerSaysSo) {

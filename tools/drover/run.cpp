@@ -336,12 +336,13 @@ int plan(const RunSettings& settings, std::vector<ScenarioFile>& files, std::vec
 int run(const RunSettings& settings) {
   const bool is_local = settings.world == "local";
   if (settings.world != "sim" && !is_local) {
-    std::cerr << "drover run: this version runs scenarios in the worlds \"sim\" and \"local\"; \"" << settings.world
-              << "\" is not available. Leave --world out, or give --world sim.\n";
+    std::cerr << "drover run: this version runs scenarios in the worlds \"sim\" and \"local\"; \""
+              << settings.world << "\" is not available. Leave --world out, or give --world sim.\n";
     return kExitUnavailable;
   }
   if (is_local && (settings.twice || !settings.replay.empty()))
-    return usage("--twice and --replay compare digests: real servers take no steps twice alike; use --world sim");
+    return usage(
+        "--twice and --replay compare digests: real servers take no steps twice alike; use --world sim");
   std::vector<ScenarioFile> files;
   std::vector<Job> jobs;
   if (const int planned = plan(settings, files, jobs); planned != kExitPassed) return planned;
@@ -415,7 +416,9 @@ void add_run(CLI::App& app, int& exit_code) {
   auto settings = std::make_shared<RunSettings>();
   auto* command = app.add_subcommand("run", "Run scenarios");
   command->add_option("paths", settings->paths, "Scenario files and folders (default: scenarios/library)");
-  command->add_option("--world", settings->world, "Where to run: sim, or local (real servers on this machine)")->capture_default_str();
+  command
+      ->add_option("--world", settings->world, "Where to run: sim, or local (real servers on this machine)")
+      ->capture_default_str();
   auto* seed = command->add_option("--seed", settings->seed, "One seed instead of those in the file");
   command->add_option("--seeds", settings->seeds_text, "A range of seeds, A..B")->excludes(seed);
   command->add_option("--case", settings->one_case, "One case of the matrix, such as n=3,crash=true");

@@ -1,5 +1,5 @@
-// drover sweep: what `drover run --world local` starts beside itself, so that nothing is left of it however it
-// ends. Not for people.
+// drover sweep: what `drover run --world local` starts beside itself, so that nothing is left of it however
+// it ends. Not for people.
 #include <unistd.h>
 
 #include <CLI/CLI.hpp>
