@@ -76,6 +76,8 @@ class LocalCloud : public Iaas {
   std::vector<Machine> machines() const;
   std::uint64_t created() const { return next_number_ - 1; }
   std::uint64_t terminated() const;
+  // It ends in `error`, as the cloud's own doing. Errors: not_found.
+  Result<void> fail(const std::string& id, const std::string& why);
   // The machine loses its power; its disk stays. Errors: not_found.
   Result<void> power_off(const std::string& id);
   // And gets it back, on its data or an empty disk. Errors: not_found, wrong_state (it is gone), unavailable.

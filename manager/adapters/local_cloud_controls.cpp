@@ -40,6 +40,16 @@ Result<void> LocalCloud::power_off(const std::string& id) {
   return success();
 }
 
+Result<void> LocalCloud::fail(const std::string& id, const std::string& why) {
+  Vm* vm = find(id);
+  if (vm == nullptr || is_gone(vm->info.state)) return unknown(id);
+  vm->info.state = InstanceState::error;
+  vm->info.fault = why;
+  DROVER_TRY(save());
+  kill_processes(*vm);
+  return success();
+}
+
 Result<void> LocalCloud::power_on(const std::string& id, bool keep_disk) {
   Vm* vm = find(id);
   if (vm == nullptr) return unknown(id);

@@ -108,8 +108,38 @@ void LocalWorld::finish_upgrade(Duration down, TimePoint deadline) {
   });
 }
 
+// Its processes stand still before anything listens there: to the cloud it goes on booting.
+Result<void> LocalWorld::hold_boot(const std::string& vm, Duration longer) {
+  TimePoint& until = held_[vm];
+  const TimePoint now = scheduler_.now();
+  until = longer == fault::kNeverHappens || until == kNever ? kNever : std::max(until, now) + longer;
+  if (until != kNever)
+    scheduler_.call_at(domain_, until, [this, vm] {
+      if (scheduler_.now() >= held_[vm]) (void)cloud_->freeze(vm, false);
+    });
+  return cloud_->freeze(vm, true);
+}
+
+// Not once the faults are over.
+void LocalWorld::die_after(const std::string& vm, Duration delay) {
+  scheduler_.call_after(domain_, delay, [this, vm] {
+    if (!quiet_) (void)cloud_->power_off(vm);
+  });
+}
+
 Result<void> LocalWorld::act_on_vm(const fault::Action& action, const LocalCloud::Machine& vm) {
   const std::string id = vm.id;
+  if (action.name == "vm.boot_error") return cloud_->fail(id, "no valid host was found");
+  if (action.name == "vm.boot_stopped") return cloud_->power_off(id);
+  if (action.name == "vm.never_boot") return hold_boot(id, fault::kNeverHappens);
+  if (action.name == "vm.slow_boot") return hold_boot(id, action.arguments.duration("by"));
+  if (action.name == "vm.dies_after") {
+    if (vm.state == InstanceState::pending)
+      dying_[id] = action.arguments.duration("delay");  // counted from its boot: machine_entered()
+    else
+      die_after(id, action.arguments.duration("delay"));
+    return success();
+  }
   if (action.name == "vm.crash") return cloud_->power_off(id);
   if (action.name == "vm.reboot") {
     const bool keep_disk = action.arguments.flag("keep_disk");

@@ -93,10 +93,18 @@ void LocalWorld::watch_machines() {
     const auto [known, is_new] = states_.emplace(vm.id, vm.state);
     if (!is_new && known->second == vm.state) continue;
     known->second = vm.state;
-    trace_.add(TraceKind::instance, vm.id, vm.node, " ", to_text(vm.state));
-    engine_->observe(std::string("vm.") + to_text(vm.state), vm.node);
+    machine_entered(vm);
   }
   high_water_ = std::max(high_water_, live);
+}
+
+void LocalWorld::machine_entered(const LocalCloud::Machine& vm) {
+  trace_.add(TraceKind::instance, vm.id, vm.node, " ", to_text(vm.state));
+  if (vm.state == InstanceState::pending && !scenario_.cloud.is_default("boot"))
+    (void)hold_boot(vm.id, scenario_.cloud.distribution("boot").sample(choices_, vm.id, "boot"));
+  if (vm.state == InstanceState::running)
+    if (const auto dying = dying_.extract(vm.id); !dying.empty()) die_after(vm.id, dying.mapped());
+  engine_->observe(std::string("vm.") + to_text(vm.state), vm.node);
 }
 
 std::string LocalWorld::master_vm() const {

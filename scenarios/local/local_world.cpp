@@ -23,11 +23,15 @@ constexpr Duration kDoubtAtMostEvery = 100ms;
 
 class LocalWorld::CountingIaas final : public Iaas {
  public:
-  CountingIaas(Iaas& inner, std::uint64_t& calls) : inner_(inner), calls_(calls) {}
+  CountingIaas(Iaas& inner, std::uint64_t& calls, std::function<void()> created)
+      : inner_(inner), calls_(calls), created_(std::move(created)) {}
   void newInstance(const CallContext& context, const InstanceSpec& spec, const std::string& token,
                    Handler<InstanceInfo> handler) override {
     ++calls_;
-    inner_.newInstance(context, spec, token, std::move(handler));
+    inner_.newInstance(context, spec, token, [this, done = std::move(handler)](Result<InstanceInfo> answer) mutable {
+      created_();
+      done(std::move(answer));
+    });
   }
   void killInstance(const CallContext& context, const std::string& id, Handler<void> handler) override {
     ++calls_;
@@ -64,6 +68,7 @@ class LocalWorld::CountingIaas final : public Iaas {
  private:
   Iaas& inner_;
   std::uint64_t& calls_;
+  std::function<void()> created_;
 };
 
 class LocalWorld::CountingAgent final : public Agent {
@@ -122,7 +127,7 @@ Result<void> LocalWorld::prepare() {
   http_agent_ = std::make_unique<HttpAgent>(io_, pump_, Secret{token});
   engine_ = std::make_unique<fault::Engine>(scheduler_, domain_, choices_, trace_, scenario_.faults,
                                             static_cast<fault::ActionSink&>(*this));
-  counting_iaas_ = std::make_unique<CountingIaas>(*cloud_, iaas_calls_);
+  counting_iaas_ = std::make_unique<CountingIaas>(*cloud_, iaas_calls_, [this] { watch_machines(); });
   counting_agent_ = std::make_unique<CountingAgent>(*http_agent_, agent_calls_);
   iaas_ = std::make_unique<fault::FaultyIaas>(*counting_iaas_, *engine_);
   agent_ = std::make_unique<fault::FaultyAgent>(*counting_agent_, *engine_);

@@ -120,9 +120,13 @@ class LocalWorld final : public World, public fault::ActionSink {
   void take(Sight sight);
   WriteAccount::Mark mark() const { return writers_ ? writers_->account().mark() : WriteAccount::Mark(); }
   void watch_machines();
+  void machine_entered(const LocalCloud::Machine& vm);
 
   // local_faults.cpp
   Result<void> act_on_manager(const fault::Action& action);
+  // The machine stays `pending` so much longer than it would have.
+  Result<void> hold_boot(const std::string& vm, Duration longer);
+  void die_after(const std::string& vm, Duration delay);
   Result<void> act_on_vm(const fault::Action& action, const LocalCloud::Machine& vm);
   Result<void> act_on_agent(const fault::Action& action, const LocalCloud::Machine& vm);
   Result<void> act_on_database(const fault::Action& action, const LocalCloud::Machine& vm);
@@ -157,6 +161,8 @@ class LocalWorld final : public World, public fault::ActionSink {
   Sight sight_;
   WriteAccount::Mark written_mark_;              // up to which the rows in sight_ must be there
   std::map<std::string, InstanceState> states_;  // of VMs, as last seen
+  std::map<std::string, TimePoint> held_;        // machines that do not boot before
+  std::map<std::string, Duration> dying_;        // machines that will power off so long after their boot
   std::size_t high_water_ = 0;
   bool looking_ = false;
   bool quiet_ = false;

@@ -8,7 +8,7 @@ namespace drover::scenario {
 namespace {
 
 // The settings of a section that mean something to real machines; the others describe the simulation.
-constexpr std::string_view kCloud[] = {"quota.instances", "reboot"};
+constexpr std::string_view kCloud[] = {"boot", "quota.instances", "reboot"};
 
 bool is_made_here(const std::string& action) {
   const auto rows = fault::find_actions(action);
