@@ -110,7 +110,12 @@ Result<void> LocalCloud::start(Vm& vm) {
   vm.info.state = InstanceState::pending;
   vm.info.fault.clear();
   vm.pid = -1;
+  vm.former.clear();
   DROVER_TRY(save());
+  return start_processes(vm);
+}
+
+Result<void> LocalCloud::start_processes(Vm& vm) {
   std::error_code error;
   fs::create_directories(folder_of(vm), error);
   fs::permissions(folder_of(vm), fs::perms::owner_all, error);
@@ -170,10 +175,21 @@ Result<std::string> LocalCloud::free_address() const {
 }
 
 std::vector<pid_t> LocalCloud::processes(const Vm& vm, bool with_zombies) const {
-  if (vm.pid <= 0) return {};
-  const std::uint64_t ticks = system::start_ticks(vm.pid);
-  if (ticks != 0 && ticks != vm.start_ticks) return {};  // another process by now
-  return system::processes_of_session(vm.pid, with_zombies);
+  std::vector<pid_t> found;
+  const auto add = [&](const Session& session) {
+    if (session.leader <= 0) return;
+    const std::uint64_t ticks = system::start_ticks(session.leader);
+    if (ticks != 0 && ticks != session.start_ticks) return;  // another process by now
+    const auto more = system::processes_of_session(session.leader, with_zombies);
+    found.insert(found.end(), more.begin(), more.end());
+    // One that was started a blink ago may not have its session yet.
+    if (ticks != 0 && system::process_lives(session.leader) &&
+        std::ranges::find(more, session.leader) == more.end())
+      found.push_back(session.leader);
+  };
+  add({vm.pid, vm.start_ticks});
+  for (const Session& session : vm.former) add(session);
+  return found;
 }
 
 // Those of ours that have ended; what their agent left behind comes to us where we are its reaper.

@@ -10,6 +10,7 @@
 
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -31,6 +32,8 @@ struct LocalCloudConfig {
   // VMs end with the thread that created them (SIGTERM to their agents), however it ends.
   bool ephemeral = false;
   Duration remembered_for{std::chrono::hours(1)};  // a terminated VM and its token
+  // Which 127.64+N/256.N%256.0/24 the VMs of a new folder live in; unset: by the process's number.
+  std::optional<unsigned> network;
 };
 
 class LocalCloud : public Iaas {
@@ -60,7 +63,37 @@ class LocalCloud : public Iaas {
   // So many VMs hold resources now.
   std::size_t count() const;
 
+  // --- for rehearsals: what happens to machines of flesh and blood (local_cloud_controls.cpp) ---
+
+  struct Machine {
+    std::string id;
+    std::string node;  // whose VM it is, by its tag: "node-2"
+    std::string address;
+    std::string folder;
+    InstanceState state{};
+    bool has_power = false;  // a process of it is there
+  };
+  std::vector<Machine> machines() const;
+  std::uint64_t created() const { return next_number_ - 1; }
+  std::uint64_t terminated() const;
+  // It ends in `error`, as the cloud's own doing. Errors: not_found.
+  Result<void> fail(const std::string& id, const std::string& why);
+  // The machine loses its power; its disk stays. Errors: not_found.
+  Result<void> power_off(const std::string& id);
+  // And gets it back, on its data or an empty disk. Errors: not_found, wrong_state (it is gone), unavailable.
+  Result<void> power_on(const std::string& id, bool keep_disk);
+  // Every process of the machine stands still, or goes on. Errors: not_found.
+  Result<void> freeze(const std::string& id, bool frozen);
+  // Only the agent dies, stands still or goes on; its server is not asked. Errors: not_found.
+  Result<void> signal_agent(const std::string& id, int signal);
+  // Another agent beside the server that runs. Errors: not_found, wrong_state (there is one), unavailable.
+  Result<void> start_agent(const std::string& id);
+
  private:
+  struct Session {
+    pid_t leader = -1;
+    std::uint64_t start_ticks = 0;
+  };
   struct Vm {
     unsigned number = 0;
     InstanceSpec spec;
@@ -69,12 +102,14 @@ class LocalCloud : public Iaas {
     TimePoint ended_at{};
     pid_t pid = -1;  // of its agent, which leads the session
     std::uint64_t start_ticks = 0;
+    std::vector<Session> former;  // of agents that died, whose server may go on; not in the file
   };
 
   LocalCloud(Scheduler& scheduler, LocalCloudConfig config, Log log);
   Result<void> load();
   Result<void> save();
   Result<void> start(Vm& vm);
+  Result<void> start_processes(Vm& vm);
   Result<std::string> free_address() const;
   std::string folder_of(const Vm& vm) const { return config_.folder + "/" + vm.info.id; }
   // The session's processes, none when it is another's by now.

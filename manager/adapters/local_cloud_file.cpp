@@ -55,7 +55,7 @@ Result<void> LocalCloud::load() {
   std::error_code error;
   if (!std::filesystem::exists(path, error)) {
     // Two clouds of one machine should not try the same addresses.
-    network_ = static_cast<unsigned>(::getpid()) % (128U * 256U);
+    network_ = config_.network.value_or(static_cast<unsigned>(::getpid())) % (128U * 256U);
     return save();
   }
   std::ifstream file(path, std::ios::binary);

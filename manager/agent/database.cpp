@@ -24,8 +24,9 @@ Result<std::unique_ptr<Connection>> Connection::open(const Place& place, Duratio
   mysql_options(handle, MYSQL_OPT_READ_TIMEOUT, &seconds);
   mysql_options(handle, MYSQL_OPT_WRITE_TIMEOUT, &seconds);
   mysql_options(handle, MYSQL_SET_CHARSET_NAME, "utf8mb4");
-  if (mysql_real_connect(handle, nullptr, place.user.c_str(), nullptr, nullptr, 0, place.socket.c_str(), 0) ==
-      nullptr)
+  const auto given = [](const std::string& text) { return text.empty() ? nullptr : text.c_str(); };
+  if (mysql_real_connect(handle, given(place.address), place.user.c_str(), given(place.password.value),
+                         nullptr, place.socket.empty() ? place.port : 0U, given(place.socket), 0) == nullptr)
     return connection->error({});
   return connection;
 }

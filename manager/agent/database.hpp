@@ -1,5 +1,5 @@
-// One connection to the node's own server over its socket, through libmariadb. Values enter statements only
-// as escaped literals in place of a "?". One thread at a time.
+// One connection to a server through libmariadb: the node's own over its socket, or any as a client. Values
+// enter statements only as escaped literals in place of a "?". One thread at a time.
 #pragma once
 
 #include <optional>
@@ -19,6 +19,10 @@ class Connection {
   struct Place {
     std::string socket;
     std::string user;  // authenticated by the socket: no password
+    // Without a socket: a client's way.
+    std::string address = {};
+    std::uint16_t port = 3306;
+    Secret password = {};
   };
   // How long connecting and every single answer may take, rounded up to seconds.
   // Errors: database, with the client's number (2002, 2013, …).

@@ -46,6 +46,10 @@ ActionRow window(ActionRow row) {
   row.window = true;
   return row;
 }
+ActionRow mocked(ActionRow row) {
+  row.worlds = kMocked;
+  return row;
+}
 ArgumentRow for_a_while(std::string_view summary) { return {"for", kDuration, "0s", summary}; }
 ActionRow done(std::string_view name, Target target, bool beyond, unsigned worlds,
                std::vector<ArgumentRow> arguments, std::string_view summary) {
@@ -118,10 +122,10 @@ void add_iaas_calls(std::vector<ActionRow>& rows) {
                        duration("slow", "uniform(500ms, 5s)", "how much longer each call takes"),
                        {"failing", kNumber, "0.3", "the share of calls refused as unavailable, 0 to 1"}},
                       "all calls are slow and a share of them fails, for a while")),
-          call("drop_tags", t, A::drop_tags, kBefore, "newInstance", {},
-               "the instance is created without its tags (vm.forget_tags is done to it)"),
-          call("drop_name", t, A::drop_name, kBefore, "newInstance", {},
-               "the instance is created without its name (vm.forget_name is done to it)"),
+          mocked(call("drop_tags", t, A::drop_tags, kBefore, "newInstance", {},
+                      "the instance is created without its tags (vm.forget_tags is done to it)")),
+          mocked(call("drop_name", t, A::drop_name, kBefore, "newInstance", {},
+                      "the instance is created without its name (vm.forget_name is done to it)")),
       });
 }
 
@@ -171,13 +175,13 @@ void add_vm_actions(std::vector<ActionRow>& rows) {
                "the machine reboots"),
           done("vm.pause", t, kTolerable, kProcesses, {duration_or_never("for", "30s", "until it goes on")},
                "the machine freezes and goes on with what it believed before"),
-          done("vm.never_boot", t, kTolerable, kMocked, {}, "the machine stays `pending` for ever"),
-          done("vm.slow_boot", t, kTolerable, kMocked,
+          done("vm.never_boot", t, kTolerable, kProcesses, {}, "the machine stays `pending` for ever"),
+          done("vm.slow_boot", t, kTolerable, kProcesses,
                {required("by", kDuration, "how much longer the boot takes")}, "the machine boots slowly"),
-          done("vm.boot_error", t, kTolerable, kMocked, {}, "the machine ends in `error` instead of running"),
-          done("vm.boot_stopped", t, kTolerable, kMocked, {},
+          done("vm.boot_error", t, kTolerable, kProcesses, {}, "the machine ends in `error` instead of running"),
+          done("vm.boot_stopped", t, kTolerable, kProcesses, {},
                "the machine ends in `stopped` instead of running"),
-          done("vm.dies_after", t, kTolerable, kMocked,
+          done("vm.dies_after", t, kTolerable, kProcesses,
                {required("delay", kDuration, "counted from its boot, or from now when it runs")},
                "the machine runs, then powers off"),
           done("vm.change_address", t, kTolerable, kMocked, {}, "the machine gets another address"),
@@ -255,7 +259,7 @@ void add_agent_actions(std::vector<ActionRow>& rows) {
           done("agent.wrong_version", t, kTolerable, kMocked, {}, "speaks another version of the protocol"),
           done("agent.wrong_credentials", t, kTolerable, kMocked, {}, "refuses the manager's credentials"),
           done("agent.wrong_identity", t, kTolerable, kMocked, {}, "says that it is another instance"),
-          done("agent.disk_full", t, kTolerable, kProcesses,
+          done("agent.disk_full", t, kTolerable, kMocked,
                {duration_or_never("for", "never", "until there is room again")}, "commands that write fail"),
           done("agent.restart_in_command", t, kTolerable, kMocked, {restart},
                "the agent restarts after its next command took effect and before it answers"),
@@ -284,30 +288,29 @@ void add_database_actions(std::vector<ActionRow>& rows) {
                "the server takes the server_id of another"),
           done("db.reset_server_id", t, kBeyond, kProcesses, {},
                "the server's server_id is the default again, 1, as after a lost configuration"),
-          done("db.corrupt_relay_log", t, kTolerable, kProcesses, {},
+          done("db.corrupt_relay_log", t, kTolerable, kMocked, {},
                "the replica's SQL thread stops at a relay log that it cannot read (1594)"),
-          done("db.corrupt_binlog", t, kTolerable, kProcesses, {},
+          done("db.corrupt_binlog", t, kTolerable, kMocked, {},
                "the primary's next binlog event cannot be read: replicas that need it stop (1236)"),
-          done("db.interrupt_clone", t, kTolerable, kProcesses, {},
+          done("db.interrupt_clone", t, kTolerable, kMocked, {},
                "the next copy of data onto this server breaks in the middle; the server holds none then"),
-          done("db.stick_read_only", t, kTolerable, kProcesses,
+          done("db.stick_read_only", t, kTolerable, kMocked,
                {duration_or_never("for", "30s", "until it can be changed again")},
                "setting read_only has no effect, and no error"),
-          done("db.disk_full", t, kTolerable, kProcesses,
+          done("db.disk_full", t, kTolerable, kMocked,
                {duration_or_never("for", "never", "until there is room again")},
                "commits fail, and the replication stands still"),
           done("db.diverge", t, kBeyond, kProcesses, {}, "the replica's data differs, silently"),
           done("db.lose_read_only", t, kBeyond, kProcesses, {}, "the replica becomes writable"),
           done("db.semi_sync_off", t, kBeyond, kProcesses, {},
                "the primary falls back to asynchronous replication"),
-          done("db.lose_relay_log", t, kTolerable, kProcesses, {},
-               "the replica's unapplied relay log is gone"),
+          done("db.lose_relay_log", t, kTolerable, kMocked, {}, "the replica's unapplied relay log is gone"),
           done("db.crash", t, kTolerable, kProcesses,
                {duration_or_never("restart", "5s", "until the server is back")},
                "the database server dies; the agent goes on"),
           done("db.hang", t, kTolerable, kProcesses, {duration_or_never("for", "30s", "until it goes on")},
                "the database server accepts connections and answers nothing"),
-          done("db.connections_exhausted", t, kTolerable, kProcesses,
+          done("db.connections_exhausted", t, kTolerable, kMocked,
                {duration_or_never("for", "1m", "until there are free ones")},
                "new connections get error 1040, replication goes on"),
       });
@@ -324,7 +327,7 @@ void add_manager_actions(std::vector<ActionRow>& rows) {
           done("manager.pause", t, kTolerable, kEverywhere,
                {duration_or_never("for", "30s", "until it goes on")},
                "the manager freezes and goes on with what it believed before; calls wait meanwhile"),
-          done("manager.takeover", t, kTolerable, kSim | kLocal,
+          done("manager.takeover", t, kTolerable, kSim,
                {duration_or_never("for", "30s", "until the old one goes on; 0s: it never stops")},
                "the manager freezes and is believed dead: another one is started on its journal, and the old "
                "one goes on later beside it"),

@@ -37,6 +37,12 @@ constexpr Invariant kInvariants[] = {
 
 std::span<const Invariant> invariants() { return kInvariants; }
 
+std::vector<std::string> Checkers::judged() const {
+  std::vector<std::string> names;
+  for (const Invariant& invariant : kInvariants) names.emplace_back(invariant.name);
+  return names;
+}
+
 Checkers::Checkers(SimWorld& world)
     : world_(world),
       write_ahead_(world),

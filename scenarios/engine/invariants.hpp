@@ -30,32 +30,25 @@ struct Invariant {
 };
 std::span<const Invariant> invariants();
 
-class Checkers final : private PortWatch {
+class Checkers final : public Referee, private PortWatch {
  public:
   explicit Checkers(SimWorld& world);
   ~Checkers() override;
   Checkers(const Checkers&) = delete;
   Checkers& operator=(const Checkers&) = delete;
 
-  // After an event that changed something (the caller looks at the trace's count).
-  void after_change();
-  // After every event, cheap: livelock and unanswered calls.
-  void after_event();
-
-  // A client was told of an accepted operation: from now on it must survive (S8), and be the only one of its
-  // key (S7).
-  void acknowledged(model::OperationId operation, const std::string& key) {
+  // Referee.
+  std::vector<std::string> judged() const override;
+  void after_change() override;
+  void after_event() override;
+  void acknowledged(model::OperationId operation, const std::string& key) override {
     answers_.acknowledged(operation, key);
   }
 
-  // Whether nothing is under way any more and what is wanted is there: what settling waits for.
-  bool settled();
-  // Liveness, once everything had its time. `judged`: false when a fault beyond the budget has fired.
-  void at_end(bool judged);
-  // Acknowledged writes that the master does not have: a failure where they were promised, else counted.
-  // Returns the number lost without having been promised.
+  bool settled() override;
+  void at_end(bool judged) override;
   bool writes_may_be_lost() const;
-  std::uint64_t check_writes();
+  std::uint64_t check_writes() override;
 
  private:
   // PortWatch.

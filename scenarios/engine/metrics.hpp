@@ -7,14 +7,14 @@
 #include <vector>
 
 #include "scenarios/engine/expression.hpp"
-#include "scenarios/engine/sim_world.hpp"
+#include "scenarios/engine/world.hpp"
 
 namespace drover::scenario {
 
 struct Metric {
   std::string_view name;
   std::string_view summary;
-  Value (*read)(SimWorld& world);
+  Value (*read)(World& world);
 };
 
 std::span<const Metric> metrics();
@@ -26,6 +26,6 @@ const std::vector<std::string>& metric_names();
 // id.
 std::vector<std::string> known_names(const Scenario& scenario);
 // The value of slot `slot` of known_names().
-Value read_slot(SimWorld& world, unsigned slot);
+Value read_slot(World& world, unsigned slot);
 
 }  // namespace drover::scenario

@@ -118,7 +118,7 @@ nlohmann::ordered_json results_json(const std::vector<RunResult>& runs, const Su
              {"file", run.file},
              {"case", std::move(values)},
              {"seed", run.seed},
-             {"world", "sim"},
+             {"world", run.world},
              {"verdict", to_text(run.verdict)},
              {"simulated_s", to_seconds(run.simulated)},
              {"wall_s", run.wall_s},
@@ -127,6 +127,7 @@ nlohmann::ordered_json results_json(const std::vector<RunResult>& runs, const Su
              {"faults", std::move(faults)},
              {"failures", std::move(failures)},
              {"repro", run.repro}};
+    if (run.world != "sim") row["judged"] = run.judged;
     if (!run.reason.empty()) row["reason"] = run.reason;
     all["runs"].push_back(std::move(row));
   }

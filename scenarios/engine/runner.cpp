@@ -3,70 +3,22 @@
 #include <algorithm>
 
 #include "scenarios/engine/metrics.hpp"
-#include "scenarios/engine/steps.hpp"
+#include "scenarios/engine/run.hpp"
 
 namespace drover::scenario {
 namespace {
-
-constexpr Duration kSettleBound = 90min;  // L-invariants: how long everything may take after the last fault
-constexpr Duration kSettleLook = 5s;
-constexpr Duration kSettleHold = 90s;      // and stay so
-constexpr Duration kCatchUpBound = 10min;  // replicas, once the clients have stopped
 
 bool fires_by_chance(const fault::Rule& rule) {
   return rule.probability.has_value() || rule.every.has_value();
 }
 
-// One run: the world, its checkers, and the coroutine that carries the scenario out.
-class Run {
- public:
-  Run(const Scenario& scenario, std::uint64_t seed, const RunOptions& options)
-      : scenario_(scenario),
-        options_(options),
-        world_(scenario, seed, options.sabotage),
-        checkers_(world_),
-        steps_(world_, checkers_) {}
+}  // namespace
 
-  RunResult execute(std::uint64_t seed);
-
- private:
-  Task<void> drive();
-  Task<void> settle();
-  void after_event();
-  void check_expectations(Expectation::Kind kind);
-  void check_always();
-  void check_end();
-  bool beyond_budget() const;
-  bool replicas_lag() const;
-  RunResult result(std::uint64_t seed);
-
-  const Scenario& scenario_;
-  const RunOptions& options_;
-  SimWorld world_;
-  Checkers checkers_;
-  Steps steps_;
-  std::vector<bool> seen_;  // of `sometimes` expectations
-  bool has_running_expectations_ = false;
-  std::uint64_t changes_ = 0;
-  std::uint64_t lost_ = 0;
-  EndState end_;
-  bool ended_ = false;
-  std::string gave_up_;
-};
-
-// By the truth: what a server reports of its lag follows its clock.
-bool Run::replicas_lag() const {
-  SimWorld& world = const_cast<Run*>(this)->world_;
-  if (std::get<double>(find_metric("lag_max")->read(world)) > 0) return true;
-  const auto ids = world.fleet().ids();
-  return std::any_of(ids.begin(), ids.end(), [&world](const std::string& id) {
-    const auto truth = world.fleet().truth(id);
-    return truth && truth->replication.configured && truth->relay_pending > 0;
-  });
-}
+Run::Run(const Scenario& scenario, const RunOptions& options, World& world, Referee& referee)
+    : scenario_(scenario), options_(options), world_(world), referee_(referee), steps_(world, referee) {}
 
 bool Run::beyond_budget() const {
-  for (const auto& count : const_cast<Run*>(this)->world_.faults().counts())
+  for (const auto& count : world_.faults().counts())
     if (count.beyond_budget && count.fired > 0) return true;
   return false;
 }
@@ -102,28 +54,42 @@ void Run::check_always() {
 }
 
 void Run::after_event() {
-  checkers_.after_event();
+  referee_.after_event();
   const auto changes = world_.trace().count();
   if (changes == changes_) return;
   changes_ = changes;
-  checkers_.after_change();
+  referee_.after_change();
   if (has_running_expectations_) check_always();
   steps_.after_change();
 }
 
 // After the last fault: until nothing is under way any more, and it has stayed so for a while.
 Task<void> Run::settle() {
-  const TimePoint deadline = world_.scheduler().later(kSettleBound);
+  const Pace pace = world_.pace();
+  const TimePoint deadline = world_.scheduler().later(pace.settle_bound);
   TimePoint since = kNever;
   while (world_.scheduler().now() < deadline) {
-    if (!checkers_.settled())
+    if (!referee_.settled())
       since = kNever;
     else if (since == kNever)
       since = world_.scheduler().now();
-    else if (world_.scheduler().now() - since >= kSettleHold)
+    else if (world_.scheduler().now() - since >= pace.settle_hold)
       co_return;
-    co_await sleep_for(kSettleLook);
+    co_await sleep_for(pace.settle_look);
   }
+}
+
+// What is under way arrives; then the replicas have what the master has.
+Task<void> Run::catch_up() {
+  const Pace pace = world_.pace();
+  const TimePoint deadline = world_.scheduler().later(pace.catch_up_bound);
+  co_await sleep_for(pace.catch_up_look);
+  co_await steps_.look();
+  while (world_.scheduler().now() < deadline && world_.replicas_lag()) {
+    co_await sleep_for(pace.catch_up_look);
+    co_await steps_.look();
+  }
+  co_await sleep_for(pace.catch_up_look);
 }
 
 Task<void> Run::drive() {
@@ -136,17 +102,12 @@ Task<void> Run::drive() {
     world_.quiesce();
     co_await settle();
     world_.stop_traffic();
-    if (world_.traffic() != nullptr) {
-      // What is under way arrives; then the replicas have what the master has.
-      const TimePoint deadline = world_.scheduler().later(kCatchUpBound);
-      co_await sleep_for(5s);
-      while (world_.scheduler().now() < deadline && replicas_lag()) co_await sleep_for(5s);
-      co_await sleep_for(5s);
-    }
-    checkers_.after_change();
-    lost_ = checkers_.check_writes();
-    checkers_.at_end(!beyond_budget());
-    end_ = end_state(world_, steps_.shortfalls());
+    if (world_.has_traffic()) co_await catch_up();
+    co_await steps_.look();
+    referee_.after_change();
+    lost_ = referee_.check_writes();
+    referee_.at_end(!beyond_budget());
+    end_ = world_.end(steps_.shortfalls());
     if (scenario_.judge.as_without_faults && !beyond_budget()) check_end();
     if (!scenario_.judge.tolerant) {
       check_expectations(Expectation::Kind::finally);
@@ -163,44 +124,18 @@ void Run::check_end() {
     world_.report("D", difference.message, "D " + difference.what);
 }
 
-RunResult Run::execute(std::uint64_t seed) {
+void Run::begin() {
   if (options_.timeline || options_.full_trace) world_.trace().keep();
   seen_.resize(scenario_.expect.size());
   for (const auto& expectation : scenario_.expect)
     has_running_expectations_ = has_running_expectations_ ||
                                 (!scenario_.judge.tolerant && expectation.kind != Expectation::Kind::finally);
-  if (options_.prepare) options_.prepare(world_);
   world_.start();
   spawn(world_.domain(), drive());
-  const TimePoint limit = world_.scheduler().later(options_.max_time);
-  world_.scheduler().run_each(limit, [this] {
-    after_event();
-    if (world_.scheduler().events() >= options_.max_events) {
-      gave_up_ = "gave up after " + std::to_string(options_.max_events) + " events";
-      return false;
-    }
-    return !ended_;
-  });
-  if (!ended_ && gave_up_.empty())
-    gave_up_ = "gave up after " + drover::to_text(options_.max_time) + " of virtual time";
-  if (options_.finish) options_.finish(world_);
-  return result(seed);
 }
 
-RunResult Run::result(std::uint64_t seed) {
-  RunResult run;
-  run.scenario = scenario_.name;
-  run.file = scenario_.file;
-  run.values = scenario_.values;
-  run.seed = seed;
-  run.simulated = world_.scheduler().now().time_since_epoch();
-  run.events = world_.scheduler().events();
-  for (const auto* row : world_.faults().fired_actions())
-    run.actions.push_back(std::string(fault::to_text(row->target)) + ": " + std::string(row->name));
-  for (const auto& action : world_.done())
-    if (const auto* row = fault::find_action(action); row != nullptr)
-      run.actions.push_back(std::string(fault::to_text(row->target)) + ": " + action);
-  std::string silent;
+// `silent` gets the names of those that never fired and should have.
+void Run::count_faults(RunResult& run, std::string& silent) const {
   const auto counts = world_.faults().counts();
   for (std::size_t i = 0; i < counts.size(); ++i) {
     if (!counts[i].enabled) continue;
@@ -208,17 +143,12 @@ RunResult Run::result(std::uint64_t seed) {
     run.faults.push_back({counts[i].name, counts[i].fired, random});
     if (counts[i].fired == 0 && !random) silent += (silent.empty() ? "" : ", ") + counts[i].name;
   }
-  for (std::size_t i = 0; i < scenario_.expect.size(); ++i) {
-    if (scenario_.expect[i].kind != Expectation::Kind::sometimes || seen_[i] || steps_.failed()) continue;
-    if (scenario_.judge.tolerant) continue;
-    world_.report("expect", "sometimes \"" + scenario_.expect[i].expression.text() + "\" never held",
-                  "expect sometimes " + scenario_.expect[i].expression.text());
-  }
-  run.failures = world_.violations();
-  run.end = std::move(end_);
+}
+
+void Run::decide(RunResult& run, const std::string& silent) const {
   if (!world_.unsupported().empty()) {
     run.verdict = Verdict::skipped;
-    run.reason = "the simulation cannot make " + world_.unsupported().front();
+    run.reason = std::string(world_.for_people()) + " cannot make " + world_.unsupported().front();
   } else if (!run.failures.empty()) {
     run.verdict = Verdict::fail;
   } else if (!gave_up_.empty()) {
@@ -234,17 +164,43 @@ RunResult Run::result(std::uint64_t seed) {
   } else {
     run.verdict = Verdict::pass;
   }
+}
+
+RunResult Run::result(std::uint64_t seed) {
+  RunResult run;
+  run.scenario = scenario_.name;
+  run.file = scenario_.file;
+  run.values = scenario_.values;
+  run.seed = seed;
+  run.world = world_.name();
+  run.judged = referee_.judged();
+  run.simulated = world_.scheduler().now().time_since_epoch();
+  run.events = world_.scheduler().events();
+  for (const auto* row : world_.faults().fired_actions())
+    run.actions.push_back(std::string(fault::to_text(row->target)) + ": " + std::string(row->name));
+  for (const auto& action : world_.done())
+    if (const auto* row = fault::find_action(action); row != nullptr)
+      run.actions.push_back(std::string(fault::to_text(row->target)) + ": " + action);
+  std::string silent;
+  count_faults(run, silent);
+  for (std::size_t i = 0; i < scenario_.expect.size(); ++i) {
+    if (scenario_.expect[i].kind != Expectation::Kind::sometimes || seen_[i] || steps_.failed()) continue;
+    if (scenario_.judge.tolerant) continue;
+    world_.report("expect", "sometimes \"" + scenario_.expect[i].expression.text() + "\" never held",
+                  "expect sometimes " + scenario_.expect[i].expression.text());
+  }
+  run.failures = world_.violations();
+  run.end = std::move(end_);
+  decide(run, silent);
   std::uint64_t digest = mix(world_.trace().digest(), world_.scheduler().digest());
   digest = mix(digest, world_.trace().count());
   digest = mix(digest, static_cast<std::uint64_t>(run.verdict));
   run.digest = digest;
   if (options_.full_trace || (options_.timeline && run.verdict == Verdict::fail))
     for (const auto& entry : world_.trace().entries()) run.timeline.push_back(to_text(entry));
-  run.repro = repro_line(scenario_, seed);
+  run.repro = repro_line(scenario_, seed, world_.name());
   return run;
 }
-
-}  // namespace
 
 const char* to_text(Verdict verdict) {
   switch (verdict) {
@@ -272,8 +228,9 @@ std::optional<Verdict> parse_verdict(std::string_view text) {
   return std::nullopt;
 }
 
-std::string repro_line(const Scenario& scenario, std::uint64_t seed) {
+std::string repro_line(const Scenario& scenario, std::uint64_t seed, std::string_view world) {
   std::string line = "drover run " + scenario.file + " --seed " + std::to_string(seed);
+  if (world != "sim") line += " --world " + std::string(world);
   const std::string one = to_text(scenario.values);
   if (!one.empty()) line += " --case " + one;
   return line;
@@ -288,18 +245,39 @@ Scenario without_faults(const Scenario& scenario) {
   return calm;
 }
 
+namespace {
+
+// One run in the simulation.
+RunResult simulate(const Scenario& scenario, std::uint64_t seed, const RunOptions& options) {
+  SimWorld world(scenario, seed, options.sabotage);
+  Checkers checkers(world);
+  Run run(scenario, options, world, checkers);
+  if (options.prepare) options.prepare(world);
+  run.begin();
+  const TimePoint limit = world.scheduler().later(options.max_time);
+  world.scheduler().run_each(limit, [&] {
+    run.after_event();
+    if (world.scheduler().events() >= options.max_events)
+      run.give_up("gave up after " + std::to_string(options.max_events) + " events");
+    return !run.ended();
+  });
+  if (!run.ended()) run.give_up("gave up after " + drover::to_text(options.max_time) + " of virtual time");
+  if (options.finish) options.finish(world);
+  return run.result(seed);
+}
+
+}  // namespace
+
 RunResult run_scenario(const Scenario& scenario, std::uint64_t seed, const RunOptions& options) {
   if (!scenario.judge.as_without_faults || options.reference != nullptr) {
-    Run run(scenario, seed, options);
-    return run.execute(seed);
+    return simulate(scenario, seed, options);
   }
   RunOptions plain = options;
   plain.timeline = plain.full_trace = false;
   const RunResult calm = run_scenario(without_faults(scenario), seed, plain);
   RunOptions judged = options;
   judged.reference = &calm.end;
-  Run run(scenario, seed, judged);
-  return run.execute(seed);
+  return simulate(scenario, seed, judged);
 }
 
 RunResult explain(const Scenario& scenario, const RunResult& first, const RunOptions& options) {

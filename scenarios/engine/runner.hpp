@@ -28,6 +28,8 @@ struct RunResult {
   std::string file;
   Case values;
   std::uint64_t seed = 0;
+  std::string world = "sim";
+  std::vector<std::string> judged;  // the invariants that this world can judge
   Verdict verdict = Verdict::unknown;
   std::string reason;  // of SKIPPED, UNKNOWN, VACUOUS, EXPECTED-LOSS
   Duration simulated{0};
@@ -70,6 +72,6 @@ Scenario without_faults(const Scenario& scenario);
 RunResult explain(const Scenario& scenario, const RunResult& first, const RunOptions& options = {});
 
 // "drover run FILE --seed N --case n=3,crash=true".
-std::string repro_line(const Scenario& scenario, std::uint64_t seed);
+std::string repro_line(const Scenario& scenario, std::uint64_t seed, std::string_view world = "sim");
 
 }  // namespace drover::scenario

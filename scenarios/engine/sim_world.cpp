@@ -85,13 +85,7 @@ class SimWorld::CountingAgent final : public Agent {
 // --- making and starting ---
 
 SimWorld::SimWorld(const Scenario& scenario, std::uint64_t seed, const Sabotage* sabotage)
-    : scenario_(scenario),
-      sabotage_(sabotage),
-      configuration_(manager_config(scenario)),
-      domain_(scheduler_),
-      cloud_domain_(scheduler_),
-      choices_(seed) {
-  trace_.follow(scheduler_.now_address());
+    : World(scenario, seed), sabotage_(sabotage), cloud_domain_(scheduler_) {
   cloud_ =
       std::make_unique<cloud::Cloud>(scheduler_, cloud_domain_, choices_, trace_, cloud_config(scenario));
   auto fleet = fleet_config(scenario);
@@ -248,14 +242,6 @@ std::size_t SimWorld::leaked_instances() const {
     if (node == nullptr || !node->vm.empty()) ++leaked;
   });
   return leaked;
-}
-
-void SimWorld::report(std::string invariant, std::string message, std::string fingerprint) {
-  if (fingerprint.empty()) fingerprint = invariant;
-  for (const auto& known : violations_)
-    if (known.fingerprint == fingerprint) return;  // once is enough
-  trace_.add(TraceKind::check, invariant, message);
-  violations_.push_back({std::move(invariant), std::move(message), scheduler_.now(), std::move(fingerprint)});
 }
 
 }  // namespace drover::scenario

@@ -28,42 +28,38 @@
 #include "scenarios/engine/sabotage.hpp"
 #include "scenarios/engine/scenario.hpp"
 #include "scenarios/engine/sim_world_network.hpp"
+#include "scenarios/engine/world.hpp"
 
 namespace drover::scenario {
 
-// Something that must never be, seen during a run.
-struct Violation {
-  std::string invariant;  // "S2", "L1", "step", "expect"
-  std::string message;
-  TimePoint at{};
-  std::string fingerprint;  // equal for the same kind of failure in other runs
-};
-
-// What a client of the API gets when there is no answer: refused, connection lost, time-out; else the answer.
-using ClientAnswer = Result<api::Response>;
-
-// What becomes of a request or an answer that the network loses.
-enum class Patience : unsigned char {
-  once,      // it is gone: the caller's own time-out decides
-  keeps_on,  // sent again until it arrives; it has its effect once
-};
-
-class SimWorld final : public fault::ActionSink {
+class SimWorld final : public World, public fault::ActionSink {
  public:
   // `sabotage` breaks the manager or its view of the world (sabotage.hpp); it must outlive the world.
   SimWorld(const Scenario& scenario, std::uint64_t seed, const Sabotage* sabotage = nullptr);
   ~SimWorld() override;
-  SimWorld(const SimWorld&) = delete;
-  SimWorld& operator=(const SimWorld&) = delete;
 
-  // Starts the manager and the clients; nothing has run before.
-  void start();
-
-  // One call of the API as a client makes it, through the network. Errors: unavailable (refused: nothing
-  // happened), connection_lost (the manager died before it answered: it may have happened). Never answers
-  // when the manager drops the call, or the network does and the caller is not patient.
+  // World.
+  const char* name() const override { return "sim"; }
+  const char* for_people() const override { return "the simulation"; }
+  Pace pace() const override;
+  void start() override;
   void request(api::Request request, std::function<void(ClientAnswer)> answer,
-               Patience patience = Patience::keeps_on);
+               Patience patience = Patience::keeps_on) override;
+  std::string add_upload(std::string content) override;
+  Result<void> act(const fault::Action& action) override;
+  void destroy_foreign(const std::string& target, Handler<void> handler) override;
+  void quiesce() override;
+  bool has_traffic() const override { return traffic_ != nullptr; }
+  void stop_traffic() override;
+  const ops::MySQLServerManager* manager() const override { return manager_ ? &manager_->manager : nullptr; }
+  fault::Engine& faults() override { return *engine_; }
+  double truth(Truth which) override;
+  bool sees_at_once() const override { return true; }
+  void look(Handler<void> handler) override { handler(success()); }
+  bool replicas_lag() override;
+  bool is_disturbed() override { return network_->disturbed(); }
+  EndState end(std::vector<std::string> shortfalls) override;
+
   // The two halves of request(): the way of a message between clients and manager (`arrive` is told whether
   // it is a copy), and its arrival at the manager.
   void carry(std::string_view from, std::string_view to, node::Message message, Patience patience,
@@ -71,30 +67,17 @@ class SimWorld final : public fault::ActionSink {
   void deliver(const api::Request& request, bool is_copy, Patience patience,
                const std::function<void(ClientAnswer)>& answer);
 
-  // Stops all faults for good: what was frozen goes on, what hung answers again.
-  void quiesce();
-  void stop_traffic();
-
-  Scheduler& scheduler() { return scheduler_; }
-  Domain& domain() { return domain_; }
-  Choices& choices() { return choices_; }
-  Trace& trace() { return trace_; }
   cloud::Cloud& cloud() { return *cloud_; }
   node::Fleet& fleet() { return *fleet_; }
   node::Traffic* traffic() { return traffic_.get(); }
   WorldNetwork& network() { return *network_; }
-  fault::Engine& faults() { return *engine_; }
   JournalDisk& journal() { return *disk_; }
   // What a crash would leave of the journal now.
   DurableView& durable() { return *durable_; }
   // What has been done to this world so far.
   Evidence& evidence() { return *evidence_; }
   const Evidence& evidence() const { return *evidence_; }
-  const Scenario& scenario() const { return scenario_; }
-  const ops::Configuration& configuration() const { return configuration_; }
 
-  // The manager, or null while it is dead. Of several, the one that was started last: clients call that one.
-  const ops::MySQLServerManager* manager() const { return manager_ ? &manager_->manager : nullptr; }
   const api::Service* service() const { return manager_ ? &manager_->service : nullptr; }
   unsigned incarnations() const { return incarnations_; }
   bool has_former_managers() const { return !former_.empty(); }  // replaced ones that live
@@ -105,8 +88,6 @@ class SimWorld final : public fault::ActionSink {
   // manager is dead.
   std::string master_vm() const;
 
-  // A fault made by a step or a rule. Errors: invalid for an unknown target.
-  Result<void> act(const fault::Action& action);
   // The present instance of a node ("node-2", "2", an instance id), or null.
   const cloud::Instance* instance_of(const std::string& target) const;
   // "node-2" for an instance of ours, else its name.
@@ -117,15 +98,6 @@ class SimWorld final : public fault::ActionSink {
   // Live VMs of the service that no record of the manager accounts for. O(instances).
   std::size_t leaked_instances() const;
   std::size_t leaked_volumes() const { return cloud_->volumes(); }
-
-  // Violations found by the world itself (the manager's own alarm). Checkers add theirs.
-  void report(std::string invariant, std::string message, std::string fingerprint = {});
-  const std::vector<Violation>& violations() const { return violations_; }
-  // What steps (`do:`) have done, by name.
-  const std::set<std::string>& done() const { return done_; }
-  void note_done(const std::string& action) { done_.insert(action); }
-  // Actions that this world cannot make, in the order of their first use.
-  const std::vector<std::string>& unsupported() const { return unsupported_; }
 
   // Requests without an answer so far, oldest first.
   struct Pending {
@@ -158,11 +130,6 @@ class SimWorld final : public fault::ActionSink {
   };
   const Counts& counts() const { return counts_; }
   void count_call(bool iaas) { ++(iaas ? counts_.iaas : counts_.agent); }
-
-  // Content of an upload made by a step; gives the path that LoadDump is told.
-  std::string add_upload(std::string content);
-  void add_secret(std::string secret) { secrets_.insert(std::move(secret)); }
-  const std::set<std::string>& secrets() const { return secrets_; }
 
  private:
   // One process of the manager.
@@ -224,14 +191,8 @@ class SimWorld final : public fault::ActionSink {
   // Undoes what an action did `after` a time, unless that is "never".
   void later(const fault::Action& action, Duration after, std::function<void()> undo);
 
-  Scenario scenario_;
   const Sabotage* sabotage_;
-  ops::Configuration configuration_;
-  Scheduler scheduler_;
-  Domain domain_;  // the world's own timers
   Domain cloud_domain_;
-  Choices choices_;
-  Trace trace_;
   std::unique_ptr<cloud::Cloud> cloud_;
   std::unique_ptr<WorldNetwork> network_;
   std::unique_ptr<node::Fleet> fleet_;
@@ -271,10 +232,6 @@ class SimWorld final : public fault::ActionSink {
   std::map<std::pair<std::string, std::string>, TimePoint> lasting_;  // until when, by action and target
   std::vector<std::function<void()>> healers_;                        // what quiesce() has to end
   std::map<std::string, std::string> uploads_;
-  std::set<std::string> secrets_;
-  std::vector<Violation> violations_;
-  std::vector<std::string> unsupported_;
-  std::set<std::string> done_;
   std::map<std::string, Duration> dying_;  // machines that will power off so long after their boot
   Counts counts_;
 };

@@ -12,7 +12,8 @@ using nlohmann::json;
 
 namespace {
 
-constexpr Duration kLookAgain = 5s;   // conditions on time or lag change without an event
+constexpr Duration kLookAgain = 5s;  // conditions on time or lag change without an event
+constexpr Duration kLookBound = 10s;
 constexpr Duration kPatience = 2min;  // how long a step without `client:` knocks at a dead manager's door
 constexpr Duration kKnockEvery = 1s;
 constexpr Duration kTolerantTimeout = 1min;    // of one attempt of a tolerant client
@@ -102,7 +103,7 @@ bool is_subset(const json& part, const json& whole) {
   return part == whole;
 }
 
-api::Request make_request(SimWorld& world, const std::string& method, json params) {
+api::Request make_request(World& world, const std::string& method, json params) {
   api::Request request;
   request.method = method;
   request.verb = api::Verb::post;
@@ -162,8 +163,7 @@ Task<void> Steps::run_one(const Step* step) {
   } else if (const auto* wanted = std::get_if<Eventually>(&step->action)) {
     co_await eventually(step, wanted);
   } else if (const auto* check = std::get_if<Check>(&step->action)) {
-    const std::string why = trouble(check->checks);
-    if (!why.empty()) fail(*step, why);
+    co_await check_now(step, check);
   } else if (const auto* wait = std::get_if<Wait>(&step->action)) {
     co_await sleep_for(wait->time);
   } else if (const auto* until = std::get_if<Until>(&step->action)) {
@@ -225,7 +225,7 @@ Task<void> Steps::finish_call(const Step* step, const Call* call, api::Request r
   if (answer.has_value() && !answer.value().failed && answer.value().result.is_object()) {
     const auto& result = answer.value().result;
     if (result.contains("operation") && result.at("operation").is_string() && call->method != "get_operation")
-      checkers_.acknowledged(std::stoll(result.at("operation").get<std::string>()), key);
+      referee_.acknowledged(std::stoll(result.at("operation").get<std::string>()), key);
   }
   judge(*step, *call, answer);
 }
@@ -290,7 +290,7 @@ Duration Steps::patience(Duration within) const {
 // Whether waiting is pointless: nothing has been under way for a while.
 bool Steps::is_hopeless(TimePoint& settled_since) {
   if (!is_tolerant()) return false;
-  if (!checkers_.settled()) {
+  if (!referee_.settled()) {
     settled_since = kNever;
     return false;
   }
@@ -378,9 +378,22 @@ void Steps::after_change() {
   for (auto& watcher : woken) watcher.handler(success());
 }
 
+Task<void> Steps::look() {
+  if (world_.sees_at_once()) co_return;
+  (void)co_await await_reply<void>(kLookBound,
+                                   [this](Handler<void> handler) { world_.look(std::move(handler)); });
+}
+
+Task<void> Steps::check_now(const Step* step, const Check* check) {
+  co_await look();
+  const std::string why = trouble(check->checks);
+  if (!why.empty()) fail(*step, why);
+}
+
 Task<void> Steps::eventually(const Step* step, const Eventually* wanted) {
   const TimePoint deadline = world_.scheduler().later(patience(wanted->within));
   TimePoint settled_since = kNever;
+  co_await look();
   std::string why = trouble(wanted->checks);
   while (!why.empty()) {
     const Duration left = deadline - world_.scheduler().now();
@@ -436,7 +449,7 @@ Task<void> Steps::await_operation(const Step* step, const Await* wanted) {
       fail(*step, message);
       co_return;
     }
-    co_await sleep_for(1s);
+    co_await sleep_for(world_.pace().await_look);
   }
 }
 
@@ -480,7 +493,7 @@ Task<void> Steps::run_workload(const Step* step, const Workload* workload) {
     co_return;
   }
   json with = std::move(parameters).value();
-  const std::string why = co_await run->run(world_, checkers_, std::move(with));
+  const std::string why = co_await run->run(world_, referee_, std::move(with));
   if (!why.empty()) fail(*step, why);
 }
 

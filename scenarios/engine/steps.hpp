@@ -3,20 +3,22 @@
 
 #include <string>
 
-#include "scenarios/engine/invariants.hpp"
-#include "scenarios/engine/sim_world.hpp"
+#include "scenarios/engine/world.hpp"
 
 namespace drover::scenario {
 
 class Steps {
  public:
-  Steps(SimWorld& world, Checkers& checkers) : world_(world), checkers_(checkers) {}
+  Steps(World& world, Referee& referee) : world_(world), referee_(referee) {}
 
   // All steps in order; ends early at the first that fails (reported to the world as invariant "step").
   Task<void> run(const std::vector<Step>& steps);
   bool failed() const { return failed_; }
   // Under a tolerant judge: the steps that did not end as the file says, by their text, in their order.
   const std::vector<std::string>& shortfalls() const { return shortfalls_; }
+
+  // Until what the world tells is what is so now.
+  Task<void> look();
 
   // To be called after every event that changed something: wakes `eventually` steps whose condition holds
   // now.
@@ -32,6 +34,7 @@ class Steps {
   Task<void> call(const Step* step, const Call* call);
   Task<void> finish_call(const Step* step, const Call* call, api::Request request);
   Task<ClientAnswer> ask(api::Request request, Client client, bool patient);
+  Task<void> check_now(const Step* step, const Check* check);
   Task<void> eventually(const Step* step, const Eventually* wanted);
   Task<void> await_operation(const Step* step, const Await* wanted);
   Task<void> parallel(const std::vector<Step>* steps);
@@ -50,8 +53,8 @@ class Steps {
   bool is_hopeless(TimePoint& settled_since);
   nlohmann::json captures() const;
 
-  SimWorld& world_;
-  Checkers& checkers_;
+  World& world_;
+  Referee& referee_;
   nlohmann::json captures_ = nlohmann::json::object();
   std::vector<Watcher> watchers_;
   bool failed_ = false;
@@ -63,7 +66,7 @@ class Steps {
 bool is_subset(const nlohmann::json& part, const nlohmann::json& whole);
 
 // The request of a call by its method's name: the verb from exposed_functions, uploads from texts.
-api::Request make_request(SimWorld& world, const std::string& method, nlohmann::json params);
+api::Request make_request(World& world, const std::string& method, nlohmann::json params);
 
 // The workloads that `workload:` may name.
 std::vector<std::string> workload_names();

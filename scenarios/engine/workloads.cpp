@@ -8,7 +8,7 @@ namespace {
 using nlohmann::json;
 
 // Some id that a client may know: mostly a member, sometimes nonsense.
-std::string some_id(SimWorld& world, const std::string& client) {
+std::string some_id(World& world, const std::string& client) {
   auto& choices = world.choices();
   if (world.manager() == nullptr || choices.chance(0.1, client, "nonsense")) return "999";
   const auto listed = world.manager()->listed_nodes();
@@ -16,7 +16,7 @@ std::string some_id(SimWorld& world, const std::string& client) {
   return model::id_text(listed[choices.below(listed.size(), client, "node")]);
 }
 
-std::pair<std::string, json> some_call(SimWorld& world, const std::string& client) {
+std::pair<std::string, json> some_call(World& world, const std::string& client) {
   const auto id = some_id(world, client);
   switch (world.choices().below(14, client, "method")) {
     case 0:
@@ -57,7 +57,7 @@ struct Clients {
   Signal done;
 };
 
-Task<void> one_client(SimWorld* world, Checkers* checkers, std::string name, unsigned calls, Duration gap,
+Task<void> one_client(World* world, Referee* referee, std::string name, unsigned calls, Duration gap,
                       std::shared_ptr<Clients> clients) {
   for (unsigned i = 0; i < calls; ++i) {
     co_await sleep_for(Distribution::exponential(gap).sample(world->choices(), name, "gap"));
@@ -69,7 +69,7 @@ Task<void> one_client(SimWorld* world, Checkers* checkers, std::string name, uns
           world->request(request, [shared](ClientAnswer got) { (*shared)(std::move(got)); });
         });
     if (answer.has_error()) {
-      const bool excused = world->network().disturbed();  // its request may still be under way
+      const bool excused = world->is_disturbed();  // its request may still be under way
       if (answer.error().code == ErrorCode::timeout && !excused && clients->trouble.empty())
         clients->trouble = name + " got no answer to " + method;
       continue;
@@ -77,7 +77,7 @@ Task<void> one_client(SimWorld* world, Checkers* checkers, std::string name, uns
     const auto& response = answer.value();
     if (!response.failed && response.result.is_object() && response.result.contains("operation") &&
         response.result.at("operation").is_string())
-      checkers->acknowledged(std::stoll(response.result.at("operation").get<std::string>()), "");
+      referee->acknowledged(std::stoll(response.result.at("operation").get<std::string>()), "");
     // Refusals are fine, failures of the manager itself are not.
     const bool journal_full = response.error.find("the journal cannot be written") != std::string::npos;
     if (response.failed && response.code == api::Code::E_UNKNOWN && method != "get_users" && !journal_full &&
@@ -88,31 +88,23 @@ Task<void> one_client(SimWorld* world, Checkers* checkers, std::string name, uns
 }
 
 // Clients that call whatever comes to their mind. with: clients (3), calls (20 each), gap ("20s", the mean).
-Task<std::string> mixed_calls(SimWorld& world, Checkers& checkers, json with) {
+Task<std::string> mixed_calls(World& world, Referee& referee, json with) {
   const auto count = with.value("clients", 3U);
   const auto calls = with.value("calls", 20U);
   const Duration gap = parse_duration(with.value("gap", "20s")).value_or(20s);
   auto clients = std::make_shared<Clients>();
   clients->working = count;
   for (unsigned i = 1; i <= count; ++i)
-    spawn(world.domain(), one_client(&world, &checkers, "client-" + std::to_string(i), calls, gap, clients));
+    spawn(world.domain(), one_client(&world, &referee, "client-" + std::to_string(i), calls, gap, clients));
   while (clients->working > 0) (void)co_await clients->done.wait(kForever);
   co_return clients->trouble;
 }
 
 // Somebody destroys a node's VM at the provider's console. with: node ("node-2").
-Task<std::string> foreign_kill(SimWorld& world, Checkers&, json with) {
+Task<std::string> foreign_kill(World& world, Referee&, json with) {
   const std::string target = with.value("node", std::string());
-  const auto* vm = world.instance_of(target);
-  if (vm == nullptr) {
-    std::string why = "there is no VM of \"" + target + "\"";
-    co_return why;
-  }
-  const std::string id = vm->id;
-  world.evidence().add("foreign_kill", id, {});
-  const auto killed = co_await await_reply<void>(1min, [&](Handler<void> handler) {
-    world.cloud().killInstance(CallContext{"somebody", 1min}, id, std::move(handler));
-  });
+  const auto killed = co_await await_reply<void>(
+      1min, [&](Handler<void> handler) { world.destroy_foreign(target, std::move(handler)); });
   if (killed.has_error()) co_return killed.error().message;
   co_return std::string();
 }

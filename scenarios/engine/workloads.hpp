@@ -5,8 +5,7 @@
 #include <string>
 #include <vector>
 
-#include "scenarios/engine/invariants.hpp"
-#include "scenarios/engine/sim_world.hpp"
+#include "scenarios/engine/world.hpp"
 
 namespace drover::scenario {
 
@@ -14,7 +13,7 @@ struct NamedWorkload {
   std::string name;
   std::string summary;
   // Returns what went wrong, or "".
-  Task<std::string> (*run)(SimWorld& world, Checkers& checkers, nlohmann::json with);
+  Task<std::string> (*run)(World& world, Referee& referee, nlohmann::json with);
 };
 
 const std::vector<NamedWorkload>& workloads();

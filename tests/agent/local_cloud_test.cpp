@@ -113,6 +113,34 @@ TEST_F(LocalVms, KillingAVmLeavesNoProcessAndNoFile) {
   EXPECT_TRUE(stage_->processes_of(vm.id).empty());
 }
 
+TEST_F(LocalVms, AVmThatWasJustStartedIsNotTakenForDead) {
+  for (const char* name : {"one", "two", "three", "four", "five", "six"}) {
+    const InstanceInfo vm = create(name).value();
+    EXPECT_NE(look(vm.id).state, InstanceState::error) << look(vm.id).fault;
+  }
+}
+
+TEST_F(LocalVms, AMachineThatLostItsPowerIsStoppedUntilItHasItAgain) {
+  const InstanceInfo vm = create("one").value();
+  ASSERT_TRUE(reaches(vm.id, InstanceState::running));
+  ASSERT_TRUE(stage_->cloud().power_off(vm.id).has_value());
+  ASSERT_TRUE(stage_->run_until([&] { return !stage_->cloud().machines().front().has_power; }, 10s));
+  EXPECT_EQ(look(vm.id).state, InstanceState::stopped);
+  ASSERT_TRUE(stage_->cloud().power_on(vm.id, true).has_value());
+  EXPECT_TRUE(reaches(vm.id, InstanceState::running));
+}
+
+TEST_F(LocalVms, AMachineWhoseAgentDiedIsKilledWithAllThatItsNewAgentFound) {
+  const InstanceInfo vm = create("one").value();
+  ASSERT_TRUE(reaches(vm.id, InstanceState::running));
+  ASSERT_TRUE(stage_->cloud().signal_agent(vm.id, SIGKILL).has_value());
+  ASSERT_TRUE(stage_->run_until([&] { return stage_->cloud().start_agent(vm.id).has_value(); }, 10s));
+  EXPECT_TRUE(reaches(vm.id, InstanceState::running));
+  stage_->iaas().killInstance({}, vm.id, [](Result<void> result) { EXPECT_TRUE(result.has_value()); });
+  ASSERT_TRUE(reaches(vm.id, InstanceState::terminated));
+  EXPECT_TRUE(stage_->processes_of(vm.id).empty());
+}
+
 TEST_F(LocalVms, ARestartedCloudTakesOverWhatRuns) {
   const InstanceInfo vm = create("one").value();
   ASSERT_TRUE(reaches(vm.id, InstanceState::running));

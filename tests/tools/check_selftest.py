@@ -127,7 +127,7 @@ class Forbidden(CheckCase):
         self.assert_finds(["scenarios/engine/runner.cpp:1"])
 
     def test_accepts_real_world_folders(self):
-        for path in ("manager/adapters/a.cpp", "manager/agent/a.cpp", "mockcloud/wire/a.cpp",
+        for path in ("manager/adapters/a.cpp", "manager/agent/a.cpp", "mockcloud/wire/a.cpp", "scenarios/local/a.cpp",
                      "manager/api/http_server.cpp", "tools/drover/main.cpp", "tests/ops/a.cpp", "bench/a.cpp"):
             self.plant(path, "std::thread t;\nstd::ifstream in;\n")
         self.assert_clean()

@@ -3,7 +3,7 @@
 the environment, and iteration in the order of hashes or addresses.
 
 Allowed where the real world is met: manager/adapters, manager/agent, manager/system, the HTTP part of manager/api (http*,
-multipart*), mockcloud/wire, tools, tests, bench. Elsewhere a line may carry `// drover-allow: <reason>`.
+multipart*), mockcloud/wire, scenarios/local (runs on real servers), tools, tests, bench. Elsewhere a line may carry `// drover-allow: <reason>`.
 """
 
 import re
@@ -12,7 +12,7 @@ from source_text import blank_comments, cpp_files, includes, read_text, run
 
 SCANNED = ("manager/", "mockcloud/", "scenarios/")
 REAL_WORLD = ("manager/adapters/", "manager/agent/", "manager/system/", "manager/api/http", "manager/api/multipart",
-              "mockcloud/wire/")
+              "mockcloud/wire/", "scenarios/local/")
 READS_FILES = re.compile(r"^scenarios/engine/(.*/)?(load|report)_[^/]*\.cpp$")
 
 FREE = r"(?<![\w.>])"  # not a member and not the tail of a longer name

@@ -31,6 +31,9 @@ MAY_SEE = {
     "mockcloud/fault": BELOW_MODEL | MOCKCLOUD,
     "mockcloud/wire": BELOW_MODEL | MOCKCLOUD,
     "scenarios/engine": MANAGER | {"manager/adapters"} | MOCKCLOUD,
+    # Runs scenarios on real servers: what serves them, and how they are asked and harmed.
+    "scenarios/local": MANAGER | {"manager/adapters", "manager/agent", "manager/system", "mockcloud/fault",
+                                  "scenarios/engine"},
     "scenarios/explore": MANAGER | MOCKCLOUD | {"scenarios/engine"},
     "tools": EVERYTHING,
     "tests": EVERYTHING,

@@ -61,7 +61,8 @@ void write_bash(const CLI::App& app, std::ostream& out) {
          "then\n"
       << "    words='" << joined(subcommands_of(app)) << " " << joined(options_of(app)) << "'\n  else\n"
       << "    case \"${COMP_WORDS[1]}\" in\n";
-  for (const CLI::App* sub : app.get_subcommands([](const CLI::App*) { return true; }))
+  for (const CLI::App* sub :
+       app.get_subcommands([](const CLI::App* one) { return !one->get_group().empty(); }))
     out << "      " << sub->get_name() << ") words='" << joined(options_of(*sub)) << "' ;;\n";
   out << "    esac\n  fi\n  COMPREPLY=($(compgen -W \"$words\" -- \"$word\"))\n"
       << "  [ ${#COMPREPLY[@]} -gt 0 ] || COMPREPLY=($(compgen -f -- \"$word\"))\n}\ncomplete -F _drover "

@@ -17,6 +17,7 @@ int main(int argc, char** argv) {
   drover::tools::add_call(app, exit_code);
   drover::tools::add_schema(app, exit_code);
   drover::tools::add_doctor(app, exit_code);
+  drover::tools::add_sweep(app, exit_code);
   drover::tools::add_completion(app, exit_code);
   try {
     app.parse(argc, argv);

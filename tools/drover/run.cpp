@@ -1,4 +1,4 @@
-// drover run: scenarios in the simulated world, in parallel, with reports.
+// drover run: scenarios in the simulated world or on real servers, in parallel, with reports.
 #include <unistd.h>
 
 #include <CLI/CLI.hpp>
@@ -7,6 +7,8 @@
 #include <csignal>
 #include <cstdio>
 #include <cstdlib>
+#include <filesystem>
+#include <functional>
 #include <iostream>
 #include <mutex>
 #include <set>
@@ -15,6 +17,7 @@
 #include "scenarios/engine/load_library.hpp"
 #include "scenarios/engine/report_results.hpp"
 #include "scenarios/engine/runner.hpp"
+#include "scenarios/local/stage.hpp"
 #include "tools/drover/exit_codes.hpp"
 #include "tools/drover/glob.hpp"
 #include "tools/drover/shard.hpp"
@@ -69,7 +72,10 @@ bool parse_range(const std::string& text, std::uint64_t& first, std::uint64_t& l
   return number(begin, first) && number(end, last) && first <= last;
 }
 
-RunResult run_once(const scenario::Scenario& one, const Job& job, const RunSettings& settings) {
+// Makes one run; on any thread.
+using RunOne = std::function<RunResult(const scenario::Scenario&, const Job&)>;
+
+RunResult simulate(const scenario::Scenario& one, const Job& job, const RunSettings& settings) {
   const auto start = std::chrono::steady_clock::now();
   scenario::RunOptions options;
   options.full_trace = !settings.trace.empty();
@@ -96,11 +102,40 @@ RunResult run_once(const scenario::Scenario& one, const Job& job, const RunSetti
   return result;
 }
 
+int open_stage(std::unique_ptr<scenario::LocalStage>& stage) {
+  std::signal(SIGPIPE, SIG_IGN);
+  std::error_code error;
+  auto opened = scenario::LocalStage::open(std::filesystem::read_symlink("/proc/self/exe", error).string());
+  if (opened.has_error()) {
+    std::cerr << "drover run: " << opened.error().message << "\n";
+    return kExitUnavailable;
+  }
+  stage = std::move(opened).value();
+  return kExitPassed;
+}
+
+RunResult run_for_real(scenario::LocalStage& stage, const scenario::Scenario& one, const Job& job,
+                       const RunSettings& settings) {
+  const auto start = std::chrono::steady_clock::now();
+  scenario::RunOptions options;
+  options.timeline = true;
+  options.full_trace = !settings.trace.empty();
+  RunResult result = stage.run(one, job.seed, options, [] { return interrupted.load(); });
+  result.wall_s = seconds_since(start);
+  return result;
+}
+
 // Runs all jobs on `threads` threads and prints one line per file, in their order, as they complete.
 class Batch {
  public:
-  Batch(const std::vector<ScenarioFile>& files, const std::vector<Job>& jobs, const RunSettings& settings)
-      : files_(files), jobs_(jobs), settings_(settings), results_(jobs.size()), left_(files.size(), 0) {
+  Batch(const std::vector<ScenarioFile>& files, const std::vector<Job>& jobs, const RunSettings& settings,
+        RunOne run_one)
+      : files_(files),
+        jobs_(jobs),
+        settings_(settings),
+        run_one_(std::move(run_one)),
+        results_(jobs.size()),
+        left_(files.size(), 0) {
     for (const Job& job : jobs) ++left_[job.file];
   }
 
@@ -122,7 +157,7 @@ class Batch {
       const std::size_t index = next_++;
       if (index >= jobs_.size()) return;
       const Job& job = jobs_[index];
-      RunResult result = run_once(files_[job.file].cases[job.one_case], job, settings_);
+      RunResult result = run_one_(files_[job.file].cases[job.one_case], job);
       const std::lock_guard lock(mutex_);
       results_[index] = std::move(result);
       --left_[job.file];
@@ -182,6 +217,7 @@ class Batch {
   const std::vector<ScenarioFile>& files_;
   const std::vector<Job>& jobs_;
   const RunSettings& settings_;
+  const RunOne run_one_;
   std::vector<std::optional<RunResult>> results_;
   std::vector<std::size_t> left_;
   std::atomic<std::size_t> next_{0};
@@ -298,11 +334,15 @@ int plan(const RunSettings& settings, std::vector<ScenarioFile>& files, std::vec
 }
 
 int run(const RunSettings& settings) {
-  if (settings.world != "sim") {
-    std::cerr << "drover run: this version runs scenarios in the world \"sim\" only; \"" << settings.world
-              << "\" is not available. Leave --world out, or give --world sim.\n";
+  const bool is_local = settings.world == "local";
+  if (settings.world != "sim" && !is_local) {
+    std::cerr << "drover run: this version runs scenarios in the worlds \"sim\" and \"local\"; \""
+              << settings.world << "\" is not available. Leave --world out, or give --world sim.\n";
     return kExitUnavailable;
   }
+  if (is_local && (settings.twice || !settings.replay.empty()))
+    return usage(
+        "--twice and --replay compare digests: real servers take no steps twice alike; use --world sim");
   std::vector<ScenarioFile> files;
   std::vector<Job> jobs;
   if (const int planned = plan(settings, files, jobs); planned != kExitPassed) return planned;
@@ -320,11 +360,22 @@ int run(const RunSettings& settings) {
   }
   std::signal(SIGINT, [](int) { interrupted = true; });
   std::signal(SIGTERM, [](int) { interrupted = true; });
+  std::unique_ptr<scenario::LocalStage> stage;
+  RunOne run_one = [&settings](const scenario::Scenario& one, const Job& job) {
+    return simulate(one, job, settings);
+  };
+  if (is_local) {
+    if (const int opened = open_stage(stage); opened != kExitPassed) return opened;
+    run_one = [&settings, &stage](const scenario::Scenario& one, const Job& job) {
+      return run_for_real(*stage, one, job, settings);
+    };
+  }
   const auto start = std::chrono::steady_clock::now();
-  const unsigned threads =
-      settings.jobs != 0 ? settings.jobs : std::max(1U, std::thread::hardware_concurrency());
-  Batch batch(files, jobs, settings);
+  const unsigned cores = std::max(1U, std::thread::hardware_concurrency());
+  const unsigned threads = settings.jobs != 0 ? settings.jobs : is_local ? 1 : cores;
+  Batch batch(files, jobs, settings, std::move(run_one));
   auto results = batch.execute(threads);
+  stage.reset();
   judge_random_faults(results);
   const auto summary = scenario::summarize(results, seconds_since(start));
   std::set<std::uint64_t> seeds;
@@ -365,7 +416,9 @@ void add_run(CLI::App& app, int& exit_code) {
   auto settings = std::make_shared<RunSettings>();
   auto* command = app.add_subcommand("run", "Run scenarios");
   command->add_option("paths", settings->paths, "Scenario files and folders (default: scenarios/library)");
-  command->add_option("--world", settings->world, "Where to run: sim")->capture_default_str();
+  command
+      ->add_option("--world", settings->world, "Where to run: sim, or local (real servers on this machine)")
+      ->capture_default_str();
   auto* seed = command->add_option("--seed", settings->seed, "One seed instead of those in the file");
   command->add_option("--seeds", settings->seeds_text, "A range of seeds, A..B")->excludes(seed);
   command->add_option("--case", settings->one_case, "One case of the matrix, such as n=3,crash=true");

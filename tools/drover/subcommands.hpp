@@ -16,6 +16,7 @@ void add_call(CLI::App& app, int& exit_code);
 void add_serve(CLI::App& app, int& exit_code);
 void add_agent(CLI::App& app, int& exit_code);
 void add_doctor(CLI::App& app, int& exit_code);
+void add_sweep(CLI::App& app, int& exit_code);
 void add_completion(CLI::App& app, int& exit_code);
 
 }  // namespace drover::tools
