@@ -35,8 +35,8 @@ class Connection {
   // literal. Errors: database with "number: text"; Effect::possible when the connection was lost.
   Result<std::vector<NamedRow>> ask(std::string_view sql, const std::vector<std::string>& values = {});
   Result<void> run(std::string_view sql, const std::vector<std::string>& values = {});
-  // Whether the server answers "SELECT 1" within `patience`, which is not rounded. Without an answer the connection
-  // is lost.
+  // Whether the server answers "SELECT 1" within `patience`, which is not rounded. Without an answer the
+  // connection is lost.
   Result<void> check_alive(Duration patience);
   // A connection that failed in this way is of no more use.
   bool lost() const { return lost_; }

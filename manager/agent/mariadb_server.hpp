@@ -42,8 +42,8 @@ class MariaDbServer {
   // The server ended or was replaced: connections of before are of no use.
   void forget_connections();
 
-  // Fills what the server itself tells; the agent's part is the caller's. A server that does not answer at all within
-  // `patience` counts as hung.
+  // Fills what the server itself tells; the agent's part is the caller's. A server that does not answer at
+  // all within `patience` counts as hung.
   Result<void> read_state(ServerState& state, Duration patience);
   Result<ReplicationState> replication();
   Result<void> set_server_id(std::uint32_t server_id);

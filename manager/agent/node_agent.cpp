@@ -12,7 +12,7 @@ namespace drover::agent {
 namespace {
 
 constexpr Duration kEndMoment = 100ms;
-constexpr Duration kForcedFence = 1s;   // what a server has to close itself before it is ended
+constexpr Duration kForcedFence = 1s;    // what a server has to close itself before it is ended
 constexpr Duration kSignOfLife = 300ms;  // what it has to greet the one who asks that
 
 Error stopped(const std::string& name) {
@@ -161,15 +161,14 @@ Result<AgentReply> NodeAgent::answer(AgentReply reply, Duration patience) {
   if (!state.running) return reply;
   // Opening a connection has no patience below a second.
   if (!server_.has_connection() && !process_.greets(patience) && process_.running())
-    return make_error(ErrorCode::database,
-                      "2013: The database server of " + settings_.instance_id + " is running but does not answer");
+    return make_error(ErrorCode::database, "2013: The database server of " + settings_.instance_id +
+                                               " is running but does not answer");
   const ServerState before = state;
   const auto begun = std::chrono::steady_clock::now();
   auto read = server_.read_state(state, patience);
   if (read.has_value()) return reply;
   // Connections of the stock may be those of a server that has ended; one that ends takes a moment for it.
-  if (std::chrono::steady_clock::now() - begun < patience / 2 &&
-      process_.running_after(kEndMoment)) {
+  if (std::chrono::steady_clock::now() - begun < patience / 2 && process_.running_after(kEndMoment)) {
     server_.forget_connections();
     state = before;
     read = server_.read_state(state, patience);

@@ -1,5 +1,5 @@
-// What the agent decides, apart from doing it: who may give a command, what a replication status means, and the
-// text of the server's configuration. Pure.
+// What the agent decides, apart from doing it: who may give a command, what a replication status means, and
+// the text of the server's configuration. Pure.
 #pragma once
 
 #include <map>

@@ -274,7 +274,8 @@ void Service::fail_over(const Request& request, Respond respond) {
   OperationRequest operation;
   operation.kind = OperationKind::fail_over;
   bool dry_run = false;
-  if (!read_flag(request, "dry_run", dry_run, respond) || !read_flag(request, "force", operation.force, respond))
+  if (!read_flag(request, "dry_run", dry_run, respond) ||
+      !read_flag(request, "force", operation.force, respond))
     return;
   if (!read_common(request, operation, respond)) return;
   const auto* known = operation.key.empty() ? nullptr : manager_.model().operation_of_key(operation.key);
@@ -288,8 +289,8 @@ void Service::fail_over(const Request& request, Respond respond) {
     if (dry_run) return answer(ok(analysis_details(analysis)));
     const auto health = analysis.judgement.health;
     if (health != model::Health::dead && health != model::Health::hung && !operation.force)
-      return answer(wrong_state("the master is " + std::string(to_text(health)) + ": " + analysis.judgement.reason +
-                                "; \"force\": true replaces it none the less"));
+      return answer(wrong_state("the master is " + std::string(to_text(health)) + ": " +
+                                analysis.judgement.reason + "; \"force\": true replaces it none the less"));
     if (analysis.succession.node == 0) {
       std::string why;
       for (const auto& note : analysis.succession.notes) why += (why.empty() ? "" : "; ") + note;

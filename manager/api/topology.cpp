@@ -18,7 +18,8 @@ std::string line_of(const Node& node) {
                      model::to_text(node.state);
   if (!node.server_running) text += ", server down";
   if (node.role == Role::replica)
-    text += node.seconds_behind < 0 ? ", does not replicate" : ", " + std::to_string(node.seconds_behind) + " s behind";
+    text += node.seconds_behind < 0 ? ", does not replicate"
+                                    : ", " + std::to_string(node.seconds_behind) + " s behind";
   if (!node.errant.empty()) text += ", not taken back: errant " + node.errant;
   return text;
 }
@@ -36,7 +37,8 @@ std::string quoted(const std::string& text) {
 json views(const std::vector<model::View>& seen) {
   json rows = json::array();
   for (const auto& view : seen) {
-    json row{{"id", model::id_text(view.node)}, {"state", model::to_text(view.state)}, {"answers", view.answered}};
+    json row{
+        {"id", model::id_text(view.node)}, {"state", model::to_text(view.state)}, {"answers", view.answered}};
     if (view.hung) row["hangs"] = true;
     if (view.answered && !view.hung && view.server.running) {
       const auto received = model::received_position(view.server);
@@ -80,8 +82,8 @@ std::string Service::topology_dot() const {
   if (model.node(model.service.primary) != nullptr)
     for (const auto& [id, node] : model.nodes())
       if (node.role == Role::replica)
-        text += "  " + quoted(model::node_name(model.service.primary)) + " -> " + quoted(model::node_name(id)) +
-                (node.seconds_behind < 0 ? " [style=dashed]" : "") + ";\n";
+        text += "  " + quoted(model::node_name(model.service.primary)) + " -> " +
+                quoted(model::node_name(id)) + (node.seconds_behind < 0 ? " [style=dashed]" : "") + ";\n";
   return text + "}\n";
 }
 

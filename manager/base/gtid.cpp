@@ -90,7 +90,8 @@ std::string to_text(const std::vector<Excess>& beyond) {
                              std::to_string(one.last.sequence);
     text += text.empty() ? "" : ", ";
     if (one.count > 1)
-      text += std::to_string(one.last.domain) + "-x-" + std::to_string(one.last.sequence - one.count + 1) + " to ";
+      text += std::to_string(one.last.domain) + "-x-" + std::to_string(one.last.sequence - one.count + 1) +
+              " to ";
     text += last;
   }
   return text;

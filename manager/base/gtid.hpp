@@ -26,8 +26,8 @@ GtidPosition merged(const GtidPosition& a, const GtidPosition& b);
 // What both have in common: the earlier one of each domain that is in both.
 GtidPosition common(const GtidPosition& a, const GtidPosition& b);
 
-// What one position has of a domain beyond another: the `count` transactions that end with `last`. Sequence numbers
-// grow by one (gtid_strict_mode), whoever wrote them.
+// What one position has of a domain beyond another: the `count` transactions that end with `last`. Sequence
+// numbers grow by one (gtid_strict_mode), whoever wrote them.
 struct Excess {
   Gtid last;
   std::uint64_t count = 0;

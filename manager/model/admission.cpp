@@ -160,7 +160,8 @@ Result<void> admit_promote(const Model& model, const OperationRequest& request, 
 
 // Whether the master is dead is not known here: whoever asks has looked.
 Result<void> admit_fail_over(const Model& model, const OperationRequest& request, Admission& admission) {
-  if (pending(model, OperationKind::fail_over) != nullptr) return wrong_state("a fail-over is under way already");
+  if (pending(model, OperationKind::fail_over) != nullptr)
+    return wrong_state("a fail-over is under way already");
   return admit_promote(model, request, admission);
 }
 

@@ -5,7 +5,9 @@
 namespace drover::model {
 namespace {
 
-GtidPosition position_of(const std::string& text) { return parse_gtid_position(text).value_or(GtidPosition{}); }
+GtidPosition position_of(const std::string& text) {
+  return parse_gtid_position(text).value_or(GtidPosition{});
+}
 
 bool is_asked(const View& view) { return view.state == NodeState::running; }
 
@@ -73,16 +75,18 @@ Judgement judge_master(const View* master, const std::vector<View>& replicas, co
   if (master != nullptr && master->answered)
     evidence = master->hung ? "its server runs and does not answer" : "its server does not run";
   if (answering * 2 <= asked || answering == 0)
-    return {Health::unclear, evidence + ", and " + std::to_string(answering) + " of " + std::to_string(asked) +
-                                 " replica(s) can be asked: too few to tell a dead master from a manager that is "
-                                 "cut off"};
+    return {Health::unclear,
+            evidence + ", and " + std::to_string(answering) + " of " + std::to_string(asked) +
+                " replica(s) can be asked: too few to tell a dead master from a manager that is "
+                "cut off"};
   if (master == nullptr) return {Health::dead, evidence};
   if (master->hung) return {Health::hung, evidence};
   // The agent's word against what some replica has not noticed yet: enough when another one has.
   if (hearing.empty() || (master->answered && hearing.size() < answering))
     return {Health::dead, evidence + ", and " + std::to_string(answering - hearing.size()) + " of " +
                               std::to_string(answering) + " replica(s) have lost it"};
-  if (master->answered) return {Health::unclear, evidence + ", says its agent, but " + names(hearing) + " hear(s) it"};
+  if (master->answered)
+    return {Health::unclear, evidence + ", says its agent, but " + names(hearing) + " hear(s) it"};
   return {Health::away, evidence + ", but " + names(hearing) + " hear(s) it"};
 }
 

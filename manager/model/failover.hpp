@@ -1,5 +1,5 @@
-// The decisions of a fail-over, apart from asking and doing: is the master dead, who is to succeed it, and who may come
-// back. Pure.
+// The decisions of a fail-over, apart from asking and doing: is the master dead, who is to succeed it, and
+// who may come back. Pure.
 #pragma once
 
 #include <optional>
@@ -22,11 +22,11 @@ struct View {
 };
 
 enum class Health : unsigned char {
-  well,        // its server answers
-  away,        // its agent is silent, and a replica still hears it
-  hung,        // its agent says that the server runs and does not answer
-  dead,        // its server does not run or cannot be asked, and every replica has lost it
-  unclear,     // too few replicas answer, or they contradict its agent
+  well,           // its server answers
+  away,           // its agent is silent, and a replica still hears it
+  hung,           // its agent says that the server runs and does not answer
+  dead,           // its server does not run or cannot be asked, and every replica has lost it
+  unclear,        // too few replicas answer, or they contradict its agent
   irreplaceable,  // there is no replica
 };
 const char* to_text(Health health);
@@ -36,9 +36,9 @@ struct Judgement {
   std::string reason;  // for people
 };
 
-// `master` is null when it is gone for good (its VM no longer exists). `source` is its address. Replicas that are LOST
-// are not asked for their opinion: they may be as dead as the master. Of the others more than half have to answer, so
-// that a manager that is cut off with a few nodes changes nothing.
+// `master` is null when it is gone for good (its VM no longer exists). `source` is its address. Replicas that
+// are LOST are not asked for their opinion: they may be as dead as the master. Of the others more than half
+// have to answer, so that a manager that is cut off with a few nodes changes nothing.
 Judgement judge_master(const View* master, const std::vector<View>& replicas, const std::string& source);
 
 // Everything that the server holds, and everything that it has received but perhaps not applied.
@@ -48,17 +48,18 @@ GtidPosition received_position(const ServerState& state);
 struct Succession {
   NodeId node = 0;  // 0: nobody can
   GtidPosition received;
-  bool complete = true;              // every replica answered: nobody can know more
-  std::vector<std::string> notes;    // who was passed over, and why
-  std::uint64_t passed_over = 0;     // transactions that somebody who was passed over has beyond `received`
+  bool complete = true;            // every replica answered: nobody can know more
+  std::vector<std::string> notes;  // who was passed over, and why
+  std::uint64_t passed_over = 0;   // transactions that somebody who was passed over has beyond `received`
 };
 
-// The replica that has received the most, of those that can apply it: a running SQL thread without an error, and the
-// data of the master at `source`. Of equals the one with fewer transactions left to apply, then the lowest id.
+// The replica that has received the most, of those that can apply it: a running SQL thread without an error,
+// and the data of the master at `source`. Of equals the one with fewer transactions left to apply, then the
+// lowest id.
 Succession choose_successor(const std::vector<View>& replicas, const std::string& source);
 
-// What a member that comes back holds beyond the position at which it was left ("" when nothing is known of it: then
-// nothing is judged). Such transactions are errant: no other member has them.
+// What a member that comes back holds beyond the position at which it was left ("" when nothing is known of
+// it: then nothing is judged). Such transactions are errant: no other member has them.
 std::vector<Excess> errant_transactions(const ServerState& state, const std::string& left_at);
 
 }  // namespace drover::model

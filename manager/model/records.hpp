@@ -49,7 +49,8 @@ struct OperationRequest {
   std::int64_t count = 0;  // add_nodes, remove_nodes by count
   NodeId node = 0;         // the node it is about; create_replica: the master
   PartialPolicy partial = PartialPolicy::rollback;
-  bool force = false;  // remove_nodes: also the master; fail_over: although the master answers, and at any loss
+  bool force =
+      false;  // remove_nodes: also the master; fail_over: although the master answers, and at any loss
   ReplicaSource source;
 };
 
@@ -63,8 +64,8 @@ struct Node {  // journaled but for the last group
   OperationId operation = 0;  // that brings it up or takes it down
   std::string vm;             // the instance's id, "" before it is known
   std::string address;
-  // The position of the present master when it took over, while this member has not followed it yet: what it holds
-  // beyond that is errant. "" otherwise.
+  // The position of the present master when it took over, while this member has not followed it yet: what it
+  // holds beyond that is errant. "" otherwise.
   std::string left_at;
 
   // Seen lately, not journaled.
@@ -98,8 +99,8 @@ struct Service {  // journaled
   NodeId next_node = 1;
   OperationId next_operation = 1;
   std::uint32_t next_server_id = 1;
-  NodeId primary = 0;            // confirmed primary, 0: none
-  NodeId maybe_writable = 0;     // told to become writable, not known to be fenced again
+  NodeId primary = 0;         // confirmed primary, 0: none
+  NodeId maybe_writable = 0;  // told to become writable, not known to be fenced again
   // The primary's VM is gone, and nobody asked for that: its replicas wait for a successor. Its last address.
   std::string bereft_of;
   std::set<std::string> doomed;  // VMs that must be destroyed and never be members again

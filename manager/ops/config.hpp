@@ -25,18 +25,19 @@ struct RetryPolicy {
   }
 };
 
-// When and how a dead master is replaced; all of it concerns automatic fail-over, the times also one that is asked for.
+// When and how a dead master is replaced; all of it concerns automatic fail-over, the times also one that is
+// asked for.
 struct FailoverPolicy {
   bool automatic = false;
   Duration watch{250ms};        // how often the master is looked at
   Duration patience{500ms};     // of an agent, for its server's answer: then it counts as none
-  Duration hung_after{1500ms};      // how long a server that runs may give no answer
+  Duration hung_after{1500ms};  // how long a server that runs may give no answer
   Duration pause{60s};          // after a fail-over, until the next one may be made
   Duration drain_timeout{60s};  // until the successor has applied what it has received
   bool loss_when_late = false;  // then: go on without the rest, count and say it; else fail and try again
   bool kill_vm = true;          // a master whose agent is silent is fenced by destroying its VM
   bool replace = false;         // a replica more when a VM was lost
-  bool clone_errant = false;    // a former master with errant transactions gets a new copy; else it is refused
+  bool clone_errant = false;  // a former master with errant transactions gets a new copy; else it is refused
 };
 
 // The documented `config`, which holds the Configuration once the manager is initialised.
@@ -61,7 +62,7 @@ struct Configuration {
   unsigned parallelism = 64;         // calls at once of one operation or poll
   bool semi_sync = false;            // durability: semi_sync
   FailoverPolicy failover;
-  bool automatic_startup = true;     // INIT goes on to STARTING and RUNNING by itself
+  bool automatic_startup = true;  // INIT goes on to STARTING and RUNNING by itself
   model::PartialPolicy partial = model::PartialPolicy::rollback;  // what add_nodes does unless told
   RetryPolicy retry;
   model::AdmissionLimits limits;
@@ -86,8 +87,8 @@ struct Hooks {
   // Another manager has taken over the journal: this one has frozen for good and is to be destroyed, but not
   // from inside this call.
   std::function<void(const Error& why)> fenced;
-  // Before and after a fail-over: something of the surroundings is to be told and may refuse the first. Answered
-  // when it has ended. Unset: nothing is told.
+  // Before and after a fail-over: something of the surroundings is to be told and may refuse the first.
+  // Answered when it has ended. Unset: nothing is told.
   std::function<void(const FailoverNotice& notice, Handler<void> handler)> fail_over;
   // One line for people.
   std::function<void(const std::string& line)> log;

@@ -17,9 +17,10 @@ using model::View;
 
 namespace {
 
-constexpr Duration kMargin = 1s;          // for an agent's own waiting, beyond the patience
-constexpr Duration kDrainLook = 5s;       // how long one question about draining may take
-constexpr unsigned kRepointAttempts = 2;   // then the monitor goes on: the next fail-over must not wait for that
+constexpr Duration kMargin = 1s;     // for an agent's own waiting, beyond the patience
+constexpr Duration kDrainLook = 5s;  // how long one question about draining may take
+constexpr unsigned kRepointAttempts =
+    2;  // then the monitor goes on: the next fail-over must not wait for that
 constexpr Duration kPauseForReplica = 1s;  // between two looks for a replica that is missing
 
 bool says_hung(const Error& error) {
@@ -31,7 +32,8 @@ bool is_being_set_up(const Core& core, NodeId id) {
     const Operation* operation = core.model.operation(active);
     const auto kind = operation->request.kind;
     if (kind != OperationKind::set_up_replica_slave && kind != OperationKind::create_replica) continue;
-    if (std::find(operation->nodes.begin(), operation->nodes.end(), id) != operation->nodes.end()) return true;
+    if (std::find(operation->nodes.begin(), operation->nodes.end(), id) != operation->nodes.end())
+      return true;
   }
   return false;
 }
@@ -75,8 +77,8 @@ void warn(Core& core, OperationId id, const std::string& text) {
 }
 
 struct Fenced {
-  bool alive = false;        // its server runs, read-only
-  std::string position;      // then: its last one
+  bool alive = false;    // its server runs, read-only
+  std::string position;  // then: its last one
 };
 
 // Its VM is gone or going: nobody has to wait for it any more.
@@ -160,22 +162,26 @@ Task<Result<model::Succession>> choose(Core& core, OperationId id, std::string s
     const auto views = co_await look_at_all(core, std::move(ids));
     model::Succession succession = model::choose_successor(views, source);
     // An acknowledged write is on one replica at least: on that one, perhaps, which does not answer.
-    const bool unsure = core.config.semi_sync && !succession.complete && !core.model.operation(id)->request.force;
+    const bool unsure =
+        core.config.semi_sync && !succession.complete && !core.model.operation(id)->request.force;
     const bool late = core.now() >= deadline;
-    if (succession.node != 0 && (!unsure || (late && core.config.failover.loss_when_late))) co_return succession;
+    if (succession.node != 0 && (!unsure || (late && core.config.failover.loss_when_late)))
+      co_return succession;
     if (late) {
-      co_return make_error(ErrorCode::unavailable,
-                           (succession.node == 0 ? "no replica can take over: "
-                                                 : "an acknowledged write may be on a replica that cannot be asked: ") +
-                               join(succession.notes) +
-                               (succession.node == 0 ? "" : "; fail_over with \"force\": true goes on without it"));
+      co_return make_error(
+          ErrorCode::unavailable,
+          (succession.node == 0 ? "no replica can take over: "
+                                : "an acknowledged write may be on a replica that cannot be asked: ") +
+              join(succession.notes) +
+              (succession.node == 0 ? "" : "; fail_over with \"force\": true goes on without it"));
     }
     co_await sleep_for(kPauseForReplica);
   }
 }
 
 // Waits until the successor has applied what it has received. The position it takes over at.
-Task<Result<std::string>> drain(Core& core, OperationId id, NodeId target, std::string wanted, TimePoint deadline) {
+Task<Result<std::string>> drain(Core& core, OperationId id, NodeId target, std::string wanted,
+                                TimePoint deadline) {
   const std::uint64_t epoch = core.model.operation(id)->epoch;
   core.observe("step.drain", node_name(target));
   while (true) {
@@ -193,20 +199,23 @@ Task<Result<std::string>> drain(Core& core, OperationId id, NodeId target, std::
                          view.server.replication.sql_running && view.server.replication.sql_errno == 0;
     if (core.now() < deadline) {
       if (view.answered && !applies)
-        co_return make_error(ErrorCode::database,
-                             node_name(target) + " no longer applies what it has received: " +
-                                 view.server.replication.last_error);
+        co_return make_error(ErrorCode::database, node_name(target) +
+                                                      " no longer applies what it has received: " +
+                                                      view.server.replication.last_error);
       core.observe("operation.retry", node_name(target));
-      if (drained.error().code != ErrorCode::timeout) co_await sleep_for(core.config.retry.pause_after(1, 0s));
+      if (drained.error().code != ErrorCode::timeout)
+        co_await sleep_for(core.config.retry.pause_after(1, 0s));
       continue;
     }
     if (!applies || !core.config.failover.loss_when_late) {
-      co_return make_error(ErrorCode::timeout, node_name(target) + " has not applied what it has received (" + wanted +
-                                                   ") within " + to_text(core.config.failover.drain_timeout));
+      co_return make_error(ErrorCode::timeout, node_name(target) + " has not applied what it has received (" +
+                                                   wanted + ") within " +
+                                                   to_text(core.config.failover.drain_timeout));
     }
     const auto applied = model::applied_position(view.server);
     const auto lost = excess(parse_gtid_position(wanted).value_or(GtidPosition{}), applied);
-    warn(core, id, std::to_string(count(lost)) + " transaction(s) that were received are given up: " + to_text(lost));
+    warn(core, id,
+         std::to_string(count(lost)) + " transaction(s) that were received are given up: " + to_text(lost));
     std::string position = to_text(applied);
     co_return position;
   }
@@ -232,7 +241,8 @@ Task<Result<void>> tell(Core& core, OperationId id, bool begins, std::string err
   notice.operation = model::id_text(id);
   notice.former = operation->former == 0 ? "" : model::id_text(operation->former);
   notice.successor = model::id_text(operation->request.node);
-  if (const Node* node = core.model.node(operation->former); node != nullptr) notice.former_address = node->address;
+  if (const Node* node = core.model.node(operation->former); node != nullptr)
+    notice.former_address = node->address;
   if (const Node* node = core.model.node(operation->request.node); node != nullptr)
     notice.successor_address = node->address;
   notice.error = std::move(error);
@@ -242,7 +252,8 @@ Task<Result<void>> tell(Core& core, OperationId id, bool begins, std::string err
   co_return told;
 }
 
-// From the fence to the commit that only the successor may be writable. Its result is the position of that moment.
+// From the fence to the commit that only the successor may be writable. Its result is the position of that
+// moment.
 Task<Result<std::string>> take_over(Core& core, OperationId id) {
   const NodeId former = core.model.operation(id)->former;
   const Node* old = core.model.node(former);
@@ -271,7 +282,8 @@ Task<Result<std::string>> take_over(Core& core, OperationId id) {
   }
   warn(core, id, join(succession.notes));
   std::string wanted = to_text(succession.received);
-  if (alive) wanted = to_text(merged(succession.received, parse_gtid_position(last).value_or(GtidPosition{})));
+  if (alive)
+    wanted = to_text(merged(succession.received, parse_gtid_position(last).value_or(GtidPosition{})));
   auto drained = co_await drain(core, id, target, std::move(wanted), deadline);
   if (drained.has_error()) co_return std::move(drained).error();
   leave_behind(core, target, drained.value());
@@ -306,7 +318,8 @@ Task<View> look_at(Core& core, NodeId id) {
 
 Task<Analysis> analyse(Core& core) {
   View master;
-  if (const NodeId primary = core.model.service.primary; primary != 0) master = co_await look_at(core, primary);
+  if (const NodeId primary = core.model.service.primary; primary != 0)
+    master = co_await look_at(core, primary);
   Analysis analysis = co_await analyse(core, std::move(master));
   co_return analysis;
 }
@@ -343,7 +356,8 @@ Task<Result<void>> replace_primary(Core& core, OperationId id) {
     std::string nothing;
     auto allowed = co_await tell(core, id, true, std::move(nothing));
     if (allowed.has_error()) {
-      co_return make_error(ErrorCode::cancelled, "the hook before a fail-over refused it: " + allowed.error().message);
+      co_return make_error(ErrorCode::cancelled,
+                           "the hook before a fail-over refused it: " + allowed.error().message);
     }
     co_await take_epoch(core, id);
     std::string position;
@@ -368,7 +382,8 @@ Task<Result<void>> replace_primary(Core& core, OperationId id) {
     if (made.has_value()) made = co_await make_primary(core, target, epoch);
     const NodeId former = core.model.operation(id)->former;
     if (made.has_error()) {
-      // Nobody takes writes then, if it is certain that the target takes none; else the monitor goes on trying.
+      // Nobody takes writes then, if it is certain that the target takes none; else the monitor goes on
+      // trying.
       auto fenced = co_await fence(core, target, epoch);
       if (fenced.has_value() && core.model.service.maybe_writable == target) {
         core.model.service.maybe_writable = core.model.service.primary;
@@ -383,8 +398,8 @@ Task<Result<void>> replace_primary(Core& core, OperationId id) {
       core.journal.node_changed(former);
     }
     record_primary(core, target);
-    core.note(node_name(target), "took over" + (former == 0 ? std::string() : " from " + node_name(former)) + ", epoch " +
-                                     std::to_string(epoch));
+    core.note(node_name(target), "took over" + (former == 0 ? std::string() : " from " + node_name(former)) +
+                                     ", epoch " + std::to_string(epoch));
     co_await core.journal.durable();
   }
   std::string trouble = co_await repoint(core, target, kRepointAttempts);

@@ -21,11 +21,11 @@ Task<Analysis> analyse(Core& core, model::View master);
 // The master alone: whether its server answers; hung is told apart from silent.
 Task<model::View> look_at(Core& core, model::NodeId id);
 
-// Replaces the primary by operation.request.node or by whom turns out to know more. The old one is fenced for certain
-// first: by its agent, which ends a server that does not close itself, else by the end of its VM. Then the successor
-// applies what it has received, and takes over; the others follow, the old one too as soon as it answers. Before it is
-// known to be fenced nothing changes: running it again is harmless. An old primary that turns out to be well takes
-// writes again, unless the request says `force`.
+// Replaces the primary by operation.request.node or by whom turns out to know more. The old one is fenced for
+// certain first: by its agent, which ends a server that does not close itself, else by the end of its VM.
+// Then the successor applies what it has received, and takes over; the others follow, the old one too as soon
+// as it answers. Before it is known to be fenced nothing changes: running it again is harmless. An old
+// primary that turns out to be well takes writes again, unless the request says `force`.
 Task<Result<void>> fail_over(Core& core, model::OperationId id);
 
 }  // namespace drover::ops

@@ -289,7 +289,8 @@ Task<void> MySQLServerManager::run(OperationId id) {
   co_await core_.journal.durable();
 }
 
-// A fail-over that has cost a VM: another replica, where that is wanted. The key keeps a restart from asking twice.
+// A fail-over that has cost a VM: another replica, where that is wanted. The key keeps a restart from asking
+// twice.
 void MySQLServerManager::replace_lost(OperationId id) {
   const Operation* operation = core_.model.operation(id);
   if (!core_.config.failover.replace || core_.model.node(operation->former) != nullptr) return;

@@ -167,12 +167,12 @@ SetUpReplica replica_command(const Core& core, const Node& node, const Node& sou
   return command;
 }
 
-Task<Result<void>> make_replica(Core& core, NodeId id, SetUpReplica command, Until until,
-                                unsigned attempts) {
+Task<Result<void>> make_replica(Core& core, NodeId id, SetUpReplica command, Until until, unsigned attempts) {
   const bool in_a_hurry = attempts != 0;
   if (!in_a_hurry) attempts = core.config.retry.attempts;
-  const Duration limit = in_a_hurry && !command.clone ? core.config.agent_timeout * 2
-                                                      : core.config.catch_up_timeout + core.config.clone_timeout;
+  const Duration limit = in_a_hurry && !command.clone
+                             ? core.config.agent_timeout * 2
+                             : core.config.catch_up_timeout + core.config.clone_timeout;
   const TimePoint deadline = core.scheduler.later(limit);
   const std::string source = command.source.address;
   const Duration patience = command.clone ? core.config.clone_timeout : core.config.agent_timeout;
@@ -194,8 +194,7 @@ Task<Result<void>> make_replica(Core& core, NodeId id, SetUpReplica command, Unt
       auto reply = co_await core.ask(id, named, patience);
       if (reply.has_error()) {
         last = reply.error().message;
-        if (!is_worth_retrying(reply.error()) || ++failures >= attempts)
-          co_return std::move(reply).error();
+        if (!is_worth_retrying(reply.error()) || ++failures >= attempts) co_return std::move(reply).error();
         core.observe("operation.retry", node_name(id));
         co_await sleep_for(core.config.retry.pause_after(failures, reply.error().retry_after));
       }
@@ -207,7 +206,8 @@ Task<Result<void>> make_replica(Core& core, NodeId id, SetUpReplica command, Unt
     auto seen = co_await core.ask(id, named);
     if (seen.has_value()) {
       const auto& state = seen.value().state;
-      if (replicates(state, source) && (until == Until::replicates || state.replication.seconds_behind == 0)) {
+      if (replicates(state, source) &&
+          (until == Until::replicates || state.replication.seconds_behind == 0)) {
         follows_again(core, id);
         co_return success();
       }
@@ -308,13 +308,15 @@ Task<Result<void>> follow_primary(Core& core, NodeId id, unsigned attempts) {
     const auto errant = model::errant_transactions(seen.value().state, back->left_at);
     if (!errant.empty() && !core.config.failover.clone_errant) {
       const std::string text = to_text(errant);
-      const std::string what = std::to_string(count(errant)) + " transaction(s) that the master never got: " + text;
+      const std::string what =
+          std::to_string(count(errant)) + " transaction(s) that the master never got: " + text;
       if (back->errant != text) core.note(node_name(id), "is not taken back: it holds " + what);
       back->errant = text;
-      co_return make_error(ErrorCode::wrong_state,
-                           node_name(id) + " holds " + what +
-                               "; set_up_replica_slave copies the master's data over them, remove_nodes takes the "
-                               "node away");
+      co_return make_error(
+          ErrorCode::wrong_state,
+          node_name(id) + " holds " + what +
+              "; set_up_replica_slave copies the master's data over them, remove_nodes takes the "
+              "node away");
     }
     if (!errant.empty()) core.note(node_name(id), "its errant transactions are given up: " + to_text(errant));
     clone = !errant.empty();
@@ -335,7 +337,8 @@ Task<std::string> repoint(Core& core, NodeId target, unsigned attempts) {
   core.observe("step.repoint", node_name(target));
   std::vector<NodeId> others;
   for (const auto& [other, node] : core.model.nodes())
-    if (other != target && node.role == Role::replica && model::is_listed(node.state)) others.push_back(other);
+    if (other != target && node.role == Role::replica && model::is_listed(node.state))
+      others.push_back(other);
   auto troubles = std::make_shared<std::map<NodeId, std::string>>();
   std::function<Task<void>(std::int64_t)> body = [&core, troubles, attempts](std::int64_t id) -> Task<void> {
     struct Body {

@@ -1,5 +1,5 @@
-// The steps that the operations on replication are made of. Each looks before it acts, so repeating one is harmless.
-// All errors: as the ports, wrong_state when the node or its role is no longer what it was.
+// The steps that the operations on replication are made of. Each looks before it acts, so repeating one is
+// harmless. All errors: as the ports, wrong_state when the node or its role is no longer what it was.
 #pragma once
 
 #include "manager/ops/core.hpp"
@@ -32,13 +32,15 @@ SetUpReplica replica_command(const Core& core, const model::Node& node, const mo
 enum class Until : unsigned char { replicates, caught_up };
 Task<Result<void>> make_replica(Core& core, model::NodeId id, SetUpReplica command, Until until,
                                 unsigned attempts = 0);
-// Makes a member with data of its own a replica of the primary. One that was left behind by a fail-over is looked at
-// first: with errant transactions it is refused (wrong_state), or gets a new copy where the policy says so.
+// Makes a member with data of its own a replica of the primary. One that was left behind by a fail-over is
+// looked at first: with errant transactions it is refused (wrong_state), or gets a new copy where the policy
+// says so.
 Task<Result<void>> follow_primary(Core& core, model::NodeId id, unsigned attempts = 0);
 // Every other replica follows `primary`; what did not succeed, for people, or "".
 Task<std::string> repoint(Core& core, model::NodeId primary, unsigned attempts = 0);
 
-// Whether the target still holds `position`: a copy of an old command may have emptied it since it was drained.
+// Whether the target still holds `position`: a copy of an old command may have emptied it since it was
+// drained.
 Task<Result<void>> still_holds(Core& core, model::NodeId target, std::string position, std::uint64_t epoch);
 // Undoes a switchover: the old primary takes writes again.
 Task<void> hand_back(Core& core, model::NodeId former, std::uint64_t epoch);

@@ -1,4 +1,5 @@
-// The watch over the primary: looks often, believes a death only when the replicas confirm it, and begins a fail-over.
+// The watch over the primary: looks often, believes a death only when the replicas confirm it, and begins a
+// fail-over.
 #include "manager/ops/manager.hpp"
 
 namespace drover::ops {
@@ -80,7 +81,8 @@ Task<bool> MySQLServerManager::watch_once() {
     core_.note("watch", who + " is " + to_text(judgement.health) + ": " + judgement.reason);
   }
   watch_.dead_rounds = judgement.health == Health::dead ? watch_.dead_rounds + 1 : 0;
-  const bool hung = judgement.health == Health::hung && core_.now() - watch_.since >= core_.config.failover.hung_after;
+  const bool hung =
+      judgement.health == Health::hung && core_.now() - watch_.since >= core_.config.failover.hung_after;
   if (watch_.dead_rounds >= kDeadRounds || hung) begin_failover(analysis);
   co_return false;
 }
@@ -100,7 +102,8 @@ TimePoint MySQLServerManager::next_failover() const {
     }
     if (failures++ == 0) last_failure = ended;
   }
-  if (failures > 0) next = std::max(next, last_failure + core_.config.retry.pause_after(failures, Duration{0}));
+  if (failures > 0)
+    next = std::max(next, last_failure + core_.config.retry.pause_after(failures, Duration{0}));
   return next;
 }
 
@@ -116,7 +119,8 @@ void MySQLServerManager::begin_failover(const Analysis& analysis) {
     return;
   }
   if (const TimePoint next = next_failover(); core_.now() < next) {
-    tell_once("no other fail-over before " + to_text(next - core_.now()) + " have passed; the master is started again");
+    tell_once("no other fail-over before " + to_text(next - core_.now()) +
+              " have passed; the master is started again");
     return;
   }
   watch_ = Watch();

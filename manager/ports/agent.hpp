@@ -82,7 +82,8 @@ struct SetReadOnly {
   std::uint64_t epoch = 0;
   bool read_only = true;
   std::uint64_t generation = 0;
-  bool force = false;  // with read_only: a server that does not do it within about a second is ended (SIGKILL)
+  bool force =
+      false;  // with read_only: a server that does not do it within about a second is ended (SIGKILL)
 };
 // Answers when `gtid` has been applied, or fails with timeout after `limit`. What the server wrote itself
 // does not count.

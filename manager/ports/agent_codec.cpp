@@ -9,8 +9,8 @@ using nlohmann::json;
 
 // One list of fields per command, used in both directions.
 template <class V, class C>
-requires(std::is_same_v<C, StopServer> || std::is_same_v<C, RestartServer> || std::is_same_v<C, GetUsers> || std::is_same_v<C, TakeDump> ||
-         std::is_same_v<C, LoadDump>) void fields(V& v, C& c) {
+requires(std::is_same_v<C, StopServer> || std::is_same_v<C, RestartServer> || std::is_same_v<C, GetUsers> ||
+         std::is_same_v<C, TakeDump> || std::is_same_v<C, LoadDump>) void fields(V& v, C& c) {
   v("generation", c.generation);
 }
 template <class V>

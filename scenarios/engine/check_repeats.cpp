@@ -178,9 +178,9 @@ void Repeats::count(const std::string& subject, const char* name) {
     return static_cast<std::uint64_t>(60.0 / std::max(0.1, to_seconds(interval))) + 1;
   };
   const std::uint64_t watching = config.failover.automatic ? often(config.failover.watch) : 0;
-  const auto bound =
-      3 * (watching + often(config.poll_agents_timer) + often(config.poll_interval) + often(config.reconcile_interval)) +
-      2 * (requests_ - window.requests) + kLooksPerMinute;
+  const auto bound = 3 * (watching + often(config.poll_agents_timer) + often(config.poll_interval) +
+                          often(config.reconcile_interval)) +
+                     2 * (requests_ - window.requests) + kLooksPerMinute;
   if (++window.calls == bound)
     world_.report("S10", std::to_string(bound) + " calls of " + name + " about " + subject + " in one minute",
                   std::string("S10 rate of ") + name);

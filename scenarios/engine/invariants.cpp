@@ -131,8 +131,8 @@ void Checkers::stored(const Change& change, const std::string& before) {
 void Checkers::at_point(std::string_view point, std::string_view subject) {
   if (point == "vm.gone") return check_gone(std::string(subject));
   states_.at_point(point, subject);
-  // A fail-over keeps what a replica has received; what only the dead master had is counted as lost. Of writes in
-  // semi-sync mode none is.
+  // A fail-over keeps what a replica has received; what only the dead master had is counted as lost. Of
+  // writes in semi-sync mode none is.
   if (point == "step.choose") promised_ = false;
   if (point == "manager.started") {
     repeats_.begin();

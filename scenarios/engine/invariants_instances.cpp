@@ -86,10 +86,12 @@ void Checkers::check_gone(const std::string& id) {
   for (const auto operation_id : manager->model().active()) {
     const auto* operation = manager->model().operation(operation_id);
     const auto& request = operation->request;
-    // A master whose agent is silent is fenced so, where the policy allows it: what it alone held is counted as lost.
+    // A master whose agent is silent is fenced so, where the policy allows it: what it alone held is counted
+    // as lost.
     const auto* former = manager->model().node(operation->former);
     const bool fenced = request.kind == OperationKind::fail_over && former != nullptr && former->vm == id;
-    wanted = wanted || (fenced && world_.configuration().failover.kill_vm) || request.kind == OperationKind::shutdown ||
+    wanted = wanted || (fenced && world_.configuration().failover.kill_vm) ||
+             request.kind == OperationKind::shutdown ||
              (request.kind == OperationKind::remove_nodes && request.force);
   }
   if (wanted) return;

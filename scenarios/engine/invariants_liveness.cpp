@@ -157,10 +157,12 @@ void Checkers::check_refused(const model::Node& primary, const model::Node& node
   const auto* server = world_.fleet().server(node.vm);
   if (master == nullptr || server == nullptr || !server->running()) return;
   if (server->data().minus(master->data()).size() == 0)
-    world_.report("L4", model::node_name(node.id) + " is not taken back, and holds nothing that the master lacks",
+    world_.report("L4",
+                  model::node_name(node.id) + " is not taken back, and holds nothing that the master lacks",
                   "L4 refused without a cause");
   if (!server->read_only())
-    world_.report("S9", model::node_name(node.id) + " is not taken back, and takes writes", "S9 refused but writable");
+    world_.report("S9", model::node_name(node.id) + " is not taken back, and takes writes",
+                  "S9 refused but writable");
 }
 
 // L6: repairs of one node, when nothing goes wrong any more and nobody asks for anything.

@@ -210,7 +210,8 @@ void add_agent(std::vector<Sabotage>& all) {
                          })));
   all.push_back(
       on_agent("believes_agents", "an agent's word is checked against its server", believes_agents()));
-  all.push_back(on_agent("replicas_seem_deaf", "a master that a replica hears is not dead", deafens_replicas()));
+  all.push_back(
+      on_agent("replicas_seem_deaf", "a master that a replica hears is not dead", deafens_replicas()));
   all.push_back(on_agent("ignores_identity", "who answers is checked", ignores_identity()));
   all.push_back(on_agent("hears_silent_agents", "silence is noticed", hears_silent_agents()));
   all.push_back(

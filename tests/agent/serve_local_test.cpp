@@ -41,8 +41,8 @@ class ServeLocal : public testing::Test {
   void start() {
     scratch_.write("drover.yaml", configuration_);
     server_ = std::make_unique<DroverProcess>(std::vector<std::string>{
-        "serve", "--config", scratch_.path("drover.yaml"), "--cloud", "local", "--listen", "127.0.0.1:0", "--state-dir",
-        scratch_.path("vms"), "--journal", scratch_.path("journal")});
+        "serve", "--config", scratch_.path("drover.yaml"), "--cloud", "local", "--listen", "127.0.0.1:0",
+        "--state-dir", scratch_.path("vms"), "--journal", scratch_.path("journal")});
     ASSERT_NE(server_->wait_until_listening(), 0) << server_->err();
   }
   json get(const std::string& method, const json& params = json::object()) const {

@@ -393,9 +393,11 @@ TEST(Operations, OnlyAddNodesRunsBesideOthersAndAFailOverBesideACopy) {
       const auto running = static_cast<OperationKind>(a), next = static_cast<OperationKind>(b);
       const bool ends = running == OperationKind::shutdown || next == OperationKind::shutdown;
       const bool adds = running == OperationKind::add_nodes || next == OperationKind::add_nodes;
-      const bool urgent = next == OperationKind::fail_over && (running == OperationKind::set_up_replica_slave ||
-                                                               running == OperationKind::create_replica);
-      EXPECT_EQ(may_run_beside(running, next), (adds || urgent) && !ends) << to_text(running) << " " << to_text(next);
+      const bool urgent =
+          next == OperationKind::fail_over &&
+          (running == OperationKind::set_up_replica_slave || running == OperationKind::create_replica);
+      EXPECT_EQ(may_run_beside(running, next), (adds || urgent) && !ends)
+          << to_text(running) << " " << to_text(next);
     }
   }
 }

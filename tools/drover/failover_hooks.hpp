@@ -1,6 +1,6 @@
-// Programs that are run before and after a fail-over: PROGRAM begin|end OPERATION FORMER FORMER_ADDRESS SUCCESSOR
-// SUCCESSOR_ADDRESS ERROR, without a shell; what is not known is "". Exit code 0: it agrees. Looked after on the
-// scheduler, so that nothing blocks.
+// Programs that are run before and after a fail-over: PROGRAM begin|end OPERATION FORMER FORMER_ADDRESS
+// SUCCESSOR SUCCESSOR_ADDRESS ERROR, without a shell; what is not known is "". Exit code 0: it agrees. Looked
+// after on the scheduler, so that nothing blocks.
 #pragma once
 
 #include <string>

@@ -64,7 +64,8 @@ constexpr Field kLocal[] = {
 };
 
 constexpr Field kHooks[] = {
-    {"before", FieldType::text, "program that is run before a fail-over; another exit code than 0 forbids it"},
+    {"before", FieldType::text,
+     "program that is run before a fail-over; another exit code than 0 forbids it"},
     {"after", FieldType::text, "program that is run when it has ended"},
     {"timeout", FieldType::duration, "how long each may take", "10s"},
 };
