@@ -42,7 +42,7 @@ inline bool mutant(int id) {
 
 }  // namespace drover
 """
-CLASSES = ("forgotten at a restart", "illegal state", "leak", "livelock", "lost VM", "lost write",
+CLASSES = ("false fail-over", "forgotten at a restart", "illegal state", "leak", "livelock", "lost VM", "lost write",
            "order of the journal", "retry twice", "secret", "simulated cloud", "simulated server", "stuck",
            "two masters", "wrong answer")
 KEYS = {"id", "name", "class", "file", "defect", "original", "replacement", "occurrence"}

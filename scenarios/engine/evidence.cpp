@@ -63,6 +63,14 @@ bool Evidence::touched(const cloud::Instance& vm, TimePoint since) const {
          std::any_of(engine_.firings().begin(), engine_.firings().end(), call);
 }
 
+bool Evidence::server_touched(const cloud::Instance& vm, TimePoint since) const {
+  return std::any_of(deeds_.begin(), deeds_.end(), [&](const Deed& d) {
+    const bool agent_alone = d.action.starts_with("agent.") && d.action != "agent.lie";
+    return (d.vm == vm.id || d.vm.empty()) && !is_about_manager(d.action) && !agent_alone &&
+           end_of(d) >= since;
+  });
+}
+
 std::string node_of_token(std::string_view token) {
   const auto begin = token.find(":node-");
   if (begin == std::string_view::npos) return {};

@@ -134,6 +134,7 @@ void Checkers::at_point(std::string_view point, std::string_view subject) {
   // A fail-over keeps what a replica has received; what only the dead master had is counted as lost. Of
   // writes in semi-sync mode none is.
   if (point == "step.choose") promised_ = false;
+  if (point == "step.fence") check_death(std::string(subject));
   if (point == "manager.started") {
     repeats_.begin();
     check_restart();

@@ -83,6 +83,7 @@ class Checkers final : public Referee, private PortWatch {
   // invariants_liveness.cpp
   bool is_settled(const model::Node& node);
   std::size_t leaked_instances() const;
+  void check_death(const std::string& subject);
   void check_members();
   void check_replicas();
   void check_refused(const model::Node& primary, const model::Node& node);

@@ -80,6 +80,33 @@ void Checkers::check_operation_done(const std::string& subject) {
   if (promotes) check_promoted(subject, *node);
 }
 
+// L5: a fail-over that nobody forced closes a master. Its server is well, nothing has happened to that
+// lately, and a slave hears it: then nobody had a reason.
+void Checkers::check_death(const std::string& subject) {
+  const auto* manager = world_.manager();
+  const auto* former = manager == nullptr ? nullptr : manager->model().node(node_number(subject));
+  if (former == nullptr || former->id != manager->model().service.primary) return;
+  bool replaced = false;
+  for (const auto id : manager->model().active()) {
+    const auto* operation = manager->model().operation(id);
+    replaced = replaced || (operation->request.kind == OperationKind::fail_over && !operation->request.force);
+  }
+  const auto truth = world_.fleet().truth(former->vm);
+  const auto* vm = world_.cloud().instance(former->vm);
+  if (!replaced || !truth || !truth->responsive || vm == nullptr ||
+      world_.evidence().server_touched(*vm, world_.scheduler().now() - 10s))
+    return;
+  for (const auto& [id, node] : manager->model().nodes()) {
+    const auto seen = world_.fleet().truth(node.vm);
+    if (node.role != Role::replica || !seen || !seen->responsive ||
+        seen->replication.io != ThreadState::yes || seen->replication.source_address != truth->address)
+      continue;
+    world_.report("L5", subject + " is well and " + model::node_name(id) + " hears it, and it is replaced",
+                  "L5 false fail-over");
+    return;
+  }
+}
+
 void Checkers::check_promoted(const std::string& subject, const model::Node& node) {
   const auto* server = world_.fleet().server(node.vm);
   if (server == nullptr) return;

@@ -189,7 +189,7 @@ void LocalReferee::check_replicas() {
                         primary->address,
                     "S9 wrong source");
     if (master == nullptr || !master->answers) continue;
-    if (!agent::reaches(view->applied, master->logged))
+    if (!excess(master->logged, view->applied).empty())
       world_.report(
           "L4",
           name + " has applied " + to_text(view->applied) + ", the master has " + to_text(master->logged),

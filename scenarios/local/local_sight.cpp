@@ -132,7 +132,7 @@ bool LocalWorld::replicas_lag() {
   return std::any_of(sight_.servers.begin(), sight_.servers.end(), [&](const ServerView& view) {
     if (!view.replication.configured) return false;
     if (view.replication.seconds_behind != 0) return true;
-    return master != nullptr && !agent::reaches(view.applied, master->logged);
+    return master != nullptr && !excess(master->logged, view.applied).empty();
   });
 }
 

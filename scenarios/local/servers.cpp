@@ -115,10 +115,8 @@ Result<void> RealServers::fill(agent::Connection& connection, ServerView& view) 
   if (variables.empty()) return make_error(ErrorCode::database, "0: no answer");
   view.read_only = text_of(variables.front(), "closed") != "0";
   view.server_id = number_of<std::uint32_t>(text_of(variables.front(), "server_id"));
-  view.applied =
-      agent::parse_gtid_position(text_of(variables.front(), "applied")).value_or(agent::GtidPosition());
-  view.logged =
-      agent::parse_gtid_position(text_of(variables.front(), "logged")).value_or(agent::GtidPosition());
+  view.applied = parse_gtid_position(text_of(variables.front(), "applied")).value_or(GtidPosition());
+  view.logged = parse_gtid_position(text_of(variables.front(), "logged")).value_or(GtidPosition());
   const agent::NamedRow row = status.empty() ? agent::NamedRow() : status.front();
   view.replication = agent::replication_of(row);
   view.answers = true;

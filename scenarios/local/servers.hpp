@@ -30,8 +30,8 @@ struct ServerView {
   bool read_only = true;
   std::uint32_t server_id = 0;
   ReplicationState replication;
-  agent::GtidPosition applied;                   // gtid_slave_pos
-  agent::GtidPosition logged;                    // gtid_binlog_pos
+  GtidPosition applied;                          // gtid_slave_pos
+  GtidPosition logged;                           // gtid_binlog_pos
   std::map<std::string, std::string> checksums;  // by table, when asked for
   bool takes_writes() const { return answers && !read_only; }
   bool replicates() const {

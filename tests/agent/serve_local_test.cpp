@@ -167,8 +167,12 @@ TEST_F(ServeLocal, AKilledManagerFindsItsNodesAgain) {
 
 class ServeLocalFailover : public ServeLocal {
  protected:
+  std::string told() const { return scratch_.path("told"); }
   void SetUp() override {
+    const std::string hook = scratch_.write("hook", "#!/bin/sh\necho \"$@\" >> " + told() + "\n");
+    std::filesystem::permissions(hook, std::filesystem::perms::owner_all);
     configuration_ = "manager: {poll_agents_timer: 1s, failover: {automatic: yes, pause: 0s}}\n";
+    configuration_ += "failover_hooks: {before: " + hook + ", after: " + hook + "}\n";
     ServeLocal::SetUp();
   }
 };
@@ -188,6 +192,14 @@ TEST_F(ServeLocalFailover, AKilledMasterIsReplacedAndComesBackAsASlave) {
   ASSERT_EQ(client(second).run("INSERT INTO shop.t VALUES (51)"), 0U);
   for (const char* id : {"1", "2", "3"}) EXPECT_TRUE(has_rows(id, "51")) << "node " << id;
   EXPECT_EQ(client("1").run("INSERT INTO shop.t VALUES (52)"), 1290U) << "the former master takes no writes";
+
+  std::ifstream hooks(told());
+  std::string begin, end;
+  std::getline(hooks, begin);
+  std::getline(hooks, end);
+  EXPECT_THAT(begin, testing::MatchesRegex("begin [0-9]+ 1 127[0-9.]+ [23] 127[0-9.]+ "));
+  EXPECT_THAT(end, testing::StartsWith("end ")) << begin;
+  EXPECT_THAT(end, testing::HasSubstr(" " + second + " " + address(second)));
 
   // The next one: stopped, not ended.
   hit(second, SIGSTOP);
