@@ -2,7 +2,8 @@
 """The self-test of exploration: deliberate defects in drover, and how fast `drover explore` finds each.
 
 The defects are data, tests/mutants/*.toml. Each names a source file, a text that occurs in it once (or `occurrence`,
-counted from 1), and what stands there instead; in the replacement, MUTANT is "this defect is active". None touches the
+counted from 1), and what stands there instead; in the replacement, MUTANT is "this defect is active". `masked_by` names the
+second line of defence that makes a defect harmless: such a one is not missed when it is not found. None touches the
 sources: a copy of the checkout in build/mutants/source holds all of them, asleep, and is built once; the environment
 variable DROVER_MUTANT wakes one by its id. With none awake the copy must behave exactly as the original does.
 
@@ -45,7 +46,8 @@ inline bool mutant(int id) {
 CLASSES = ("false fail-over", "forgotten at a restart", "illegal state", "leak", "livelock", "lost VM", "lost write",
            "order of the journal", "retry twice", "secret", "simulated cloud", "simulated server", "stuck",
            "two masters", "wrong answer")
-KEYS = {"id", "name", "class", "file", "defect", "original", "replacement", "occurrence"}
+OPTIONAL = {"occurrence", "masked_by"}
+KEYS = {"id", "name", "class", "file", "defect", "original", "replacement"} | OPTIONAL
 UNCHANGED = {"id": 0, "name": "unchanged", "class": "", "file": "", "defect": "No defect at all."}
 # A defect may end the process, or keep it from ever ending.
 PATIENCE_S = 120
@@ -76,7 +78,7 @@ def trouble_with(mutants):
     seen = {}
     for mutant in mutants:
         name = f"mutant {mutant.get('id')} ({mutant.get('name')})"
-        if missing := (KEYS - {"occurrence"}) - mutant.keys():
+        if missing := (KEYS - OPTIONAL) - mutant.keys():
             found.append(f"{name}: it lacks {', '.join(sorted(missing))}")
             continue
         if unknown := mutant.keys() - KEYS:
@@ -255,10 +257,10 @@ def first_found(result):
     return None, None, None
 
 
-def row_of(result):
+def row_of(result, masked=False):
     mode, first, seconds = first_found(result)
     noticed = result.get("library", "")
-    row = [str(result["id"]), result["name"], result["class"], mode or "**no**"]
+    row = [str(result["id"]), result["name"], result["class"], mode or ("masked" if masked else "**no**")]
     if first:
         row += [str(first.get(key, "")) for key in ("first_run",)] + [f"{seconds:.0f} s"]
         row += [str(first.get(key, "")) for key in ("faults", "steps", "fingerprint")]
@@ -271,24 +273,32 @@ def write_report(results, path):
     """docs/mutants.md: the table, and the misses by name with what they are."""
     awake = [result for result in results.values() if result["id"] and result["tries"]]
     awake.sort(key=lambda result: result["id"])
-    missed = [result for result in awake if not first_found(result)[0]]
+    masks = {mutant["id"]: mutant["masked_by"] for mutant in load_mutants() if "masked_by" in mutant}
+    unfound = [result for result in awake if not first_found(result)[0]]
+    masked = [result for result in unfound if result["id"] in masks]
+    missed = [result for result in unfound if result["id"] not in masks]
     budgets = sorted({f"{result['budget']} of {' and '.join(result['modes'])}" for result in awake})
     lines = ["# What exploration finds", "",
              "`tools/dev mutants` plants deliberate defects (`tests/mutants`) one at a time and lets `drover explore` look",
              "for each, on one core, without telling it anything. This page is what it wrote.", "",
-             f"Found: {len(awake) - len(missed)} of {len(awake)}, in {', '.join(budgets)} each."]
+             f"Found: {len(awake) - len(unfound)} of {len(awake)}, in {', '.join(budgets)} each; "
+             f"made harmless by a second line of defence: {len(masked)}."]
     calm = results.get("0")
     if calm and calm["tries"]:
         count = sum(len(attempt["found"]) for attempt in calm["tries"])
         lines.append(f"With no defect awake, in the same budgets: {count} finding{'s' if count != 1 else ''}.")
     lines += ["", "| id | defect | class | found by | run | after | faults | steps | fingerprint | library |",
               "|---|---|---|---|---|---|---|---|---|---|"]
-    lines += ["| " + " | ".join(row_of(result)).replace("\n", " ") + " |" for result in awake]
+    lines += ["| " + " | ".join(row_of(result, result["id"] in masks)).replace("\n", " ") + " |" for result in awake]
     lines += ["", "*run*, *after*: runs and time until the first finding; *faults*, *steps*: of the shrunk scenario;",
               "*library*: scenarios of the library that fail with the defect, one seed each."]
     if missed:
         lines += ["", "## Missed", ""]
         lines += [f"- {result['id']} `{result['name']}` ({result['file']}): {result['defect']}" for result in missed]
+    if masked:
+        lines += ["", "## Masked", ""]
+        lines += [f"- {result['id']} `{result['name']}` ({result['file']}): {result['defect']} {masks[result['id']]}"
+                  for result in masked]
     path.write_text("\n".join(lines) + "\n", encoding="utf-8")
 
 

@@ -119,6 +119,15 @@ Call ScenarioReader::read_call(const Node& node) {
     call.client = patience;
   }
   if (const auto* background = node.find("background")) call.background = background->boolean;
+  if (const auto* ends = node.find("ends")) {
+    call.ends = ends->text;
+    if (call.background || call.expect.error || call.expect.code)
+      problems_.add(ends->place,
+                    "a call that is not waited for, or fails, has no operation whose end could come");
+  } else if (const auto* within = node.find("within")) {
+    problems_.add(within->place, "a call waits only with `ends`, such as {ends: DONE, within: 30m}");
+  }
+  call.within = duration_or(node, "within", kWithinDefault);
   if (const auto* as = node.find("as")) {
     // "master" may be taken: the step's capture then hides the built-in meaning.
     const bool taken = as->text == "nodes" || values_.find(as->text) != nullptr;

@@ -74,6 +74,8 @@ struct Call {
   CallExpect expect;
   std::optional<Client> client;
   bool background = false;  // do not wait for the answer
+  std::string ends;         // waits for the end of its operation, which must be this state; "": does not wait
+  Duration within = kWithinDefault;
   friend bool operator==(const Call&, const Call&) = default;
 };
 struct Eventually {

@@ -65,6 +65,8 @@ struct ActionWriter {
     if (call.expect != CallExpect{}) out["expect"] = to_json(call.expect);
     if (call.client) out["client"] = to_json(*call.client);
     if (call.background) out["background"] = true;
+    if (!call.ends.empty()) out["ends"] = call.ends;
+    within(call.within);
   }
   void operator()(const Eventually& one) const {
     out["eventually"] = to_json(one.checks);

@@ -133,6 +133,7 @@ constexpr Field kAwait[] = {
     {"operation", text, "its id, usually \"$job.operation\""},
     {"state", text, "the state to wait for", "DONE"},
 };
+constexpr Text kEnds[] = {"DONE", "FAILED", "CANCELLED"};
 constexpr Field kStep[] = {
     {"name", identifier, "name of the step: observation point step.<name>"},
     {"if", condition, "leaves the step out of the cases where it is false"},
@@ -142,12 +143,18 @@ constexpr Field kStep[] = {
     {"expect", section, "how the call must end; when left out, without an error", "", kCallExpect},
     {"client", section, "the patience of the caller", "", kClient},
     {"background", boolean, "go on without waiting for the answer", "no"},
+    {"ends",
+     choice,
+     "waits for the end of the operation that the call began, which must be this",
+     "",
+     {},
+     kEnds},
     {"eventually", checks, "waits until this holds"},
     {"check", checks, "must hold right now"},
     {"wait", duration, "lets this time pass"},
     {"until", duration, "lets time pass until so long after the start"},
     {"await", section, "waits for an operation to reach a state", "", kAwait},
-    {"within", duration, "the longest wait of `eventually` and `await`", "15m"},
+    {"within", duration, "the longest wait of `eventually`, `await` and `ends`", "15m"},
     {"parallel", steps, "steps carried out at the same time; ends with the last"},
     {"repeat", section, "steps carried out several times", "", kRepeat},
     {"do", text, "fault made by the scenario itself at this moment"},
@@ -261,7 +268,7 @@ std::span<const Field> real_fields() { return kReal; }
 
 std::span<const StepShape> step_shapes() {
   static const std::vector<StepShape> kShapes = {
-      {"call", {"with", "as", "expect", "client", "background"}},
+      {"call", {"with", "as", "expect", "client", "background", "ends", "within"}},
       {"eventually", {"within"}},
       {"check", {}},
       {"wait", {}},

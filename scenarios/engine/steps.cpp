@@ -205,13 +205,25 @@ Task<void> Steps::call(const Step* step, const Call* call) {
   if (is_tolerant()) add_key(*call, resolved);
   api::Request request = make_request(world_, call->method, std::move(resolved));
   if (call->background) {
-    spawn(world_.domain(), finish_call(step, call, std::move(request)));
+    spawn(world_.domain(), finish_in_background(step, call, std::move(request)));
     co_return;
   }
-  co_await finish_call(step, call, std::move(request));
+  const std::size_t shortfalls = shortfalls_.size();
+  std::string began = co_await finish_call(step, call, std::move(request));
+  if (call->ends.empty() || failed_ || shortfalls_.size() > shortfalls) co_return;
+  if (began.empty()) {
+    fail(*step, "began no operation");
+    co_return;
+  }
+  std::string state = call->ends;
+  co_await await_end(step, std::move(began), std::move(state), call->within);
 }
 
-Task<void> Steps::finish_call(const Step* step, const Call* call, api::Request request) {
+Task<void> Steps::finish_in_background(const Step* step, const Call* call, api::Request request) {
+  (void)co_await finish_call(step, call, std::move(request));
+}
+
+Task<std::string> Steps::finish_call(const Step* step, const Call* call, api::Request request) {
   std::string key;
   if (request.params.is_object() && request.params.contains("key") && request.params.at("key").is_string())
     key = request.params.at("key").get<std::string>();
@@ -221,13 +233,15 @@ Task<void> Steps::finish_call(const Step* step, const Call* call, api::Request r
     answer = co_await ask_until_answered(std::move(request));
   else
     answer = co_await ask(std::move(request), client, !call->client.has_value());
-  if (!call->as.empty()) captures_[call->as] = captured(answer);
+  const json capture = captured(answer);
+  if (!call->as.empty()) captures_[call->as] = capture;
   if (answer.has_value() && !answer.value().failed && answer.value().result.is_object()) {
     const auto& result = answer.value().result;
     if (result.contains("operation") && result.at("operation").is_string() && call->method != "get_operation")
       referee_.acknowledged(std::stoll(result.at("operation").get<std::string>()), key);
   }
   judge(*step, *call, answer);
+  co_return capture.contains("operation") ? text_of(capture.at("operation")) : std::string();
 }
 
 // A client that waits, and tries again as it was told to. A step without `client:` only waits for a dead
@@ -412,13 +426,17 @@ Task<void> Steps::eventually(const Step* step, const Eventually* wanted) {
 }
 
 Task<void> Steps::await_operation(const Step* step, const Await* wanted) {
-  const TimePoint deadline = world_.scheduler().later(patience(wanted->within));
-  const auto resolved = resolve_text(wanted->operation, captures());
+  auto resolved = resolve_text(wanted->operation, captures());
   if (resolved.has_error()) {
     fail(*step, resolved.error().message);
     co_return;
   }
-  const std::string& text = resolved.value();
+  std::string operation = std::move(resolved).value(), state = wanted->state;
+  co_await await_end(step, std::move(operation), std::move(state), wanted->within);
+}
+
+Task<void> Steps::await_end(const Step* step, std::string text, std::string wanted, Duration within) {
+  const TimePoint deadline = world_.scheduler().later(patience(within));
   const bool is_number =
       !text.empty() && text.size() < 18 && text.find_first_not_of("0123456789") == std::string::npos;
   if (!is_number) {
@@ -431,10 +449,10 @@ Task<void> Steps::await_operation(const Step* step, const Await* wanted) {
     const auto* operation = manager == nullptr ? nullptr : manager->model().operation(id);
     if (operation != nullptr) {
       const std::string state = model::to_text(operation->state);
-      if (state == wanted->state) co_return;
+      if (state == wanted) co_return;
       if (model::is_ended(operation->state)) {
-        const std::string message = "operation " + text + " ended " + state + " instead of " + wanted->state +
-                                    ": " + operation->error + operation->warning;
+        const std::string message = "operation " + text + " ended " + state + " instead of " + wanted + ": " +
+                                    operation->error + operation->warning;
         fail(*step, message);
         co_return;
       }
@@ -445,7 +463,7 @@ Task<void> Steps::await_operation(const Step* step, const Await* wanted) {
     }
     if (world_.scheduler().now() >= deadline) {
       const std::string message =
-          "operation " + text + " was not " + wanted->state + " within " + drover::to_text(wanted->within);
+          "operation " + text + " was not " + wanted + " within " + drover::to_text(within);
       fail(*step, message);
       co_return;
     }

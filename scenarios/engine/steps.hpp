@@ -32,11 +32,14 @@ class Steps {
 
   Task<void> run_one(const Step* step);
   Task<void> call(const Step* step, const Call* call);
-  Task<void> finish_call(const Step* step, const Call* call, api::Request request);
+  // Its result: the operation that the call began, as a text; "" when it began none.
+  Task<std::string> finish_call(const Step* step, const Call* call, api::Request request);
+  Task<void> finish_in_background(const Step* step, const Call* call, api::Request request);
   Task<ClientAnswer> ask(api::Request request, Client client, bool patient);
   Task<void> check_now(const Step* step, const Check* check);
   Task<void> eventually(const Step* step, const Eventually* wanted);
   Task<void> await_operation(const Step* step, const Await* wanted);
+  Task<void> await_end(const Step* step, std::string operation, std::string state, Duration within);
   Task<void> parallel(const std::vector<Step>* steps);
   Task<void> parallel_one(const Step* step, std::size_t* left, Signal* done);
   Task<void> run_workload(const Step* step, const Workload* workload);

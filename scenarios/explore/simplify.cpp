@@ -50,6 +50,8 @@ class Simplifier {
       };
       if (const auto* call = std::get_if<scenario::Call>(&step.action)) {
         simplify_call(*call, with);
+        if (i + 1 < list.size() && waits_for(list[i + 1], *call))
+          add([&](Scenario& one) { merge(find(one), i); });
       } else if (const auto* wait = std::get_if<scenario::Wait>(&step.action)) {
         for (const Duration shorter : {Duration(1s), Duration(10s), Duration(1min), Duration(5min)})
           if (shorter < wait->time)
@@ -69,6 +71,20 @@ class Simplifier {
               [](Step& one) -> std::vector<Step>& { return std::get<scenario::Parallel>(one.action).steps; });
       }
     }
+  }
+
+  // Whether `step` does nothing but wait for the end of the operation that the call begins.
+  static bool waits_for(const Step& step, const scenario::Call& call) {
+    const auto* await = std::get_if<scenario::Await>(&step.action);
+    return await != nullptr && step.name.empty() && call.ends.empty() && !call.background &&
+           await->operation == "$" + call.as + ".operation";
+  }
+  static void merge(std::vector<Step>& list, std::size_t i) {
+    auto& call = std::get<scenario::Call>(list[i].action);
+    const auto& await = std::get<scenario::Await>(list[i + 1].action);
+    call.ends = await.state;
+    call.within = await.within;
+    list.erase(list.begin() + static_cast<std::ptrdiff_t>(i) + 1);
   }
 
   void inner(const std::vector<Step>& list, const Find& find, std::size_t i,
@@ -94,6 +110,12 @@ class Simplifier {
     if (call.background) with([](Step& one) { std::get<scenario::Call>(one.action).background = false; });
     if (call.expect != scenario::CallExpect{})
       with([](Step& one) { std::get<scenario::Call>(one.action).expect = {}; });
+    if (!call.ends.empty())
+      with([](Step& one) {
+        auto& merged = std::get<scenario::Call>(one.action);
+        merged.ends.clear();
+        merged.within = scenario::kWithinDefault;
+      });
     if (!call.as.empty()) with([](Step& one) { std::get<scenario::Call>(one.action).as.clear(); });
   }
 

@@ -188,6 +188,31 @@ TEST(Shrink, WritesAFileThatFailsByItself) {
   EXPECT_EQ(failed.failures.front().fingerprint, fingerprint);
 }
 
+TEST(Shrink, MakesOneStepOfACallAndTheAwaitOfItsOperation) {
+  const auto from = scenario::prepare_scenario(R"(
+schema: 1
+name: two-in-one
+steps:
+  - {call: add_nodes, with: {count: 1}, as: job}
+  - await: {operation: $job.operation}
+    within: 20m
+  - {call: set_up_replica_master, with: {id: "1"}}
+expect:
+  - never: "writable_masters == 1"
+)",
+                                               "two-in-one.yaml")
+                        .value()
+                        .cases.front();
+  const auto failed = scenario::run_scenario(from, 1);
+  ASSERT_EQ(failed.failures.size(), 1U);
+  const Shrunk small = shrink(from, 1, failed.failures.front().fingerprint);
+  ASSERT_EQ(small.steps, 2U);
+  const auto& call = std::get<scenario::Call>(small.scenario.steps.front().action);
+  EXPECT_EQ(call.ends, "DONE");
+  EXPECT_EQ(call.within, Duration(20min));
+  EXPECT_EQ(call.as, "");
+}
+
 constexpr const char* kStorm = R"~(
 schema: 1
 name: storm

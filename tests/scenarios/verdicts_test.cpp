@@ -28,6 +28,18 @@ TEST(Verdicts, AStepThatFailsIsAFail) {
   EXPECT_THAT(told(run), HasSubstr("not == 2"));
 }
 
+TEST(Verdicts, ACallCanWaitForTheEndOfItsOperation) {
+  const std::string head = "schema: 1\nname: one\ncloud: {boot: 20s}\nsteps:\n";
+  const auto run =
+      run_text(head + "  - {call: add_nodes, with: {count: 1}, ends: DONE}\n  - check: {nodes: 1}\n");
+  EXPECT_EQ(run.verdict, Verdict::pass) << told(run);
+  EXPECT_THAT(told(run_text(head + "  - {call: add_nodes, with: {count: 1}, ends: FAILED}\n")),
+              HasSubstr("ended DONE instead of FAILED"));
+  EXPECT_THAT(told(run_text(head + "  - {call: add_nodes, with: {count: 1}, ends: DONE, within: 5s}\n")),
+              HasSubstr("was not DONE within 5s"));
+  EXPECT_THAT(told(run_text(head + "  - {call: list_nodes, ends: DONE}\n")), HasSubstr("began no operation"));
+}
+
 TEST(Verdicts, AnExpectationThatIsBrokenIsAFail) {
   for (const char* expectation : {"always: \"nodes < 1\"", "never: \"nodes == 1\"", "finally: \"nodes == 0\"",
                                   "sometimes: \"nodes == 5\""}) {
