@@ -20,8 +20,8 @@ std::vector<LocalCloud::Machine> LocalCloud::machines() const {
   for (const Vm& vm : vms_) {
     const std::string tag = vm.info.tag(kNodeTag);
     // Looking through all processes of the machine is for those whose agent is gone.
-    const bool agent_lives = vm.pid > 0 && system::start_ticks(vm.pid) == vm.start_ticks &&
-                             system::process_lives(vm.pid);
+    const bool agent_lives =
+        vm.pid > 0 && system::start_ticks(vm.pid) == vm.start_ticks && system::process_lives(vm.pid);
     all.push_back({vm.info.id, tag.substr(0, tag.find('.')), vm.info.address, folder_of(vm), vm.info.state,
                    agent_lives || !processes(vm, false).empty()});
   }

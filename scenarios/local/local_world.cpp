@@ -28,10 +28,11 @@ class LocalWorld::CountingIaas final : public Iaas {
   void newInstance(const CallContext& context, const InstanceSpec& spec, const std::string& token,
                    Handler<InstanceInfo> handler) override {
     ++calls_;
-    inner_.newInstance(context, spec, token, [this, done = std::move(handler)](Result<InstanceInfo> answer) mutable {
-      created_();
-      done(std::move(answer));
-    });
+    inner_.newInstance(context, spec, token,
+                       [this, done = std::move(handler)](Result<InstanceInfo> answer) mutable {
+                         created_();
+                         done(std::move(answer));
+                       });
   }
   void killInstance(const CallContext& context, const std::string& id, Handler<void> handler) override {
     ++calls_;

@@ -32,7 +32,8 @@ TEST(Local, NamesTheFaultThatItCannotMakeWhereverItIs) {
   EXPECT_THAT(why("steps:\n  - repeat: {times: 2, steps: [{do: vm.zombie, on: node-1}]}\n"),
               HasSubstr("vm.zombie"));
   EXPECT_THAT(why("steps:\n  - parallel: [{do: vm.zombie, on: node-1}]\n"), HasSubstr("vm.zombie"));
-  EXPECT_THAT(why(kStep + "faults:\n  - {when: step.look, do: vm.wrong_image}\n"), HasSubstr("vm.wrong_image"));
+  EXPECT_THAT(why(kStep + "faults:\n  - {when: step.look, do: vm.wrong_image}\n"),
+              HasSubstr("vm.wrong_image"));
   EXPECT_THAT(why(kStep + "faults:\n  - {every: exp(9s), until: 1m, pick: [db.crash, vm.zombie]}\n"),
               HasSubstr("vm.zombie"));
 }
