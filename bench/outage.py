@@ -212,13 +212,14 @@ def main():
 def measure(service, options):
     service.done("add_nodes", count=3)
     service.done("set_up_replica_master", id="1")
+    # The slaves first: in semi-sync mode a write waits for one.
+    for slave in ("2", "3"):
+        service.done("set_up_replica_slave", id=slave)
     service.call("POST", "configure_user", serviceNodeId="1", username="app", password=PASSWORD)
     with pymysql.connect(host=service.address("1"), user="app", password=PASSWORD, autocommit=True) as connection:
         with connection.cursor() as cursor:
             cursor.execute("CREATE DATABASE shop")
             cursor.execute("CREATE TABLE shop.outage (id BIGINT PRIMARY KEY)")
-    for slave in ("2", "3"):
-        service.done("set_up_replica_slave", id=slave)
     writers = Writers(service, options.writers)
     time.sleep(1)
     outage, operation, recovered, late, master = [], [], [], 0, "1"

@@ -74,6 +74,21 @@ void MariaDbServer::forget_connections() {
 Result<void> MariaDbServer::read_state(ServerState& state, Duration patience) {
   DROVER_TRY(auto server, connect(patience));
   DROVER_TRY(server->check_alive(patience));
+  auto read = read_variables(server, state);
+  if (read.has_value() || database_number(read.error()) != 2013) return read;
+  // It is not hung. A commit that waits for a semi-sync acknowledgement may hold the lock of the binary log,
+  // which these questions need.
+  return make_error(ErrorCode::database, "1205: The database server of " + settings_.instance_id +
+                                             " answers, but its state cannot be read now");
+}
+
+Result<bool> MariaDbServer::is_read_only(Duration patience) {
+  DROVER_TRY(auto server, connect(patience));
+  DROVER_TRY(const auto rows, server->ask("SELECT @@read_only AS read_only"));
+  return !rows.empty() && number_of(rows.front(), "read_only") != 0;
+}
+
+Result<void> MariaDbServer::read_variables(Lease& server, ServerState& state) {
   DROVER_TRY(const auto rows,
              server->ask("SELECT @@server_id AS server_id, @@read_only AS read_only, "
                          "@@version AS version, @@gtid_binlog_pos AS binlog_pos, "

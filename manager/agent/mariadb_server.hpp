@@ -45,6 +45,7 @@ class MariaDbServer {
   // Fills what the server itself tells; the agent's part is the caller's. A server that does not answer at
   // all within `patience` counts as hung.
   Result<void> read_state(ServerState& state, Duration patience);
+  Result<bool> is_read_only(Duration patience);
   Result<ReplicationState> replication();
   Result<void> set_server_id(std::uint32_t server_id);
 
@@ -78,6 +79,7 @@ class MariaDbServer {
  private:
   void put_back(std::unique_ptr<Connection> connection);
   Result<std::unique_ptr<Connection>> open(Duration timeout);
+  Result<void> read_variables(Lease& server, ServerState& state);
   Result<void> kill_clients(Connection& connection);
 
   const AgentSettings& settings_;

@@ -273,9 +273,8 @@ Result<void> NodeAgent::set_read_only(const SetReadOnly& c) {
   if (!process_.greets(kSignOfLife)) return end_server("it does not answer");
   if (auto closed = server_.set_read_only(true, kForcedFence); closed.has_error())
     return end_server(closed.error().message);
-  ServerState after;
-  const auto read = server_.read_state(after, kForcedFence);
-  if (read.has_error() || !after.read_only) return end_server("it does not say that it is read-only");
+  const auto read_only = server_.is_read_only(kForcedFence);
+  if (read_only.has_error() || !read_only.value()) return end_server("it does not say that it is read-only");
   return success();
 }
 

@@ -162,8 +162,8 @@ Task<Result<model::Succession>> choose(Core& core, OperationId id, std::string s
     const auto views = co_await look_at_all(core, std::move(ids));
     model::Succession succession = model::choose_successor(views, source);
     // An acknowledged write is on one replica at least: on that one, perhaps, which does not answer.
-    const bool unsure =
-        core.config.semi_sync && !succession.complete && !core.model.operation(id)->request.force;
+    const bool unsure = core.config.semi_sync && (!succession.complete || succession.passed_over > 0) &&
+                        !core.model.operation(id)->request.force;
     const bool late = core.now() >= deadline;
     if (succession.node != 0 && (!unsure || (late && core.config.failover.loss_when_late)))
       co_return succession;
@@ -171,7 +171,7 @@ Task<Result<model::Succession>> choose(Core& core, OperationId id, std::string s
       co_return make_error(
           ErrorCode::unavailable,
           (succession.node == 0 ? "no replica can take over: "
-                                : "an acknowledged write may be on a replica that cannot be asked: ") +
+                                : "an acknowledged write may be on a replica that cannot take over: ") +
               join(succession.notes) +
               (succession.node == 0 ? "" : "; fail_over with \"force\": true goes on without it"));
     }
