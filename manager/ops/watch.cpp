@@ -137,7 +137,8 @@ bool MySQLServerManager::leaves_to_failover(NodeId id) const {
   for (const model::OperationId active : core_.model.active())
     if (core_.model.operation(active)->request.kind == OperationKind::fail_over) return true;
   if (watch_.waits || core_.now() < next_failover()) return false;
-  if (watch_.suspected && watch_.told != Health::dead && watch_.told != Health::hung) return false;
+  const bool judged = watch_.suspected && watch_.told != Health::well;
+  if (judged && watch_.told != Health::dead && watch_.told != Health::hung) return false;
   for (const auto& [other, node] : core_.model.nodes())
     if (node.role == Role::replica && node.state == NodeState::running) return true;
   return false;
