@@ -1,6 +1,7 @@
 // Modes single and crash: one fault at one observation point, everywhere; and a second crash at every point
 // of the recovery from the first.
 #include <algorithm>
+#include <bit>
 #include <deque>
 #include <map>
 #include <set>
@@ -32,9 +33,15 @@ enum class Novelty : unsigned char {
   again,      // met in another file: the steps that follow may differ, so it is only put off, not left out
 };
 
-// Plain scenarios come before those that bring faults of their own.
+constexpr int kCheap = 12;  // up to 4,096 events all runs count as equally cheap
+
+// Plain scenarios come before those that bring faults of their own, then those that cost less: a budget is in
+// events.
 std::uint64_t rank_of(Novelty novelty, const Base& base, std::uint64_t tie) {
-  return (static_cast<std::uint64_t>(novelty) << 60U) | (std::uint64_t{base.own_faults} << 59U) | (tie >> 5U);
+  const auto cost = static_cast<std::uint64_t>(
+      std::max(0, static_cast<int>(std::bit_width(base.reference.run.events)) - kCheap));
+  return (static_cast<std::uint64_t>(novelty) << 60U) | (std::uint64_t{base.own_faults} << 59U) |
+         (std::min<std::uint64_t>(cost, 15) << 55U) | (tie >> 9U);
 }
 
 std::uint64_t key_of(const ObservedPoint& point, const Candidate& candidate) {
