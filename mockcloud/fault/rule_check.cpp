@@ -4,6 +4,7 @@
 
 #include "mockcloud/fault/catalogue.hpp"
 #include "mockcloud/fault/nearest.hpp"
+#include "mockcloud/fault/step_arguments.hpp"
 
 namespace drover::fault {
 namespace {
@@ -264,6 +265,19 @@ std::vector<std::string> expand_on(std::string_view on) {
   for (auto& point : expand_point(whole_call ? std::string(on) + ".*" : std::string(on)))
     if (as_call_point(point)) points.push_back(std::move(point));
   return points;
+}
+
+Result<void> check_step_arguments(const ActionRow& row, const std::map<std::string, std::string>& arguments) {
+  ActionRow still = row;
+  Rule plain;
+  for (const auto& [name, value] : arguments) {
+    const bool refers = value.find('$') != std::string::npos && find_argument(row.arguments, name) != nullptr;
+    if (refers)
+      std::erase_if(still.arguments, [&](const ArgumentRow& argument) { return argument.name == name; });
+    else
+      plain.arguments[name] = value;
+  }
+  return check_arguments(still, plain, true);
 }
 
 Result<void> check_rule(const Rule& rule) { return check_one(rule, nullptr); }

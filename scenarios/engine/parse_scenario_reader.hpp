@@ -36,6 +36,7 @@ class ScenarioReader {
   Parallel read_parallel(const Node& list);
   Repeat read_repeat(const Node& map);
   Do read_do(const Node& node);
+  void check_arguments(const Do& out, const Place& place);
   std::optional<int> read_code(const Node& node);
 
   // parse_scenario_faults.cpp

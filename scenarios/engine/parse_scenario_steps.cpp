@@ -1,4 +1,5 @@
 // From nodes to steps.
+#include "mockcloud/fault/step_arguments.hpp"
 #include "scenarios/engine/parse_scenario_reader.hpp"
 
 namespace drover::scenario {
@@ -261,7 +262,10 @@ Do ScenarioReader::read_do(const Node& node) {
     out.subject = subject->text;
   }
   const auto* with = node.find("with");
-  if (with == nullptr) return out;
+  if (with == nullptr) {
+    check_arguments(out, action.place);
+    return out;
+  }
   check_references(*with);
   for (const auto& [key, place, value] : with->members) {
     if (!value.is_scalar() || value.kind == Node::Kind::null) {
@@ -271,7 +275,15 @@ Do ScenarioReader::read_do(const Node& node) {
     }
     out.arguments[key] = value.kind == Node::Kind::boolean ? (value.boolean ? "true" : "false") : value.text;
   }
+  check_arguments(out, with->place);
   return out;
+}
+
+void ScenarioReader::check_arguments(const Do& out, const Place& place) {
+  const auto* row = fault::find_action(out.action);
+  if (row == nullptr || row->is_call()) return;
+  if (const auto checked = fault::check_step_arguments(*row, out.arguments); checked.has_error())
+    problems_.add(place, checked.error().message);
 }
 
 }  // namespace drover::scenario

@@ -381,6 +381,16 @@ TEST(LanguageVocabulary, NamesTheNearestActionOfAStep) {
   EXPECT_EQ(message_of(kHead + "steps:\n  - do: vm.crsh\n", "x.yaml", kKnown),
             "x.yaml:4:9: unknown action \"vm.crsh\"; did you mean \"vm.crash\"?");
 }
+TEST(LanguageVocabulary, ChecksTheArgumentsOfAFaultThatAStepMakes) {
+  const auto step = [](const std::string& with) {
+    return message_of(kHead + "steps:\n  - {do: db.lag, on: node-1" + with + "}\n", "x.yaml", kKnown);
+  };
+  EXPECT_THAT(step(", with: {lag: 30s}"), testing::HasSubstr("db.lag takes no argument \"lag\""));
+  EXPECT_THAT(step(", with: {for: 1m}"), testing::HasSubstr("db.lag needs the argument \"by\""));
+  EXPECT_THAT(step(""), testing::HasSubstr("db.lag needs the argument \"by\""));
+  EXPECT_THAT(step(", with: {by: much}"), testing::HasSubstr("by"));
+  EXPECT_EQ(step(", with: {by: 30s, for: 1m}"), "no error");
+}
 TEST(LanguageVocabulary, NamesTheNearestActionOfAPick) {
   EXPECT_EQ(message_of(kHead + "faults:\n  - {at: 1s, pick: [lose_repyl]}\n", "x.yaml", kKnown),
             "x.yaml:4:21: unknown action \"lose_repyl\"; did you mean \"lose_reply\"?");
