@@ -383,7 +383,7 @@ TEST(LanguageVocabulary, NamesTheNearestActionOfAStep) {
 }
 TEST(LanguageVocabulary, ChecksTheArgumentsOfAFaultThatAStepMakes) {
   const auto step = [](const std::string& with) {
-    return message_of(kHead + "steps:\n  - {do: db.lag, on: node-1" + with + "}\n", "x.yaml", kKnown);
+    return message_of(kHead + "steps:\n  - {do: db.lag, on: node-1" + with + "}\n");
   };
   EXPECT_THAT(step(", with: {lag: 30s}"), testing::HasSubstr("db.lag takes no argument \"lag\""));
   EXPECT_THAT(step(", with: {for: 1m}"), testing::HasSubstr("db.lag needs the argument \"by\""));
