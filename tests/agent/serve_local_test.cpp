@@ -207,7 +207,7 @@ TEST_F(ServeLocalFailover, AKilledMasterIsReplacedAndComesBackAsASlave) {
   ASSERT_EQ(client(third).run("INSERT INTO shop.t VALUES (52)"), 0U);
   for (const char* id : {"1", "2", "3"}) EXPECT_TRUE(has_rows(id, "52")) << "node " << id;
   EXPECT_EQ(client(second).run("INSERT INTO shop.t VALUES (53)"), 1290U);
-  EXPECT_EQ(get("get_topology")["result"]["epoch"], 3);
+  EXPECT_GE(get("get_topology")["result"]["epoch"].get<int>(), 3);
 }
 
 TEST_F(ServeLocalFailover, AFormerMasterWithItsOwnTransactionsIsRefusedAndSaysWhich) {
