@@ -1,19 +1,24 @@
 #!/usr/bin/python3
 """How long clients cannot write while the master of a real service changes, and what they lose.
 
-    bench/outage.py [--what switchover|kill|stop] [--durability async|semi_sync] [--runs N] [--writers N] [--json FILE]
+    bench/outage.py [--what switchover|kill|stop|lag] [--durability async|semi_sync] [--runs N] [--writers N] [--json FILE]
+    bench/outage.py --what flap [--minutes N] [--writers N] [--json FILE]
 
 Starts `drover serve --cloud local` with one master and two slaves (real MariaDB servers on this machine), lets clients
 write without a pause, and replaces the master again and again: switchover promotes a slave; kill ends the master's
-mariadbd with SIGKILL and stop stops it with SIGSTOP, and the service has to notice it by itself. Before the next run
-both slaves must replicate again, the former master among them. Outage: from the last write that was acknowledged by the
+mariadbd with SIGKILL and stop stops it with SIGSTOP, and the service has to notice it by itself. lag keeps both
+slaves from applying, writes 12,000 rows more, and kills the master once they have received them: they must be applied
+before one takes over. flap leaves the servers alone and stops the agent of the master again and again for 0.5 to 4 s, as a bad link of the manager does: nobody
+may take over. Before the next run both slaves must replicate again, the former master among them. Outage: from the last write that was acknowledged by the
 former master to the first that is acknowledged by the new one, over all clients. Lost: acknowledged writes that the last
 master does not hold. Late: writes that a former master acknowledged after its successor had. Needs the release build, MariaDB and python3-pymysql: `tools/dev install build mariadb bench`.
 """
 import argparse
 import collections
+import getpass
 import json
 import os
+import random
 import signal
 import statistics
 import subprocess
@@ -95,6 +100,36 @@ class Service:
         vm = self.call("GET", "get_node_info", serviceNodeId=node)["serviceNode"]["vm"]
         os.kill(int((self.vms / vm / "mysqld.pid").read_text()), number)
 
+    def hold(self, node):
+        """A connection that keeps a slave from applying what it receives, until it is closed."""
+        vm = self.call("GET", "get_node_info", serviceNodeId=node)["serviceNode"]["vm"]
+        connection = pymysql.connect(unix_socket=str(self.vms / vm / "mysqld.sock"), user=getpass.getuser())
+        with connection.cursor() as cursor:
+            cursor.execute("FLUSH TABLES WITH READ LOCK")
+        return connection
+
+    def wait_until_received(self, transactions):
+        begun = time.monotonic()
+        while time.monotonic() - begun < PATIENCE_S:
+            views = self.call("POST", "fail_over", dry_run=True)["slaves"]
+            if all(view.get("to_apply", 0) >= transactions for view in views):
+                return
+            time.sleep(0.05)
+        raise RuntimeError(f"the slaves did not receive {transactions} transactions: {views}")
+
+    def agent(self, node):
+        """The process of a node's agent."""
+        vm = self.call("GET", "get_node_info", serviceNodeId=node)["serviceNode"]["vm"]
+        words = f"agent --id {vm} ".encode(), str(self.vms).encode()
+        for path in Path("/proc").glob("[0-9]*/cmdline"):
+            try:
+                line = path.read_bytes().replace(b"\0", b" ")
+            except OSError:
+                continue
+            if all(word in line for word in words):
+                return int(path.parent.name)
+        raise RuntimeError(f"node {node} has no agent")
+
     def wait_for_master_other_than(self, node):
         begun = time.monotonic()
         while time.monotonic() - begun < PATIENCE_S:
@@ -162,6 +197,18 @@ class Writers:
                 connection = None
                 time.sleep(0.002)
 
+    def write_many(self, rows, each):
+        """So many rows, `each` in a transaction, by one client."""
+        address, connection = self.connect()
+        with connection.cursor() as cursor:
+            for _ in range(rows // each):
+                with self.lock:
+                    numbers = [next(self.rows) for _ in range(each)]
+                cursor.executemany("INSERT INTO shop.outage VALUES (%s)", [(number,) for number in numbers])
+                with self.lock:
+                    self.acknowledged.extend((time.monotonic(), address, number) for number in numbers)
+        connection.close()
+
     def end(self):
         self.over = True
         for thread in self.threads:
@@ -175,14 +222,34 @@ def outages(acknowledged, former, new):
     return None if first is None else first - last
 
 
+def flap(service, writers, minutes):
+    """How often a master was replaced although only the way to its agent was bad."""
+    agent, over, stops = service.agent("1"), time.monotonic() + minutes * 60, 0
+    draw = random.Random(1)
+    try:
+        while time.monotonic() < over:
+            os.kill(agent, signal.SIGSTOP)
+            time.sleep(draw.uniform(0.5, 4))
+            os.kill(agent, signal.SIGCONT)
+            time.sleep(draw.uniform(0.5, 3))
+            stops += 1
+    finally:
+        os.kill(agent, signal.SIGCONT)
+    time.sleep(3)
+    writers.end()
+    asked = service.call("GET", "list_operations")["operations"]
+    return stops, [one for one in asked if one["method"] == "fail_over"]
+
+
 def main():
     parser = argparse.ArgumentParser(prog="outage.py", description=__doc__,
                                      formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--what", choices=("switchover", "kill", "stop"), default="switchover",
+    parser.add_argument("--what", choices=("switchover", "kill", "stop", "lag", "flap"), default="switchover",
                         help="what happens to the master (default: switchover)")
     parser.add_argument("--durability", choices=("async", "semi_sync"), default="async",
                         help="what an acknowledged write survives (default: async)")
     parser.add_argument("--runs", type=int, default=20, help="how often (default: 20)")
+    parser.add_argument("--minutes", type=float, default=30, help="how long with flap (default: 30)")
     parser.add_argument("--writers", type=int, default=4, help="clients that write (default: 4)")
     parser.add_argument("--json", help="where the figures are written too")
     options = parser.parse_args()
@@ -194,6 +261,12 @@ def main():
             sys.exit(f"outage: {trouble}; the service's last words:\n{''.join(service.said)}")
         finally:
             service.end()
+    if options.what == "flap":
+        print(f"{options.minutes:g} minutes, {options.writers} writers, {figures['writes']:,} writes, the master's agent "
+              f"stopped {figures['stops']} times: {len(figures['fail_overs'])} fail-over(s); load {os.getloadavg()[0]:.1f}")
+        if options.json:
+            Path(options.json).write_text(json.dumps(figures, indent=1) + "\n", encoding="utf-8")
+        return 1 if figures["fail_overs"] else 0
     print(f"{figures['runs']} x {options.what}, {options.durability}, {options.writers} writers, "
           f"{figures['writes']:,} writes; load {os.getloadavg()[0]:.1f}")
     for name, samples in (("outage", figures["outage_s"]), ("promote until DONE", figures["operation_s"]),
@@ -222,6 +295,10 @@ def measure(service, options):
             cursor.execute("CREATE TABLE shop.outage (id BIGINT PRIMARY KEY)")
     writers = Writers(service, options.writers)
     time.sleep(1)
+    if options.what == "flap":
+        stops, replaced = flap(service, writers, options.minutes)
+        return {"minutes": options.minutes, "writers": options.writers, "writes": len(writers.acknowledged),
+                "stops": stops, "fail_overs": replaced}
     outage, operation, recovered, late, master = [], [], [], 0, "1"
     for _ in range(options.runs):
         former = master
@@ -231,7 +308,14 @@ def measure(service, options):
             master = str(int(master) % 3 + 1)
             operation.append(service.done("promote", id=master))
         else:
-            service.hit(former, signal.SIGKILL if options.what == "kill" else signal.SIGSTOP)
+            held = []
+            if options.what == "lag":
+                held = [service.hold(node) for node in ("1", "2", "3") if node != former]
+                writers.write_many(12_000, 20)
+                service.wait_until_received(12_000 // 20)
+            service.hit(former, signal.SIGSTOP if options.what == "stop" else signal.SIGKILL)
+            for connection in held:
+                connection.close()
             master = service.wait_for_master_other_than(former)
         time.sleep(0.5)
         if options.what != "switchover":
