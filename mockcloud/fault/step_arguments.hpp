@@ -9,8 +9,8 @@
 
 namespace drover::fault {
 
-// As check_rule, of an action that is no call's. What a value with a "$" stands for is known when the step is taken.
-// Errors: invalid.
+// As check_rule, of an action that is no call's. What a value with a "$" stands for is known when the step is
+// taken. Errors: invalid.
 Result<void> check_step_arguments(const ActionRow& row, const std::map<std::string, std::string>& arguments);
 
 }  // namespace drover::fault
