@@ -127,10 +127,10 @@ TEST_F(EveryKey, ReadsComparisons) {
 }
 TEST_F(EveryKey, ReadsTheScenariosOwnFaults) {
   const auto& own = action<Do>(last_, 9);
-  EXPECT_EQ(own.action, "vm.crash");
+  EXPECT_EQ(own.action, "vm.clock_jump");
   EXPECT_EQ(own.subject, "$nodes[1]");
-  EXPECT_EQ(own.arguments.at("keep_disk"), "true");
-  EXPECT_EQ(own.arguments.at("after"), "1m30s");
+  EXPECT_EQ(own.arguments.at("back"), "true");
+  EXPECT_EQ(own.arguments.at("by"), "1m30s");
 }
 TEST_F(EveryKey, ReadsErrorCodesByName) {
   EXPECT_EQ(std::get<Call>(action<Repeat>(last_, 12).steps.at(0).action).expect.code, 5);
