@@ -5,14 +5,6 @@
 namespace drover::agent {
 namespace {
 
-template <class T>
-bool take_number(std::string_view& text, T& value) {
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
-  if (error != std::errc{}) return false;
-  text.remove_prefix(static_cast<std::size_t>(end - text.data()));
-  return true;
-}
-
 std::string text_of(const NamedRow& row, const char* column) {
   const auto found = row.find(column);
   return found == row.end() ? std::string() : found->second;
@@ -20,9 +12,9 @@ std::string text_of(const NamedRow& row, const char* column) {
 
 std::int64_t number_of(const NamedRow& row, const char* column, std::int64_t missing) {
   const std::string text = text_of(row, column);
-  std::string_view rest = text;
   std::int64_t value = 0;
-  return take_number(rest, value) && rest.empty() ? value : missing;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
+  return error == std::errc{} && end == text.data() + text.size() ? value : missing;
 }
 
 }  // namespace

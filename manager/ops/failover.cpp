@@ -371,15 +371,7 @@ Task<Result<void>> replace_primary(Core& core, OperationId id) {
       target = core.model.operation(id)->request.node;
     }
     const std::uint64_t epoch = core.model.operation(id)->epoch;
-    StopReplica stop;
-    stop.epoch = epoch;
-    const AgentCommand stopping = stop;
-    core.observe("step.stop_replica", node_name(target));
-    auto stopped = co_await core.ask_persistently(target, stopping);
-    if (stopped.has_error())
-      core.note(node_name(target), "could not stop replicating: " + stopped.error().message);
-    auto made = co_await still_holds(core, target, std::move(position), epoch);
-    if (made.has_value()) made = co_await make_primary(core, target, epoch);
+    auto made = co_await open_successor(core, target, std::move(position), epoch);
     const NodeId former = core.model.operation(id)->former;
     if (made.has_error()) {
       // Nobody takes writes then, if it is certain that the target takes none; else the monitor goes on

@@ -182,15 +182,7 @@ Task<Result<void>> promote(Core& core, OperationId id) {
       core.journal.service_changed();
       co_await core.journal.durable();
     }
-    StopReplica stop;
-    stop.epoch = epoch;
-    const AgentCommand stopping = stop;
-    core.observe("step.stop_replica", node_name(target));
-    auto stopped = co_await core.ask_persistently(target, stopping);
-    if (stopped.has_error())
-      core.note(node_name(target), "could not stop replicating: " + stopped.error().message);
-    auto made = co_await still_holds(core, target, std::move(position), epoch);
-    if (made.has_value()) made = co_await make_primary(core, target, epoch);
+    auto made = co_await open_successor(core, target, std::move(position), epoch);
     if (made.has_error()) {
       // Back to the former one, if it is certain that the target takes no writes; else the monitor goes on
       // trying.

@@ -132,6 +132,19 @@ Task<Result<void>> make_primary(Core& core, NodeId id, std::uint64_t epoch) {
   co_return last;
 }
 
+Task<Result<void>> open_successor(Core& core, NodeId target, std::string position, std::uint64_t epoch) {
+  StopReplica stop;
+  stop.epoch = epoch;
+  const AgentCommand stopping = stop;
+  core.observe("step.stop_replica", node_name(target));
+  auto stopped = co_await core.ask_persistently(target, stopping);
+  if (stopped.has_error())
+    core.note(node_name(target), "could not stop replicating: " + stopped.error().message);
+  auto made = co_await still_holds(core, target, std::move(position), epoch);
+  if (made.has_value()) made = co_await make_primary(core, target, epoch);
+  co_return made;
+}
+
 void record_primary(Core& core, NodeId id) {
   Node* node = core.model.node(id);
   if (node == nullptr) return;

@@ -20,6 +20,9 @@ Task<Result<void>> fence(Core& core, model::NodeId node, std::uint64_t epoch);
 Task<Result<void>> close_suspect(Core& core, std::uint64_t epoch);
 // Tells the node's server to be the primary and checks that it is.
 Task<Result<void>> make_primary(Core& core, model::NodeId id, std::uint64_t epoch);
+// A drained replica, which the journal says may be writable, leaves its source and becomes the primary.
+Task<Result<void>> open_successor(Core& core, model::NodeId target, std::string position,
+                                  std::uint64_t epoch);
 // Only in the records; the caller commits.
 void record_primary(Core& core, model::NodeId id);
 // A fail-over came to nothing: what the primary holds is errant to nobody.
