@@ -29,7 +29,7 @@ MAY_SEE = {
     "mockcloud/cloud": BELOW_MODEL | MOCKCLOUD,
     "mockcloud/node": BELOW_MODEL | MOCKCLOUD,
     "mockcloud/fault": BELOW_MODEL | MOCKCLOUD,
-    "mockcloud/wire": BELOW_MODEL | MOCKCLOUD,
+    "mockcloud/wire": BELOW_MODEL | MOCKCLOUD | {"manager/system"},
     "scenarios/engine": MANAGER | {"manager/adapters"} | MOCKCLOUD,
     # Runs scenarios on real servers: what serves them, and how they are asked and harmed.
     "scenarios/local": MANAGER | {"manager/adapters", "manager/agent", "manager/system", "mockcloud/fault",

@@ -1,0 +1,27 @@
+// One protocol in which the mock cloud is spoken to. Implementations: ec2, openstack, opennebula; wire_server
+// carries them. A face answers every request that it claims, bad ones in the protocol's own words.
+// Single-threaded, on the scheduler's thread.
+#pragma once
+
+#include <functional>
+#include <string>
+
+#include "manager/system/http_message.hpp"
+
+namespace drover::wire {
+
+// Called once; dropping it unanswered is how an answer is lost: the client hears nothing.
+using Respond = std::move_only_function<void(http::Response)>;
+
+class Face {
+ public:
+  virtual ~Face() = default;
+  virtual const char* name() const = 0;  // "ec2", as --api has it
+  // Whether the request is in this protocol, by its path and fields. Faces are asked in turn.
+  virtual bool claims(const http::Request& request) const = 0;
+  virtual void handle(http::Request request, Respond respond) = 0;
+  // The answer to a request that cannot be read: `status` is 400, 408, 413 or 431.
+  virtual http::Response refusal(int status, const std::string& why) const = 0;
+};
+
+}  // namespace drover::wire
