@@ -101,6 +101,7 @@ void Cloud::take_over(StoredCloud stored) {
     next_volume_ = std::max(next_volume_, volume.number + 1);
     volumes_.emplace(volume.number, std::move(volume));
   }
+  for (auto& document : stored.documents) documents_[document.kind][document.id] = std::move(document.text);
   for (auto& timer : stored.timers) {
     next_timer_ = std::max(next_timer_, timer.id + 1);
     Instance& vm = instances_[timer.instance - 1];

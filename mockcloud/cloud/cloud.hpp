@@ -66,6 +66,11 @@ class Cloud : public Iaas {
   void deleteVolume(const CallContext& context, const std::string& volume, Handler<void> handler) override;
   void listVolumes(const CallContext& context, Handler<std::vector<VolumeInfo>> handler) override;
 
+  // A request of a client that is none of the port's calls (a wire's: stop, tag, …): it pays the latency of a
+  // call and is throttled like one; `effect` runs half-way. `site` is of static lifetime.
+  void perform_request(const CallContext& context, std::string_view site,
+                       std::move_only_function<Result<void>()> effect, Handler<void> handler);
+
   // Controls: at once, without latency. Errors: not_found for an unknown instance, volume or zone,
   // wrong_state where the lifecycle has no such transition, invalid for arguments that make no sense.
 
@@ -97,6 +102,10 @@ class Cloud : public Iaas {
   Result<void> finish_termination(const std::string& id);
   Result<void> forget_tags(const std::string& id);
   Result<void> forget_name(const std::string& id);
+  // Replaces all tags. Also invalid, for tags that newInstance would refuse.
+  Result<void> set_tags(const std::string& id, Tags tags);
+  // Errors: also invalid (empty, or longer than 255 bytes).
+  Result<void> rename(const std::string& id, const std::string& name);
   // The token no longer protects: the next newInstance or createVolume with it creates anew.
   void forget_token(const std::string& token);
   // Every instance of the zone loses its power (`gone`: is terminated), and no new one is placed there.
@@ -113,8 +122,15 @@ class Cloud : public Iaas {
   void set_fault_count(const std::string& rule, std::uint64_t fired);
   std::vector<std::pair<std::string, std::uint64_t>> fault_counts();  // ordered by rule
 
+  // What only wires know (key pairs, security groups, …): texts by kind and id, kept with the cloud's state.
+  using Documents = std::map<std::string, std::string>;  // by id
+  const Documents& documents(std::string_view kind) const;
+  void put_document(std::string_view kind, const std::string& id, std::string text);
+  void erase_document(std::string_view kind, const std::string& id);
+
   // Truth for checkers.
   const CloudConfig& config() const { return config_; }
+  std::uint64_t seed() const { return choices_.seed(); }
   std::size_t count(InstanceState state) const { return counts_[static_cast<std::size_t>(state)]; }
   std::size_t live() const { return live_; }  // zombies too
   std::size_t zombies() const { return zombies_; }
@@ -159,6 +175,7 @@ class Cloud : public Iaas {
   Result<void> admit();
   Result<InstanceInfo> create(const InstanceSpec& spec, const std::string& token);
   Result<void> check_spec(const InstanceSpec& spec) const;
+  static Result<void> check_tags(const InstanceSpec& spec);
   Result<void> check_room(const InstanceSpec& spec) const;
   Result<void> kill(const std::string& id);
   Result<InstanceInfo> look_up(const std::string& id) const;
@@ -224,6 +241,7 @@ class Cloud : public Iaas {
   std::map<std::string, BootOutcome> boot_outcomes_;
   std::map<std::string, bool> zones_up_;
   std::map<std::uint32_t, Volume> volumes_;
+  std::map<std::string, Documents, std::less<>> documents_;  // by kind
   AddressPool addresses_;
   std::string released_address_;
   bool reuse_address_ = false;

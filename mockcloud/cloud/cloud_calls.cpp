@@ -80,6 +80,14 @@ Result<void> Cloud::check_spec(const InstanceSpec& spec) const {
   if (spec.name.empty()) return invalid(spec, "the name is empty");
   if (spec.name.size() > kNameMax) return invalid(spec, "the name is longer than 255 bytes");
   if (spec.user_data.size() > kUserDataMax) return invalid(spec, "user_data is longer than 65535 bytes");
+  DROVER_TRY(check_tags(spec));
+  if (!config_.strict) return success();
+  DROVER_TRY(check_known(spec, "image", spec.image, config_.images));
+  DROVER_TRY(check_known(spec, "size", spec.size, config_.sizes));
+  return check_known(spec, "network", spec.network, config_.networks);
+}
+
+Result<void> Cloud::check_tags(const InstanceSpec& spec) {
   if (spec.tags.size() > kTagsMax) return invalid(spec, "more than 50 tags");
   for (std::size_t i = 0; i < spec.tags.size(); ++i) {
     const auto& [key, value] = spec.tags[i];
@@ -88,10 +96,7 @@ Result<void> Cloud::check_spec(const InstanceSpec& spec) const {
     for (std::size_t j = 0; j < i; ++j)
       if (spec.tags[j].first == key) return invalid(spec, "tag \"" + key + "\" is given twice");
   }
-  if (!config_.strict) return success();
-  DROVER_TRY(check_known(spec, "image", spec.image, config_.images));
-  DROVER_TRY(check_known(spec, "size", spec.size, config_.sizes));
-  return check_known(spec, "network", spec.network, config_.networks);
+  return success();
 }
 
 Result<void> Cloud::check_room(const InstanceSpec& spec) const {

@@ -161,7 +161,7 @@ Result<void> Cloud::forget_name(const std::string& id) {
   Change change(*this);
   DROVER_TRY(Instance * vm, require(id));
   update(*vm, [&] { vm->spec.name.clear(); });
-  tables_->erase_name(*vm);
+  tables_->save_name(*vm);
   return success();
 }
 

@@ -36,16 +36,26 @@ CREATE TABLE networks (name TEXT PRIMARY KEY) WITHOUT ROWID;
 CREATE TABLE zones (name TEXT PRIMARY KEY, up INTEGER NOT NULL) WITHOUT ROWID;
 CREATE TABLE rate_buckets (name TEXT PRIMARY KEY, full_at_ns INTEGER NOT NULL) WITHOUT ROWID;
 CREATE TABLE fault_counts (rule TEXT PRIMARY KEY, fired INTEGER NOT NULL) WITHOUT ROWID;
+CREATE TABLE documents (
+  kind TEXT NOT NULL, id TEXT NOT NULL, text TEXT NOT NULL, PRIMARY KEY (kind, id)) WITHOUT ROWID;
 CREATE TABLE counters (
   number INTEGER PRIMARY KEY, now_ns INTEGER NOT NULL, view_ns INTEGER NOT NULL, next_address INTEGER NOT NULL,
   next_volume INTEGER NOT NULL, high_water INTEGER NOT NULL, released_address TEXT NOT NULL,
   reuse_address INTEGER NOT NULL);
 CREATE VIEW states AS SELECT state, count(*) AS instances FROM instances GROUP BY state ORDER BY state;
 PRAGMA application_id = 1685222002;
-PRAGMA user_version = 1;
+PRAGMA user_version = 2;
+)sql";
+// What layout 1 lacks.
+constexpr const char* kFromLayout1 = R"sql(
+BEGIN IMMEDIATE;
+CREATE TABLE documents (
+  kind TEXT NOT NULL, id TEXT NOT NULL, text TEXT NOT NULL, PRIMARY KEY (kind, id)) WITHOUT ROWID;
+PRAGMA user_version = 2;
+COMMIT;
 )sql";
 constexpr std::int64_t kApplicationId = 1685222002;  // "drov"
-constexpr std::int64_t kVersion = 1;
+constexpr std::int64_t kVersion = 2;
 
 // The empty schema, made once: opening a database in memory from it costs less than running the statements.
 const std::string& empty_image() {
@@ -146,7 +156,7 @@ Tables::Tables(Database database, bool file)
           "powered = ?7, paused = ?8, counts_to_quota = ?9, terminate_outcome = ?10 WHERE number = ?1"),
       insert_tag_(database_, "INSERT INTO tags VALUES (?1, ?2, ?3, ?4)"),
       erase_tags_(database_, "DELETE FROM tags WHERE instance = ?1"),
-      erase_name_(database_, "UPDATE instances SET name = '' WHERE number = ?1"),
+      save_name_(database_, "UPDATE instances SET name = ?2 WHERE number = ?1"),
       insert_appearance_(database_, "INSERT INTO appearances VALUES (NULL, ?1, ?2, ?3, ?4)"),
       save_token_(database_, "INSERT OR REPLACE INTO tokens VALUES (?1, ?2, ?3)"),
       erase_token_(database_, "DELETE FROM tokens WHERE token = ?1"),
@@ -161,7 +171,9 @@ Tables::Tables(Database database, bool file)
       save_bucket_(database_, "INSERT OR REPLACE INTO rate_buckets VALUES ('account', ?1)"),
       save_counters_(database_, "INSERT OR REPLACE INTO counters VALUES (1, ?1, ?2, ?3, ?4, ?5, ?6, ?7)"),
       save_fault_count_(database_, "INSERT OR REPLACE INTO fault_counts VALUES (?1, ?2)"),
-      fault_counts_(database_, "SELECT rule, fired FROM fault_counts ORDER BY rule") {}
+      fault_counts_(database_, "SELECT rule, fired FROM fault_counts ORDER BY rule"),
+      save_document_(database_, "INSERT OR REPLACE INTO documents VALUES (?1, ?2, ?3)"),
+      erase_document_(database_, "DELETE FROM documents WHERE kind = ?1 AND id = ?2") {}
 
 Result<std::unique_ptr<Tables>> Tables::open(const std::string& path, const CloudConfig& config) {
   std::unique_ptr<Tables> tables;
@@ -189,6 +201,10 @@ Result<std::unique_ptr<Tables>> Tables::open(const std::string& path, const Clou
     }
     if (pragma(opened, "PRAGMA application_id") != kApplicationId)
       return unreadable_database(path + " is not the database of a mock cloud");
+    if (pragma(opened, "PRAGMA user_version") == 1) {
+      if (auto grown = opened.try_execute(kFromLayout1); !grown)
+        return unreadable_database(path + ": " + grown.error().message);
+    }
     if (const auto version = pragma(opened, "PRAGMA user_version"); version != kVersion)
       return unreadable_database(path + " has layout " + std::to_string(version) +
                                  ", this version reads layout " + std::to_string(kVersion));
@@ -207,7 +223,7 @@ void Tables::give_back(std::unique_ptr<Tables> tables) {
 void Tables::clear() {
   for (const char* table :
        {"instances", "tags", "appearances", "volumes", "tokens", "timers", "boot_outcomes", "images", "sizes",
-        "networks", "zones", "rate_buckets", "fault_counts", "counters"})
+        "networks", "zones", "rate_buckets", "fault_counts", "documents", "counters"})
     database_.execute(("DELETE FROM " + std::string(table)).c_str());
   depth_ = 0;
   dirty_ = false;
@@ -251,6 +267,11 @@ void Tables::insert_instance(const Instance& vm) {
                        vm.spec.size, vm.spec.network, vm.zone, vm.token, to_stored(vm.created_at),
                        to_stored(vm.state_since), vm.spec.user_data, vm.fault, vm.powered, vm.paused,
                        vm.counts_to_quota, to_text(vm.terminate_outcome));
+  insert_tags(vm);
+}
+
+void Tables::insert_tags(const Instance& vm) {
+  write();
   std::size_t position = 0;
   for (const auto& [key, value] : vm.spec.tags) insert_tag_.run(vm.number, position++, key, value);
 }
@@ -261,9 +282,19 @@ void Tables::save_instance(const Instance& vm) {
                      vm.fault, vm.powered, vm.paused, vm.counts_to_quota, to_text(vm.terminate_outcome));
 }
 
-void Tables::erase_name(const Instance& vm) {
+void Tables::save_name(const Instance& vm) {
   write();
-  erase_name_.run(vm.number);
+  save_name_.run(vm.number, vm.spec.name);
+}
+
+void Tables::save_document(std::string_view kind, const std::string& id, const std::string& text) {
+  write();
+  save_document_.run(kind, id, text);
+}
+
+void Tables::erase_document(std::string_view kind, const std::string& id) {
+  write();
+  erase_document_.run(kind, id);
 }
 
 void Tables::erase_tags(const Instance& vm) {

@@ -67,6 +67,10 @@ struct StoredCloud {
   std::vector<std::pair<std::string, BootOutcome>> boot_outcomes;
   std::vector<std::pair<std::string, bool>> zones;
   std::vector<std::string> images, sizes, networks;
+  struct Document {
+    std::string kind, id, text;
+  };
+  std::vector<Document> documents;
   std::optional<TimePoint> bucket_full_at;
 };
 
@@ -96,7 +100,10 @@ class Tables {
   void insert_instance(const Instance& vm);
   void save_instance(const Instance& vm);
   void erase_tags(const Instance& vm);
-  void erase_name(const Instance& vm);
+  void insert_tags(const Instance& vm);
+  void save_name(const Instance& vm);
+  void save_document(std::string_view kind, const std::string& id, const std::string& text);
+  void erase_document(std::string_view kind, const std::string& id);
   void insert_appearance(const Instance& vm, const Instance::Appearance& appearance);
   void save_token(const TokenRow& row);
   void erase_token(const std::string& token);
@@ -143,11 +150,11 @@ class Tables {
   Duration offset_{0};  // the cloud's time minus the scheduler's
 
   Statement begin_, commit_;
-  Statement insert_instance_, save_instance_, insert_tag_, erase_tags_, erase_name_, insert_appearance_;
+  Statement insert_instance_, save_instance_, insert_tag_, erase_tags_, save_name_, insert_appearance_;
   Statement save_token_, erase_token_, insert_timer_, erase_timer_;
   Statement insert_volume_, save_volume_, erase_volume_;
   Statement save_boot_outcome_, erase_boot_outcome_, save_zone_, save_bucket_, save_counters_;
-  Statement save_fault_count_, fault_counts_;
+  Statement save_fault_count_, fault_counts_, save_document_, erase_document_;
 };
 
 }  // namespace drover::cloud

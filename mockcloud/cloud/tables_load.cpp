@@ -157,6 +157,8 @@ void Tables::load_rest(StoredCloud& stored) {
   sizes.query([&](Row row) { stored.sizes.push_back(row.text(0)); });
   Statement networks(database_, "SELECT name FROM networks ORDER BY name");
   networks.query([&](Row row) { stored.networks.push_back(row.text(0)); });
+  Statement documents(database_, "SELECT kind, id, text FROM documents");
+  documents.query([&](Row row) { stored.documents.push_back({row.text(0), row.text(1), row.text(2)}); });
   Statement bucket(database_, "SELECT full_at_ns FROM rate_buckets WHERE name = 'account'");
   bucket.query([&](Row row) { stored.bucket_full_at = from_stored(row.integer(0)); });
   Statement counters(database_,

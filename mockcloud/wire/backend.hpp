@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "manager/ports/agent.hpp"
+#include "manager/system/http_message.hpp"
 #include "mockcloud/cloud/cloud.hpp"
 
 namespace drover::wire {
@@ -43,7 +44,7 @@ class Backend {
   const Settings& settings() const { return settings_; }
   const Account* account(std::string_view name) const;  // null: unknown
 
-  TimePoint now() const;                     // of the cloud: launch times
+  TimePoint now() const;                      // of the cloud: launch times
   TimePoint wall() const { return wall_(); }  // of its clients
 
   // Whom a request is about, as fault rules name it: what the client says in its User-Agent
@@ -54,8 +55,8 @@ class Backend {
 
   // A request that is none of the port's calls: pays the cloud's latency and is throttled like one, then
   // `effect` runs. `site` is of static lifetime: "ec2.StopInstances".
-  void request(std::string_view subject, std::string_view site, std::move_only_function<Result<void>()> effect,
-               Handler<void> handler);
+  void request(std::string_view subject, std::string_view site,
+               std::move_only_function<Result<void>()> effect, Handler<void> handler);
 
   // Documents: JSON text by kind and id, in the cloud's database. put() replaces.
   using Documents = std::map<std::string, std::string>;  // by id
@@ -75,7 +76,6 @@ class Backend {
   Scheduler& scheduler_;
   Settings settings_;
   std::function<TimePoint()> wall_;
-  std::uint64_t tokens_ = 0;
 };
 
 // "2026-11-26T16:00:48.000Z"; without the fraction when `milliseconds` is false.

@@ -1,7 +1,7 @@
 // Drives a Scheduler and the sockets of an io_context together in virtual time, where both ends of every
 // connection are in this process: time stands still while bytes are under way (WireTraffic), and jumps to the
-// next event when nothing is. What happens is then decided by the scheduler alone, not by the machine's speed.
-// Single-threaded.
+// next event when nothing is. What happens is then decided by the scheduler alone, not by the machine's
+// speed. Single-threaded.
 #pragma once
 
 #include <boost/asio/io_context.hpp>
@@ -27,7 +27,8 @@ class VirtualPump {
   void enter(std::move_only_function<void()> input) { input(); }
 
  private:
-  void wait_for_bytes();
+  // Lets the sockets work until nothing is under way; false when `go_on` said so meanwhile.
+  void let_bytes_arrive();
 
   asio::io_context& io_;
   Scheduler& scheduler_;

@@ -1,6 +1,6 @@
-// The mock cloud's HTTP server: one address for all faces. Reads requests from sockets, gives each to the face
-// that claims it, inside the scheduler, and writes its answer. Pipelined requests are answered in order. What
-// cannot be read is refused in the words of the face that would have claimed it. Single-threaded.
+// The mock cloud's HTTP server: one address for all faces. Reads requests from sockets, gives each to the
+// face that claims it, inside the scheduler, and writes its answer. Pipelined requests are answered in order.
+// What cannot be read is refused in the words of the face that would have claimed it. Single-threaded.
 #pragma once
 
 #include <boost/asio/io_context.hpp>
@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "manager/base/result.hpp"
+#include "manager/runtime/scheduler.hpp"
 #include "manager/system/wire_traffic.hpp"
 #include "mockcloud/wire/face.hpp"
 

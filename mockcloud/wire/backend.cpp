@@ -1,0 +1,123 @@
+#include "mockcloud/wire/backend.hpp"
+
+#include <charconv>
+
+#include "manager/base/hash.hpp"
+#include "manager/system/http_message.hpp"
+
+namespace drover::wire {
+namespace {
+
+constexpr std::size_t kSubjectMax = 64;
+
+// The subject that a client of drover's names in its User-Agent, or "".
+std::string_view told_subject(const http::Request& request) {
+  constexpr std::string_view kMark = "subject/";
+  const std::string_view agent = request.value("User-Agent");
+  const auto at = agent.find(kMark);
+  if (at == std::string_view::npos) return {};
+  const std::string_view rest = agent.substr(at + kMark.size());
+  return rest.substr(0, std::min(rest.find(' '), kSubjectMax));
+}
+
+// "node-3" of the value "node-3.1".
+std::string of_tag(const std::string& value) { return value.substr(0, value.find('.')); }
+
+}  // namespace
+
+Backend::Backend(cloud::Cloud& cloud, Iaas& calls, Scheduler& scheduler, Settings settings,
+                 std::function<TimePoint()> wall)
+    : cloud_(cloud),
+      calls_(calls),
+      scheduler_(scheduler),
+      settings_(std::move(settings)),
+      wall_(std::move(wall)) {}
+
+const Account* Backend::account(std::string_view name) const {
+  for (const Account& account : settings_.accounts)
+    if (account.name == name) return &account;
+  return nullptr;
+}
+
+TimePoint Backend::now() const { return scheduler_.now(); }
+
+std::string Backend::subject(const http::Request& request, const cloud::Instance* vm,
+                             std::string_view fallback) const {
+  if (const auto told = told_subject(request); !told.empty()) return std::string(told);
+  if (vm == nullptr) return std::string(fallback);
+  return subject(request, vm->spec);
+}
+
+std::string Backend::subject(const http::Request& request, const InstanceSpec& spec) const {
+  if (const auto told = told_subject(request); !told.empty()) return std::string(told);
+  for (const auto& [key, value] : spec.tags)
+    if (key == kNodeTag) return of_tag(value);
+  return spec.name;
+}
+
+void Backend::request(std::string_view subject, std::string_view site,
+                      std::move_only_function<Result<void>()> effect, Handler<void> handler) {
+  CallContext context;
+  context.subject = subject;
+  cloud_.perform_request(context, site, std::move(effect), std::move(handler));
+}
+
+const Backend::Documents& Backend::documents(std::string_view kind) const { return cloud_.documents(kind); }
+
+const std::string* Backend::document(std::string_view kind, const std::string& id) const {
+  const Documents& all = cloud_.documents(kind);
+  const auto found = all.find(id);
+  return found == all.end() ? nullptr : &found->second;
+}
+
+void Backend::put(std::string_view kind, const std::string& id, std::string text) {
+  cloud_.put_document(kind, id, std::move(text));
+}
+
+void Backend::erase(std::string_view kind, const std::string& id) { cloud_.erase_document(kind, id); }
+
+std::uint64_t Backend::next_number(std::string_view kind) {
+  const std::string id(kind);
+  std::uint64_t number = 0;
+  if (const std::string* last = document("number", id); last != nullptr)
+    std::from_chars(last->data(), last->data() + last->size(), number);
+  put("number", id, std::to_string(++number));
+  return number;
+}
+
+std::string Backend::token(std::string_view kind, std::size_t hex_digits) {
+  constexpr const char* kDigits = "0123456789abcdef";
+  std::string text;
+  std::uint64_t state = mix(hash_text(kind, next_number(kind)), cloud_.seed());
+  std::uint64_t word = 0;
+  for (std::size_t i = 0; i < hex_digits; ++i) {
+    if (i % 16 == 0) word = state = mix(state, i + 1);
+    text += kDigits[word & 15U];
+    word >>= 4U;
+  }
+  return text;
+}
+
+std::string to_iso8601(TimePoint at, bool milliseconds) {
+  const auto since = at.time_since_epoch();
+  const auto days = std::chrono::floor<std::chrono::days>(since);
+  const std::chrono::year_month_day date{std::chrono::sys_days(days)};
+  const std::chrono::hh_mm_ss clock{std::chrono::floor<std::chrono::milliseconds>(since - days)};
+  std::string text;
+  const auto add = [&](long value, std::size_t width, const char* before) {
+    const std::string digits = std::to_string(value);
+    text += before;
+    text.append(digits.size() < width ? width - digits.size() : 0, '0');
+    text += digits;
+  };
+  add(static_cast<int>(date.year()), 4, "");
+  add(static_cast<long>(static_cast<unsigned>(date.month())), 2, "-");
+  add(static_cast<long>(static_cast<unsigned>(date.day())), 2, "-");
+  add(clock.hours().count(), 2, "T");
+  add(clock.minutes().count(), 2, ":");
+  add(clock.seconds().count(), 2, ":");
+  if (milliseconds) add(clock.subseconds().count(), 3, ".");
+  return text + "Z";
+}
+
+}  // namespace drover::wire
