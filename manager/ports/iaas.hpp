@@ -52,6 +52,8 @@ struct InstanceSpec {
   std::string network;
   std::string user_data;
   Tags tags;
+  std::string zone{};    // "" leaves the choice to the cloud
+  std::string extras{};  // of one provider, as JSON text; means nothing to the port
   friend bool operator==(const InstanceSpec&, const InstanceSpec&) = default;
 };
 

@@ -102,6 +102,10 @@ class Cloud : public Iaas {
   Result<void> finish_termination(const std::string& id);
   Result<void> forget_tags(const std::string& id);
   Result<void> forget_name(const std::string& id);
+  // What newInstance and killInstance do, at once and without being counted as a call: further instances of
+  // one request.
+  Result<InstanceInfo> launch(const InstanceSpec& spec, const std::string& token);
+  Result<void> terminate(const std::string& id);
   // Replaces all tags. Also invalid, for tags that newInstance would refuse.
   Result<void> set_tags(const std::string& id, Tags tags);
   // Errors: also invalid (empty, or longer than 255 bytes).
@@ -200,7 +204,7 @@ class Cloud : public Iaas {
   void let_go(Instance& vm);
   std::string next_address();
   BootOutcome take_boot_outcome(const std::string& name);
-  const std::string* zone_for(const std::string& name) const;
+  const std::string* zone_for(const InstanceSpec& spec) const;
 
   // Runs `change` on the instance and keeps counts, tables, appearances and the list of changes true to it.
   template <class Function>

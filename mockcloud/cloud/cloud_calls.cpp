@@ -28,7 +28,8 @@ std::uint64_t digest_of(const InstanceSpec& spec) {
   for (const std::string* text : {&spec.image, &spec.size, &spec.network, &spec.user_data})
     state = hash_text(*text, state);
   for (const auto& [key, value] : spec.tags) state = hash_text(value, hash_text(key, state));
-  return mix(state, spec.tags.size());
+  state = mix(state, spec.tags.size());
+  return spec.zone.empty() && spec.extras.empty() ? state : hash_text(spec.extras, hash_text(spec.zone, state));
 }
 
 }  // namespace
@@ -81,6 +82,9 @@ Result<void> Cloud::check_spec(const InstanceSpec& spec) const {
   if (spec.name.size() > kNameMax) return invalid(spec, "the name is longer than 255 bytes");
   if (spec.user_data.size() > kUserDataMax) return invalid(spec, "user_data is longer than 65535 bytes");
   DROVER_TRY(check_tags(spec));
+  if (!spec.zone.empty()) {
+    DROVER_TRY(check_known(spec, "zone", spec.zone, config_.zones));
+  }
   if (!config_.strict) return success();
   DROVER_TRY(check_known(spec, "image", spec.image, config_.images));
   DROVER_TRY(check_known(spec, "size", spec.size, config_.sizes));
@@ -105,7 +109,7 @@ Result<void> Cloud::check_room(const InstanceSpec& spec) const {
                                             std::to_string(config_.quota_instances) +
                                             " instances is used up; terminate some or raise the quota");
   const bool full = config_.capacity > 0 && live_ >= config_.capacity;
-  if (full || addresses_.full() || zone_for(spec.name) == nullptr)
+  if (full || addresses_.full() || zone_for(spec) == nullptr)
     return make_error(ErrorCode::capacity,
                       "newInstance of \"" + spec.name + "\": the cloud has no " +
                           (full                ? "capacity"
@@ -147,7 +151,7 @@ Result<InstanceInfo> Cloud::create(const InstanceSpec& spec, const std::string& 
   vm.id = make_id("i-", vm.number);
   vm.spec = spec;
   if (outcome.kind == BootOutcome::Kind::wrong_image) vm.spec.image = outcome.text;
-  vm.zone = *zone_for(spec.name);
+  vm.zone = *zone_for(spec);
   vm.token = token;
   vm.created_at = vm.state_since = scheduler_.now();
   const std::string address = next_address();

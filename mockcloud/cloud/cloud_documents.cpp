@@ -8,6 +8,16 @@ void Cloud::perform_request(const CallContext& context, std::string_view site,
   call<void>(context.subject, site, std::move(handler), std::move(effect));
 }
 
+Result<InstanceInfo> Cloud::launch(const InstanceSpec& spec, const std::string& token) {
+  Change change(*this);
+  return create(spec, token);
+}
+
+Result<void> Cloud::terminate(const std::string& id) {
+  Change change(*this);
+  return kill(id);
+}
+
 Result<void> Cloud::set_tags(const std::string& id, Tags tags) {
   Change change(*this);
   DROVER_TRY(Instance * vm, require(id));

@@ -181,9 +181,13 @@ BootOutcome Cloud::take_boot_outcome(const std::string& name) {
   return outcome;
 }
 
-const std::string* Cloud::zone_for(const std::string& name) const {
+const std::string* Cloud::zone_for(const InstanceSpec& spec) const {
+  if (!spec.zone.empty()) {
+    const auto wanted = zones_up_.find(spec.zone);
+    return wanted != zones_up_.end() && wanted->second ? &wanted->first : nullptr;
+  }
   const auto& zones = config_.zones;
-  const std::size_t first = hash_text(name) % zones.size();
+  const std::size_t first = hash_text(spec.name) % zones.size();
   for (std::size_t i = 0; i < zones.size(); ++i) {
     const std::string& zone = zones[(first + i) % zones.size()];
     if (zones_up_.at(zone)) return &zone;

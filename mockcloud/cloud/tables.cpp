@@ -13,7 +13,7 @@ CREATE TABLE instances (
   image TEXT NOT NULL, size TEXT NOT NULL, network TEXT NOT NULL, zone TEXT NOT NULL, token TEXT NOT NULL,
   created_at_ns INTEGER NOT NULL, state_since_ns INTEGER NOT NULL, user_data TEXT NOT NULL, fault TEXT NOT NULL,
   powered INTEGER NOT NULL, paused INTEGER NOT NULL, counts_to_quota INTEGER NOT NULL,
-  terminate_outcome TEXT NOT NULL);
+  terminate_outcome TEXT NOT NULL, extras TEXT NOT NULL DEFAULT '');
 CREATE TABLE tags (
   instance INTEGER NOT NULL, position INTEGER NOT NULL, key TEXT NOT NULL, value TEXT NOT NULL,
   PRIMARY KEY (instance, position)) WITHOUT ROWID;
@@ -49,6 +49,7 @@ PRAGMA user_version = 2;
 // What layout 1 lacks.
 constexpr const char* kFromLayout1 = R"sql(
 BEGIN IMMEDIATE;
+ALTER TABLE instances ADD COLUMN extras TEXT NOT NULL DEFAULT '';
 CREATE TABLE documents (
   kind TEXT NOT NULL, id TEXT NOT NULL, text TEXT NOT NULL, PRIMARY KEY (kind, id)) WITHOUT ROWID;
 PRAGMA user_version = 2;
@@ -149,7 +150,7 @@ Tables::Tables(Database database, bool file)
       insert_instance_(
           database_,
           "INSERT INTO instances VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, "
-          "?15, ?16, ?17, ?18)"),
+          "?15, ?16, ?17, ?18, ?19)"),
       save_instance_(
           database_,
           "UPDATE instances SET state = ?2, address = ?3, image = ?4, state_since_ns = ?5, fault = ?6, "
@@ -266,7 +267,7 @@ void Tables::insert_instance(const Instance& vm) {
   insert_instance_.run(vm.number, vm.id, vm.spec.name, to_text(vm.state), vm.address, vm.spec.image,
                        vm.spec.size, vm.spec.network, vm.zone, vm.token, to_stored(vm.created_at),
                        to_stored(vm.state_since), vm.spec.user_data, vm.fault, vm.powered, vm.paused,
-                       vm.counts_to_quota, to_text(vm.terminate_outcome));
+                       vm.counts_to_quota, to_text(vm.terminate_outcome), vm.spec.extras);
   insert_tags(vm);
 }
 

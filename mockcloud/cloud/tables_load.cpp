@@ -40,7 +40,7 @@ Result<void> Tables::load_instances(StoredCloud& stored) {
   Statement instances(
       database_,
       "SELECT number, id, name, state, address, image, size, network, zone, token, created_at_ns, "
-      "state_since_ns, user_data, fault, powered, paused, counts_to_quota, terminate_outcome "
+      "state_since_ns, user_data, fault, powered, paused, counts_to_quota, terminate_outcome, extras "
       "FROM instances ORDER BY number");
   instances.query([&](Row row) {
     const auto state = parse_state(row.text(3));
@@ -53,7 +53,7 @@ Result<void> Tables::load_instances(StoredCloud& stored) {
     Instance vm;
     vm.number = static_cast<std::uint32_t>(number);
     vm.id = row.text(1);
-    vm.spec = InstanceSpec{row.text(2), row.text(5), row.text(6), row.text(7), row.text(12), {}};
+    vm.spec = InstanceSpec{row.text(2), row.text(5), row.text(6), row.text(7), row.text(12), {}, {}, row.text(18)};
     vm.state = *state;
     vm.address = row.text(4);
     vm.zone = row.text(8);
