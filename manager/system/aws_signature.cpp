@@ -231,8 +231,9 @@ std::string signature_of(const http::Request& request, const SigV4& parsed, std:
     canonical += name + ':' + canonical_field(request, name, host) + '\n';
   canonical += '\n' + joined(parsed.signed_fields) + '\n';
   canonical += unsigned_body ? *stated : to_hex(sha256(request.body));
-  const std::string text = std::string(kAlgorithm) + '\n' + parsed.amz_date + '\n' + scope_of(parsed) + '\n' +
-                           to_hex(sha256(canonical));
+  std::string text(kAlgorithm);
+  for (const std::string& line : {parsed.amz_date, scope_of(parsed), to_hex(sha256(canonical))})
+    text.append("\n").append(line);
   std::string key = "AWS4" + std::string(secret);
   for (const std::string_view step : {std::string_view(parsed.date), std::string_view(parsed.region),
                                       std::string_view(parsed.service), std::string_view("aws4_request")})
