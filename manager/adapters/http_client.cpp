@@ -221,7 +221,8 @@ class NetHttpClient::Exchange : public std::enable_shared_from_this<Exchange> {
     const auto context = shared_->tls_context();
     if (context.has_error()) return finish(context.error());
     auto& stream = connection_->add_tls(*context.value());
-    SSL_ctrl(stream.native_handle(), SSL_CTRL_SET_TLSEXT_HOSTNAME, TLSEXT_NAMETYPE_host_name, url_.host.data());
+    SSL_ctrl(stream.native_handle(), SSL_CTRL_SET_TLSEXT_HOSTNAME, TLSEXT_NAMETYPE_host_name,
+             url_.host.data());
     stream.set_verify_callback(ssl::host_name_verification(url_.host), ignored);
     stream.async_handshake(ssl::stream_base::client, [self = shared_from_this(),
                                                       connection = connection_](const SystemError& failed) {

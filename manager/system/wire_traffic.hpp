@@ -1,6 +1,6 @@
 // What is under way on the sockets between a client and a server of one process: while there is anything,
-// virtual time must stand still (mockcloud/wire/virtual_pump.hpp). Connections are known by the client's port.
-// Single-threaded.
+// virtual time must stand still (mockcloud/wire/virtual_pump.hpp). Connections are known by the client's
+// port. Single-threaded.
 #pragma once
 
 #include <cstdint>

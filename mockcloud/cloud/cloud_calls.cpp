@@ -29,7 +29,8 @@ std::uint64_t digest_of(const InstanceSpec& spec) {
     state = hash_text(*text, state);
   for (const auto& [key, value] : spec.tags) state = hash_text(value, hash_text(key, state));
   state = mix(state, spec.tags.size());
-  return spec.zone.empty() && spec.extras.empty() ? state : hash_text(spec.extras, hash_text(spec.zone, state));
+  return spec.zone.empty() && spec.extras.empty() ? state
+                                                  : hash_text(spec.extras, hash_text(spec.zone, state));
 }
 
 }  // namespace

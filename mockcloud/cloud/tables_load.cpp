@@ -53,7 +53,8 @@ Result<void> Tables::load_instances(StoredCloud& stored) {
     Instance vm;
     vm.number = static_cast<std::uint32_t>(number);
     vm.id = row.text(1);
-    vm.spec = InstanceSpec{row.text(2), row.text(5), row.text(6), row.text(7), row.text(12), {}, {}, row.text(18)};
+    vm.spec =
+        InstanceSpec{row.text(2), row.text(5), row.text(6), row.text(7), row.text(12), {}, {}, row.text(18)};
     vm.state = *state;
     vm.address = row.text(4);
     vm.zone = row.text(8);
