@@ -132,7 +132,7 @@ class Ec2Driver : public testing::Test {
     if (!answer) return make_error(ErrorCode::unknown, "never answered");
     return *std::move(answer);
   }
-  Result<InstanceInfo> create(const InstanceSpec& wanted, const std::string& token = "db/node-1/1") {
+  Result<InstanceInfo> create(const InstanceSpec& wanted, const std::string& token = "db:node-1.1") {
     return ask<InstanceInfo>(
         [&](auto handler) { cloud().newInstance(context_, wanted, token, std::move(handler)); });
   }

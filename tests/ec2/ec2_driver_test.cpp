@@ -36,7 +36,7 @@ TEST_F(Ec2Driver, ANewInstanceIsOneSignedForm) {
                           {"InstanceType", "t3.small"},
                           {"MinCount", "1"},
                           {"MaxCount", "1"},
-                          {"ClientToken", "db/node-1/1"},
+                          {"ClientToken", "db:node-1.1"},
                           {"KeyName", "key"},
                           {"Placement.AvailabilityZone", "eu-north-1a"},
                           {"SecurityGroupId.1", "sg-1"},
@@ -83,8 +83,8 @@ TEST_F(Ec2Driver, ASubnetIsNamedByTheSpecOrTheConfiguration) {
 TEST_F(Ec2Driver, ALongOrOddTokenIsHashedToWhatTheCloudTakes) {
   client_.say(200, launched(instance_item("i-1")));
   client_.say(200, launched(instance_item("i-1")));
-  ASSERT_TRUE(create(spec(), "a token").has_value());
-  EXPECT_EQ(client_.sent.back().value("ClientToken"), to_hex(sha256("a token")));
+  ASSERT_TRUE(create(spec(), "a/token").has_value());
+  EXPECT_EQ(client_.sent.back().value("ClientToken"), to_hex(sha256("a/token")));
   ASSERT_TRUE(create(spec(), std::string(64, 'x')).has_value());
   EXPECT_EQ(client_.sent.back().value("ClientToken"), to_hex(sha256(std::string(64, 'x'))));
 }

@@ -165,13 +165,8 @@ Task<Result<InstanceInfo>> Ec2Cloud::create(Ec2Call run, InstanceSpec spec, std:
   std::string code;
   const Result<Ec2Answer> answered = co_await query_.ask(run, &code);
   if (code == "IdempotentInstanceTerminated") {
-    // The port wants the first instance, also when it has ended.
-    Ec2Call look = run;
-    look.action = "DescribeInstances";
-    look.changing = false;
-    look.parameters = {{"Filter.1.Name", "client-token"}, {"Filter.1.Value.1", ec2::client_token(token)}};
-    Result<Infos> found = co_await list(std::move(look));
-    if (found.has_value() && !found.value().empty()) co_return std::move(found.value().front());
+    Result<InstanceInfo> first = co_await find_by_token(run, ec2::client_token(token));
+    if (first.has_value()) co_return first;
   }
   if (answered.has_error()) co_return answered.error();
   const pugi::xml_node item = answered.value().root().child("instancesSet").child("item");
@@ -189,6 +184,21 @@ Task<Result<InstanceInfo>> Ec2Cloud::create(Ec2Call run, InstanceSpec spec, std:
   }
   remember_created(info.value().id);
   co_return as_seen(std::move(info).value());
+}
+
+// The port wants the first instance of a token, also when it has ended. Listings may lag behind.
+Task<Result<InstanceInfo>> Ec2Cloud::find_by_token(Ec2Call look, std::string token) {
+  look.action = "DescribeInstances";
+  look.changing = false;
+  look.parameters = {{"Filter.1.Name", "client-token"}, {"Filter.1.Value.1", std::move(token)}};
+  for (Duration pause = 500ms;; pause *= 2) {
+    Result<Infos> found = co_await list(look);
+    if (found.has_error()) co_return std::move(found).error();
+    if (!found.value().empty()) co_return std::move(found.value().front());
+    if (scheduler_.now() + pause >= look.deadline) break;
+    co_await sleep_for(pause);
+  }
+  co_return make_error(ErrorCode::not_found, "the instance of the token is not listed any more");
 }
 
 Task<Result<void>> Ec2Cloud::terminate(Ec2Call call, std::string id) {

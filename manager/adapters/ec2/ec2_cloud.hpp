@@ -67,6 +67,7 @@ class Ec2Cloud final : public Iaas {
 
   Ec2Call call(const CallContext& context, const char* action, std::string about) const;
   Task<Result<InstanceInfo>> create(Ec2Call run, InstanceSpec spec, std::string token);
+  Task<Result<InstanceInfo>> find_by_token(Ec2Call look, std::string token);
   Task<Result<void>> terminate(Ec2Call call, std::string id);
   Task<Result<InstanceInfo>> look_up(Ec2Call call, std::string id);
   Task<Result<Infos>> list(Ec2Call call);

@@ -111,7 +111,11 @@ void read_tags(pugi::xml_node item, Tags& tags, std::string& name) {
 }  // namespace
 
 std::string client_token(const std::string& token) {
-  const bool plain = std::all_of(token.begin(), token.end(), [](char c) { return c > 32 && c < 127; });
+  const auto is_plain = [](char c) {
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '.' ||
+           c == '_' || c == ':' || c == '-';
+  };
+  const bool plain = std::all_of(token.begin(), token.end(), is_plain);
   return plain && token.size() < kClientTokenMax ? token : to_hex(sha256(token));
 }
 
@@ -126,8 +130,8 @@ Result<http::Fields> run_parameters(const InstanceSpec& spec, const std::string&
       {"ImageId", spec.image}, {"InstanceType", spec.size}, {"MinCount", "1"}, {"MaxCount", "1"}};
   if (!token.empty()) form.emplace_back("ClientToken", client_token(token));
   if (!config.key_name.empty()) form.emplace_back("KeyName", config.key_name);
-  if (!config.availability_zone.empty())
-    form.emplace_back("Placement.AvailabilityZone", config.availability_zone);
+  const std::string& zone = spec.zone.empty() ? config.availability_zone : spec.zone;
+  if (!zone.empty()) form.emplace_back("Placement.AvailabilityZone", zone);
   add_network(form, subnet_of(spec, config), config);
   if (!spec.user_data.empty()) form.emplace_back("UserData", base64_encode(spec.user_data));
   if (!spec.name.empty() || !spec.tags.empty()) add_tags(form, spec.name, spec.tags);
