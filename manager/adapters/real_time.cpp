@@ -38,6 +38,22 @@ void RealTimePump::stop() {
   timer_.cancel();
 }
 
+void RealTimePump::set_time_scale(double time_scale) {
+  DROVER_CHECK(time_scale >= 0, "time_scale must not be negative");
+  base_ = present();
+  started_at_ = std::chrono::steady_clock::now();
+  time_scale_ = time_scale;
+  armed_for_ = kNever;
+  wake();
+}
+
+void RealTimePump::jump(Duration by) {
+  base_ = present() + by;
+  started_at_ = std::chrono::steady_clock::now();
+  armed_for_ = kNever;
+  wake();
+}
+
 TimePoint RealTimePump::present() const {
   if (!started_) return scheduler_.now();
   const Duration elapsed = std::chrono::steady_clock::now() - started_at_;
@@ -78,7 +94,7 @@ void RealTimePump::arm() {
   if (next == armed_for_) return;
   armed_for_ = next;
   timer_.cancel();
-  if (next == kNever) return;
+  if (next == kNever || time_scale_ == 0) return;
   const double distance = static_cast<double>((next - present()).count()) / time_scale_;
   const auto wait = distance >= static_cast<double>(kStepMax.count())
                         ? kStepMax

@@ -44,6 +44,12 @@ class RealTimePump {
   // Has newly queued work run in the next turn of the io_context. Cheap when already awake.
   void wake();
 
+  // From now on; 0 lets it stand still (what is due at its present time still runs).
+  void set_time_scale(double time_scale);
+  double time_scale() const { return time_scale_; }
+  // The clock goes on by so much at once.
+  void jump(Duration by);
+
   // Where the scheduler's clock should be now.
   TimePoint present() const;
 

@@ -229,7 +229,7 @@ void Engine::mark_fired(std::size_t index, const ActionRow& row, std::string_vie
   ++state.fired;
   ++fired_rows_[row_index(row)];
   firings_.push_back({state.name, std::string(row.name), std::string(target), scheduler_.now(),
-                      end_of(arguments, scheduler_)});
+                      end_of(arguments, scheduler_), request_});
   trace().add(TraceKind::fault, target, state.name, row.name, observation.point);
   if (state.rule.id.empty()) return;
   const Interested& entry = interested(state.rule.id);

@@ -53,6 +53,7 @@ struct Firing {
   std::string target;  // the call's subject, or what the rule was aimed at
   TimePoint at{};
   TimePoint until{};  // when it is over by itself; `at` for what is done at once, kNever for what stays
+  std::uint64_t request = 0;  // what was being answered then, by set_request(); 0: nothing
 };
 
 // When what begins now, with these arguments, is over: the longest of their durations.
@@ -92,6 +93,10 @@ class Engine {
     observe("manager.crashed", "manager");
   }
   std::uint64_t incarnation() const { return incarnation_; }
+
+  // A server says which request it is answering: firings carry its number. 0: none.
+  void set_request(std::uint64_t number) { request_ = number; }
+  std::uint64_t request() const { return request_; }
 
   // No rule fires any more, open windows end: the run has become quiet. Counts stay.
   void stop();
@@ -214,6 +219,7 @@ class Engine {
   Recorder recorder_;
   std::uint64_t observations_ = 0;
   std::uint64_t incarnation_ = 0;
+  std::uint64_t request_ = 0;
   unsigned depth_ = 0;
   std::uint32_t call_actions_ = 0;  // bits of CallAction that a rule may do
   bool has_rules_ = false;

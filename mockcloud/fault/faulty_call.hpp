@@ -51,6 +51,21 @@ void trace_reply(Trace& trace, const CallSite& site, std::string_view subject, c
   }
 }
 
+// What fires meanwhile belongs to that request.
+class OfRequest {
+ public:
+  OfRequest(Engine& engine, std::uint64_t request) : engine_(engine), before_(engine.request()) {
+    engine_.set_request(request);
+  }
+  ~OfRequest() { engine_.set_request(before_); }
+  OfRequest(const OfRequest&) = delete;
+  OfRequest& operator=(const OfRequest&) = delete;
+
+ private:
+  Engine& engine_;
+  std::uint64_t before_;
+};
+
 // For calls whose answers are passed on as they are.
 struct NoAdjustment {
   template <class T>
@@ -66,6 +81,7 @@ class ReplyPath {
         site_(site),
         subject_(subject),
         incarnation_(engine.incarnation()),
+        request_(engine.request()),
         handler_(std::move(handler)),
         adjust_(std::move(adjust)) {}
 
@@ -73,6 +89,7 @@ class ReplyPath {
   void operator()(Result<T> result) {
     CallFaults faults;
     if (engine_->watching()) {
+      const OfRequest of_request(*engine_, request_);
       const bool effect = result.has_value() || result.error().effect == Effect::possible;
       if (effect && has_phase(site_.port, Phase::effect))
         faults = engine_->at_call(site_.port, site_.call, Phase::effect, subject_);
@@ -110,6 +127,7 @@ class ReplyPath {
   CallSite site_;
   std::string subject_;
   std::uint64_t incarnation_;
+  std::uint64_t request_;
   Handler<T> handler_;
   Adjust adjust_;
 };

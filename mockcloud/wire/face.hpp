@@ -20,6 +20,10 @@ class Face {
   // Whether the request is in this protocol, by its path and fields. Faces are asked in turn.
   virtual bool claims(const http::Request& request) const = 0;
   virtual void handle(http::Request request, Respond respond) = 0;
+  // What is asked, for a journal: "RunInstances". Never a parameter's value.
+  virtual std::string label(const http::Request& request) const {
+    return request.method + " " + std::string(request.path());
+  }
   // The answer to a request that cannot be read: `status` is 400, 408, 413 or 431.
   virtual http::Response refusal(int status, const std::string& why) const = 0;
 };

@@ -52,6 +52,7 @@ struct WireServer::Shared {
   std::uint16_t port = 0;
   std::set<Session*> sessions;
   bool gone = false;
+  WireServer::Journal journal;
 
   Face& face_of(const http::Request& request) const {
     for (Face* face : faces)
@@ -147,7 +148,11 @@ class Session : public std::enable_shared_from_this<Session> {
     waiting_ = true;
     // An answer that is dropped leaves the client without one: the connection stays open until it gives up.
     Respond respond = [self = shared_from_this()](http::Response response) { self->answer(response); };
-    shared_->enter([&] { shared_->face_of(request_).handle(std::move(request_), std::move(respond)); });
+    shared_->enter([&] {
+      Face& face = shared_->face_of(request_);
+      if (shared_->journal.begun) number_ = shared_->journal.begun(face, request_);
+      face.handle(std::move(request_), std::move(respond));
+    });
   }
 
   // While an answer is awaited: a client that goes away ends the connection.
@@ -165,6 +170,7 @@ class Session : public std::enable_shared_from_this<Session> {
   void answer(const http::Response& response) {
     if (!waiting_ || shared_->gone || !socket_.is_open()) return;
     waiting_ = false;
+    if (shared_->journal.ended) shared_->journal.ended(number_, response.status);
     if (shared_->traffic != nullptr) shared_->traffic->answered(peer_port_);
     out_ = to_wire(response, request_method_is_head(), keep_alive_);
     write();
@@ -219,6 +225,7 @@ class Session : public std::enable_shared_from_this<Session> {
   beast::flat_buffer buffer_;
   std::optional<beast::http::request_parser<beast::http::string_body>> parser_;
   http::Request request_;
+  std::uint64_t number_ = 0;  // in the journal
   std::string out_;
   bool keep_alive_ = true;
   bool waiting_ = false;
@@ -268,6 +275,8 @@ Result<void> WireServer::listen(const std::string& address, std::uint16_t port) 
   accept_next(shared_);
   return success();
 }
+
+void WireServer::set_journal(Journal journal) { shared_->journal = std::move(journal); }
 
 std::uint16_t WireServer::port() const { return shared_->port; }
 

@@ -35,6 +35,13 @@ class WireServer {
   WireServer(const WireServer&) = delete;
   WireServer& operator=(const WireServer&) = delete;
 
+  // Told of every request before its face is, and of its answer; `begun` gives the request's number.
+  struct Journal {
+    std::function<std::uint64_t(const Face&, const http::Request&)> begun;
+    std::function<void(std::uint64_t number, int status)> ended;
+  };
+  void set_journal(Journal journal);
+
   // Errors: invalid (no numeric address), unavailable (in use, no permission).
   Result<void> listen(const std::string& address, std::uint16_t port);
   std::uint16_t port() const;

@@ -5,11 +5,13 @@
 
 #include <CLI/CLI.hpp>
 #include <boost/asio/io_context.hpp>
+#include <boost/asio/steady_timer.hpp>
 #include <filesystem>
 #include <iostream>
 #include <memory>
 
 #include "manager/system/child_process.hpp"
+#include "tools/drover/cloud_drivers.hpp"
 #include "tools/drover/exit_codes.hpp"
 #include "tools/drover/serve_config.hpp"
 #include "tools/drover/subcommands.hpp"
@@ -18,6 +20,7 @@ namespace drover::tools {
 namespace {
 
 constexpr int kSqliteVersionMin = 3'035'000;
+constexpr std::chrono::seconds kCloudPatience{120};
 
 struct Finding {
   std::string what;
@@ -88,10 +91,46 @@ Finding check_cloud(const ServeSettings& settings) {
       if (finding.problem.empty() && system::find_program(name).empty())
         finding.problem = std::string(name) +
                           " is missing: apt-get install mariadb-server-core mariadb-client mariadb-backup";
-  } else if (settings.cloud != "mock") {
-    finding.problem = "this version has mock and local: set cloud to one of them";
   }
   return finding;
+}
+
+// Asks the cloud itself; nothing is created there.
+std::vector<Finding> ask_cloud(const ServeSettings& settings) {
+  boost::asio::io_context io{1};
+  Scheduler scheduler;
+  scheduler.advance_to(wall_time());
+  Domain domain(scheduler);
+  RealTimePump pump(io, scheduler);
+  HttpClientConfig http;
+  http.ca_file = settings.clouds.ca_file;
+  NetHttpClient client(
+      io, domain, [&](std::move_only_function<void()> input) { pump.submit(std::move(input)); },
+      std::move(http));
+  const std::string what = "cloud " + settings.cloud;
+  auto driver = make_driver(settings, scheduler, client);
+  if (driver.has_error()) return {{what, driver.error().message}};
+  const InstanceSpec spec = vm_of(settings.cloud, settings.clouds, settings.manager.instance);
+  std::optional<Result<std::vector<std::string>>> answer;
+  pump.start();
+  pump.submit([&] {
+    driver.value().check(spec, [&](Result<std::vector<std::string>> result) {
+      answer.emplace(std::move(result));
+      io.stop();
+    });
+  });
+  boost::asio::steady_timer deadline(io, kCloudPatience);
+  deadline.async_wait([&](const boost::system::error_code& error) {
+    if (!error) io.stop();
+  });
+  io.run();
+  if (!answer)
+    return {{what, "it gave no answer within " + to_text(Duration(kCloudPatience)) + "; is it reachable?"}};
+  if (answer->has_error()) return {{what, answer->error().message}};
+  std::vector<Finding> findings;
+  for (const std::string& problem : answer->value()) findings.push_back({what, problem});
+  if (findings.empty()) findings.push_back({what + ": image " + spec.image + ", size " + spec.size, {}});
+  return findings;
 }
 
 Finding check_password(const ServeSettings& settings) {
@@ -115,8 +154,11 @@ int run(const ServeOptions& options) {
   if (settings.has_value()) {
     const ServeSettings& all = settings.value();
     for (Finding& finding : std::vector<Finding>{
-             check_cloud(all), check_file("journal", all.journal), check_file("database", all.database),
-             check_uploads(all), check_port(all), check_descriptors(all), check_password(all)})
+             check_file("journal", all.journal), check_file("database", all.database), check_uploads(all),
+             check_port(all), check_descriptors(all), check_password(all)})
+      findings.push_back(std::move(finding));
+    for (Finding& finding :
+         is_real_cloud(all.cloud) ? ask_cloud(all) : std::vector<Finding>{check_cloud(all)})
       findings.push_back(std::move(finding));
   }
   bool well = true;

@@ -13,6 +13,7 @@ int main(int argc, char** argv) {
   drover::tools::add_run(app, exit_code);
   drover::tools::add_explore(app, exit_code);
   drover::tools::add_serve(app, exit_code);
+  drover::tools::add_mockcloud(app, exit_code);
   drover::tools::add_agent(app, exit_code);
   drover::tools::add_call(app, exit_code);
   drover::tools::add_schema(app, exit_code);

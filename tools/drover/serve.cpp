@@ -10,6 +10,7 @@
 
 #include "manager/adapters/real_time.hpp"
 #include "tools/drover/exit_codes.hpp"
+#include "tools/drover/serve_cloud.hpp"
 #include "tools/drover/serve_local.hpp"
 #include "tools/drover/serve_world.hpp"
 #include "tools/drover/subcommands.hpp"
@@ -111,11 +112,8 @@ class ServeProcess {
       DROVER_TRY(std::unique_ptr<ServedWorld> world, LocalWorld::open(settings_, io_, log));
       return world;
     }
-    return make_error(
-        ErrorCode::unavailable,
-        "--cloud " + settings_.cloud +
-            " is not available in this version. Use --cloud mock (simulated nodes) or --cloud local "
-            "(real database servers on this machine).");
+    DROVER_TRY(std::unique_ptr<ServedWorld> world, CloudWorld::open(settings_, io_, log));
+    return world;
   }
 
   std::string url() const {
@@ -160,7 +158,7 @@ class ServeProcess {
     say("listening on " + url() + " (cloud " + settings_.cloud + ", journal " + place(settings_.journal) +
         (settings_.cloud == "mock" ? ", cloud database " + place(settings_.database) : std::string()) + ")");
     say("call it with: drover call list_nodes --url " + url());
-    if (settings_.cloud == "local") return;
+    if (settings_.cloud != "mock") return;
     if (settings_.journal != kInMemory && settings_.database == kInMemory)
       say("the journal outlives this process and the mock cloud does not: its nodes will be gone after a "
           "restart (--db FILE keeps them)");
@@ -190,13 +188,17 @@ int run(const ServeOptions& options) {
 
 void add_serve(CLI::App& app, int& exit_code) {
   CLI::App* command = app.add_subcommand(
-      "serve", "Run the manager and its API, with nodes of the mock cloud or of this machine");
+      "serve",
+      "Run the manager and its API, with nodes of the mock cloud, of this machine or of a real cloud");
   auto options = std::make_shared<ServeOptions>();
-  command->add_option("--config", options->config, "JSON or YAML file; every key has a default");
+  command->add_option("--config", options->config,
+                      "JSON or YAML file, or the original's INI; every key has a default");
   command->add_option("--listen", options->listen, "ADDR:PORT (default 127.0.0.1:50000; port 0: any free)");
   command
-      ->add_option("--cloud", options->cloud,
-                   "Where nodes are bought: mock (simulated, default) or local (real servers here)")
+      ->add_option(
+          "--cloud", options->cloud,
+          "Where nodes are bought: mock (simulated, default), local (real servers here), ec2, openstack or "
+          "opennebula")
       ->check(CLI::IsMember({"mock", "local", "ec2", "openstack", "opennebula"}));
   command->add_option("--time-scale", options->time_scale,
                       "Seconds of manager and mock cloud that pass in one (default 1)");

@@ -4,9 +4,11 @@
 
 #include <charconv>
 #include <cstdlib>
+#include <filesystem>
 #include <fstream>
 #include <sstream>
 
+#include "manager/system/child_process.hpp"
 #include "scenarios/engine/scenario.hpp"
 #include "scenarios/engine/world_settings.hpp"
 
@@ -77,7 +79,7 @@ const std::vector<Field>& fields() {
         {"listen", text, "address and port of the API", "127.0.0.1:50000"},
         {"cloud",
          choice,
-         "where nodes are bought; mock (simulated) or local (real servers of this machine)",
+         "where nodes are bought; mock (simulated), local (real servers of this machine), or a real cloud",
          "mock",
          {},
          kClouds},
@@ -102,6 +104,7 @@ const std::vector<Field>& fields() {
         {"local", section, "the local cloud", "", kLocal},
         {"failover_hooks", section, "programs that are told of fail-overs", "", kHooks},
     };
+    rows.insert(rows.end(), cloud_sections().begin(), cloud_sections().end());
     rows.push_back({"manager", section, "as `manager` of a scenario", "", scenario::manager_fields()});
     rows.push_back({"mock_cloud", section, "as `cloud` of a scenario", "", scenario::cloud_fields()});
     rows.push_back({"agents", section, "as `agents` of a scenario", "", scenario::agents_fields()});
@@ -153,6 +156,7 @@ void take_own(const Settings& from, ServeSettings& to) {
   to.local_instances = static_cast<unsigned>(from.integer("local.instances"));
   to.local_buffer_pool_mb = static_cast<unsigned>(from.integer("local.buffer_pool_mb"));
   to.local_keep = from.boolean("local.keep");
+  to.clouds = take_cloud_settings(from);
   if (from.has("failover_hooks.before")) to.failover_hooks.before = from.text("failover_hooks.before");
   if (from.has("failover_hooks.after")) to.failover_hooks.after = from.text("failover_hooks.after");
   to.failover_hooks.timeout = from.duration("failover_hooks.timeout");
@@ -176,6 +180,7 @@ void check_values(const scenario::Node& root, Problems& problems) {
   if (file != nullptr && root.find("replication_password_env") != nullptr)
     problems.add(file->place,
                  "replication_password_file and replication_password_env: give one of them, not both");
+  check_cloud_values(root, problems);
   const auto* limits = root.find("limits");
   for (const char* name : {"header_timeout", "body_timeout", "idle_timeout"}) {
     const auto* value = limits == nullptr ? nullptr : limits->find(name);
@@ -296,6 +301,17 @@ Result<Secret> read_replication_password(const ServeSettings& settings) {
     password.value.push_back(kDigits[byte & 15U]);
   }
   return password;
+}
+
+Result<Secret> kept_secret(const std::string& file) {
+  std::error_code error;
+  if (!std::filesystem::exists(file, error)) {
+    DROVER_TRY(const Secret fresh, read_replication_password(ServeSettings{}));
+    DROVER_TRY(system::save_file(file, fresh.value + "\n"));
+  }
+  SecretPlace place;
+  place.file = file;
+  return read_secret(place, "secret");
 }
 
 }  // namespace drover::tools

@@ -13,6 +13,7 @@
 #include "mockcloud/cloud/cloud_config.hpp"
 #include "mockcloud/node/fleet.hpp"
 #include "scenarios/engine/schema_fields.hpp"
+#include "tools/drover/cloud_settings.hpp"
 #include "tools/drover/failover_hooks.hpp"
 
 namespace drover::tools {
@@ -46,6 +47,7 @@ struct ServeSettings {
   unsigned local_instances = 32;  // VMs at the same time
   unsigned local_buffer_pool_mb = 16;
   bool local_keep = false;  // VMs go on when this process ends politely
+  CloudSettings clouds;     // of real ones
   HookSettings failover_hooks;
   api::ServerLimits limits;
   std::string replication_password_file;
@@ -62,6 +64,10 @@ Result<ServeSettings> read_serve_settings(const ServeOptions& options);
 // From the configured file or environment variable, else 32 bytes of the kernel's randomness in hexadecimal.
 // Errors: unavailable, never with any of the content.
 Result<Secret> read_replication_password(const ServeSettings& settings);
+
+// What the file holds, or 32 random bytes in hexadecimal that it holds from now on, for its owner only.
+// Errors: unavailable, storage.
+Result<Secret> kept_secret(const std::string& file);
 
 // "ADDR:PORT" or "[ADDR]:PORT"; nothing for anything else.
 std::optional<std::pair<std::string, std::uint16_t>> parse_listen(const std::string& text);

@@ -2,6 +2,7 @@
 
 #include "manager/model/records.hpp"
 #include "scenarios/engine/load_library.hpp"
+#include "tools/drover/cloud_actions.hpp"
 
 namespace drover::tools {
 namespace {
@@ -9,7 +10,6 @@ namespace {
 struct Stage {
   Scheduler& scheduler;
   Domain& domain;
-  cloud::Cloud& cloud;
   node::Fleet& fleet;
 
   void later(Duration after, std::function<void()> undo) const {
@@ -33,21 +33,6 @@ struct ActionHere {
 };
 
 constexpr ActionHere kActions[] = {
-    {"vm.crash", [](const Stage& s, const std::string& id,
-                    const fault::Arguments&) { return s.cloud.crash_instance(id); }},
-    {"vm.reboot", [](const Stage& s, const std::string& id,
-                     const fault::Arguments& a) { return s.cloud.reboot_instance(id, a.flag("keep_disk")); }},
-    {"vm.pause",
-     [](const Stage& s, const std::string& id, const fault::Arguments& a) {
-       s.later(a.duration("for"), [&cloud = s.cloud, id] { (void)cloud.resume_instance(id); });
-       return s.cloud.pause_instance(id);
-     }},
-    {"vm.change_address", [](const Stage& s, const std::string& id,
-                             const fault::Arguments&) { return s.cloud.change_address(id); }},
-    {"vm.late_address",
-     [](const Stage& s, const std::string& id, const fault::Arguments& a) {
-       return s.cloud.delay_address(id, a.duration("by"));
-     }},
     {"agent.crash", [](const Stage& s, const std::string& id,
                        const fault::Arguments& a) { return known(s.fleet.crash_agent(id, restart_of(a))); }},
     {"agent.hang",
@@ -90,48 +75,28 @@ Result<std::vector<fault::Rule>> load_fault_rules(const std::string& path, TimeP
     if (!rule.action.empty()) actions.push_back(rule.action);
     for (const std::string& name : actions) {
       const fault::ActionRow* row = fault::find_action(name);
-      if (row != nullptr && !row->is_call() && find_here(name) == nullptr)
+      if (row != nullptr && !row->is_call() && !is_cloud_action(name) && find_here(name) == nullptr)
         missing += (missing.empty() ? "" : ", ") + name;
     }
   }
   if (missing.empty()) return rules;
-  std::string here;
-  for (const ActionHere& row : kActions) here += std::string(here.empty() ? "" : ", ") + row.name;
+  std::string here = cloud_action_names();
+  for (const ActionHere& row : kActions) here += std::string(", ") + row.name;
   return make_error(ErrorCode::unavailable, path + ": drover serve cannot make " + missing +
                                                 " in this version; beside faults of calls it makes " + here +
                                                 ". Leave the others out, or use drover run");
 }
 
-std::string fault_subject(const cloud::Instance& vm) {
-  for (const auto& [key, value] : vm.spec.tags)
-    if (key == kNodeTag) return value.substr(0, value.find('.'));
-  return vm.spec.name;
-}
-
-std::string ServeFaults::target_of(const fault::Action& action) {
-  std::vector<std::string> living;
-  std::string found;
-  const std::string& target = action.target;
-  const bool number = !target.empty() && target.find_first_not_of("0123456789") == std::string::npos;
-  const std::string node = number ? "node-" + target : target;
-  cloud_.for_each_instance([&](const cloud::Instance& vm) {
-    if (!vm.live() || is_gone(vm.state)) return;
-    living.push_back(vm.id);
-    if (vm.id == target || fault_subject(vm) == node) found = vm.id;
-  });
-  if (!target.empty() || living.empty()) return found;
-  return living[choices_.below(living.size(), "fault:" + action.rule, "target")];
-}
-
 Result<void> ServeFaults::act(const fault::Action& action, const std::string& id) {
+  if (is_cloud_action(action.name)) return act_on_cloud({scheduler_, domain_, cloud_}, action, id);
   const ActionHere* row = find_here(action.name);
   if (row == nullptr) return make_error(ErrorCode::unavailable, "not available in drover serve");
   if (id.empty()) return make_error(ErrorCode::not_found, "there is no running VM \"" + action.target + "\"");
-  return row->act(Stage{scheduler_, domain_, cloud_, fleet_}, id, action.arguments);
+  return row->act(Stage{scheduler_, domain_, fleet_}, id, action.arguments);
 }
 
 void ServeFaults::perform(const fault::Action& action) {
-  const std::string id = target_of(action);
+  const std::string id = find_target(cloud_, choices_, action);
   const auto done = act(action, id);
   if (done.has_error()) engine_->not_performed(action);
   log_("fault " + action.name + " on " + (id.empty() ? "nothing" : id) +

@@ -16,9 +16,6 @@ namespace drover::tools {
 // "file:line:column: message", not_found, and unavailable for actions that a serving process cannot make.
 Result<std::vector<fault::Rule>> load_fault_rules(const std::string& path, TimePoint start);
 
-// Whom an observation of this VM is about: "node-3" for a VM of the service, else its name.
-std::string fault_subject(const cloud::Instance& vm);
-
 class ServeFaults final : public fault::ActionSink {
  public:
   ServeFaults(Scheduler& scheduler, Domain& domain, Choices& choices, cloud::Cloud& cloud, node::Fleet& fleet,
@@ -35,7 +32,6 @@ class ServeFaults final : public fault::ActionSink {
   void perform(const fault::Action& action) override;
 
  private:
-  std::string target_of(const fault::Action& action);
   Result<void> act(const fault::Action& action, const std::string& id);
 
   Scheduler& scheduler_;

@@ -35,16 +35,6 @@ Result<void> make_template(const std::string& folder, const std::string& made) {
   return success();
 }
 
-// What the file holds, or 32 random bytes in hexadecimal that it holds from now on.
-Result<Secret> kept_secret(const std::string& file) {
-  std::error_code error;
-  if (!fs::exists(file, error)) {
-    DROVER_TRY(const Secret fresh, read_replication_password(ServeSettings{}));
-    DROVER_TRY(system::save_file(file, fresh.value + "\n"));
-  }
-  return read_agent_token(file, "");
-}
-
 }  // namespace
 
 LocalWorld::LocalWorld(ServeSettings settings, asio::io_context& io, Log log)

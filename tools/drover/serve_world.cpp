@@ -12,6 +12,7 @@
 #include <sstream>
 
 #include "manager/model/codec.hpp"
+#include "tools/drover/cloud_actions.hpp"
 
 namespace drover::tools {
 namespace {

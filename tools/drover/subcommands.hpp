@@ -14,6 +14,7 @@ void add_explore(CLI::App& app, int& exit_code);
 void add_schema(CLI::App& app, int& exit_code);
 void add_call(CLI::App& app, int& exit_code);
 void add_serve(CLI::App& app, int& exit_code);
+void add_mockcloud(CLI::App& app, int& exit_code);
 void add_agent(CLI::App& app, int& exit_code);
 void add_doctor(CLI::App& app, int& exit_code);
 void add_sweep(CLI::App& app, int& exit_code);

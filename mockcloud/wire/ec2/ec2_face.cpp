@@ -182,6 +182,13 @@ http::Response Ec2Face::refusal(int status, const std::string& why) const {
                              next_request_id());
 }
 
+std::string Ec2Face::label(const http::Request& request) const {
+  const auto query = ec2::read_query(request);
+  if (query.has_error()) return "unreadable";
+  const std::string action = query.value().value("Action");
+  return ec2::find_action(action) == nullptr ? "unknown action" : action;
+}
+
 void Ec2Face::handle(http::Request request, Respond respond) {
   const std::string id = next_request_id();
   const auto refuse = [&](const ec2::Fault& fault) { respond(ec2::error_response(fault, id)); };

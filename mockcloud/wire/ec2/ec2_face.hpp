@@ -15,6 +15,7 @@ class Ec2Face final : public Face {
   const char* name() const override { return "ec2"; }
   bool claims(const http::Request& request) const override;
   void handle(http::Request request, Respond respond) override;
+  std::string label(const http::Request& request) const override;
   http::Response refusal(int status, const std::string& why) const override;
 
  private:

@@ -1,0 +1,31 @@
+// The driver of a real cloud, made from the configuration.
+#pragma once
+
+#include <boost/asio/io_context.hpp>
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "manager/adapters/http_client.hpp"
+#include "manager/adapters/real_time.hpp"
+#include "tools/drover/serve_config.hpp"
+
+namespace drover::tools {
+
+// ec2, openstack or opennebula: VMs cost money, and their agents run elsewhere.
+bool is_real_cloud(const std::string& cloud);
+
+struct CloudDriver {
+  std::unique_ptr<Iaas> iaas;
+  // What would keep VMs like `spec` from coming up, one line each, with how to mend it.
+  std::function<void(const InstanceSpec& spec, Handler<std::vector<std::string>> handler)> check;
+};
+
+// Errors: invalid (a setting, by its key), unavailable (a secret that cannot be read).
+Result<CloudDriver> make_driver(const ServeSettings& settings, Scheduler& scheduler, HttpClient& client);
+
+// Nanoseconds since 1970, of the system's clock.
+TimePoint wall_time();
+
+}  // namespace drover::tools

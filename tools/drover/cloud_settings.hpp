@@ -1,0 +1,58 @@
+// What `drover serve` and `drover doctor` are told of real clouds: the sections ec2, openstack, opennebula
+// and nodes of the configuration, and where secrets come from. Secrets are read when a driver is made, from a
+// file or the environment; they are never on the command line, and a configuration names only their place.
+#pragma once
+
+#include <span>
+#include <string>
+
+#include "manager/adapters/ec2/ec2_cloud.hpp"
+#include "manager/ports/agent.hpp"
+#include "scenarios/engine/scenario_settings.hpp"
+#include "scenarios/engine/schema_fields.hpp"
+
+namespace drover::tools {
+
+// Where a secret is. `value`, when it is not empty, is the secret itself (from the original's configuration,
+// which holds it in clear); else the file; else the environment.
+struct SecretPlace {
+  Secret value;
+  std::string file;
+  std::string variable;
+};
+
+// What the VM of a real cloud is told, and how it is talked to.
+struct NodeSettings {
+  std::string manager_url;     // where VMs reach the API; "": the address that is listened on
+  SecretPlace token;           // of the agents; nowhere: kept beside the journal
+  std::string user_data_file;  // given to every VM instead of the built-in script; "" for none
+};
+
+struct Ec2Settings {
+  Ec2Config driver;  // without the secret
+  SecretPlace secret, session_token;
+  std::string image, size;
+};
+
+struct CloudSettings {
+  NodeSettings nodes;
+  std::string ca_file;  // PEM, beside the system's
+  Ec2Settings ec2;
+};
+
+// Rows for the table of the whole configuration: one section a cloud, and `nodes`.
+std::span<const scenario::Field> cloud_sections();
+
+// From a checked configuration, and the usual variables of each cloud where it says nothing.
+CloudSettings take_cloud_settings(const scenario::Settings& from);
+// What the tables cannot say. `root` is the configuration.
+void check_cloud_values(const scenario::Node& root, scenario::Problems& problems);
+
+// Without its last line breaks. "" when the place is nowhere, or names the usual variable and that is not
+// set. Errors: unavailable, naming `key` and never any of the content.
+Result<Secret> read_secret(const SecretPlace& place, const std::string& key);
+
+// The image, size and network of every VM, as the driver of settings.cloud wants them.
+InstanceSpec vm_of(const std::string& cloud, const CloudSettings& settings, InstanceSpec otherwise);
+
+}  // namespace drover::tools

@@ -1,0 +1,305 @@
+#include "tools/drover/mock_host.hpp"
+
+#include <chrono>
+#include <fstream>
+#include <sstream>
+
+#include "mockcloud/fault/step_arguments.hpp"
+#include "mockcloud/wire/ec2/ec2_face.hpp"
+#include "scenarios/engine/load_library.hpp"
+#include "tools/drover/cloud_actions.hpp"
+
+namespace drover::tools {
+namespace {
+
+using nlohmann::json;
+
+constexpr std::size_t kEntriesMax = 100'000;
+constexpr std::uintmax_t kFaultsBytesMax = 1 << 20U;
+
+TimePoint system_time() {
+  return kEpoch + std::chrono::duration_cast<Duration>(std::chrono::system_clock::now().time_since_epoch());
+}
+
+std::unique_ptr<wire::Face> make_face(const std::string& api, wire::Backend& backend) {
+  if (api == "ec2") return std::make_unique<wire::Ec2Face>(backend);
+  return nullptr;
+}
+
+}  // namespace
+
+Result<std::vector<fault::Rule>> read_mock_faults(const std::string& text, const std::string& file,
+                                                  TimePoint start) {
+  // Rules alone are a scenario in which nothing else happens.
+  std::string whole = text;
+  const bool is_list = text.find_first_not_of(" \t\r\n") != std::string::npos &&
+                       text[text.find_first_not_of(" \t\r\n")] == '-';
+  if (is_list) whole = "faults:\n" + text;
+  if (whole.find("scenario:") == std::string::npos && !whole.starts_with("{"))
+    whole += "\nscenario: faults of the mock cloud\nsteps: [{wait: 1s}]\n";
+  DROVER_TRY(const scenario::ScenarioFile parsed, scenario::prepare_scenario(whole, file));
+  std::vector<fault::Rule> rules = parsed.cases.front().faults;
+  std::string missing;
+  for (fault::Rule& rule : rules) {
+    if (rule.at) *rule.at += start.time_since_epoch();
+    if (rule.until) *rule.until += start.time_since_epoch();
+    std::vector<std::string> actions = rule.pick;
+    if (!rule.action.empty()) actions.push_back(rule.action);
+    for (const std::string& name : actions) {
+      const fault::ActionRow* row = fault::find_action(name);
+      if (row != nullptr && !row->is_call() && !is_cloud_action(name))
+        missing += (missing.empty() ? "" : ", ") + name;
+    }
+  }
+  if (missing.empty()) return rules;
+  return make_error(ErrorCode::unavailable, file + ": a mock cloud has no nodes to do " + missing +
+                                                " to; beside faults of calls it makes " +
+                                                cloud_action_names());
+}
+
+class MockHost::Calls final : public Iaas {
+ public:
+  explicit Calls(MockHost& host) : host_(host) {}
+  void newInstance(const CallContext& context, const InstanceSpec& spec, const std::string& token,
+                   Handler<InstanceInfo> handler) override {
+    now().newInstance(context, spec, token, std::move(handler));
+  }
+  void killInstance(const CallContext& context, const std::string& id, Handler<void> handler) override {
+    now().killInstance(context, id, std::move(handler));
+  }
+  void getVMInfo(const CallContext& context, const std::string& id, Handler<InstanceInfo> handler) override {
+    now().getVMInfo(context, id, std::move(handler));
+  }
+  void listVMs(const CallContext& context, const std::string& key, const std::string& value,
+               Handler<std::vector<InstanceInfo>> handler) override {
+    now().listVMs(context, key, value, std::move(handler));
+  }
+  void createVolume(const CallContext& context, const std::string& name, unsigned gigabytes,
+                    const std::string& token, Handler<VolumeInfo> handler) override {
+    now().createVolume(context, name, gigabytes, token, std::move(handler));
+  }
+  void attachVolume(const CallContext& context, const std::string& volume, const std::string& instance,
+                    Handler<void> handler) override {
+    now().attachVolume(context, volume, instance, std::move(handler));
+  }
+  void deleteVolume(const CallContext& context, const std::string& volume, Handler<void> handler) override {
+    now().deleteVolume(context, volume, std::move(handler));
+  }
+  void listVolumes(const CallContext& context, Handler<std::vector<VolumeInfo>> handler) override {
+    now().listVolumes(context, std::move(handler));
+  }
+
+ private:
+  Iaas& now() { return *host_.rules_.back().iaas; }
+  MockHost& host_;
+};
+
+MockHost::MockHost(const MockSettings& settings, asio::io_context& io, Log log)
+    : settings_(settings), io_(io), log_(std::move(log)), choices_(settings.seed) {
+  trace_.follow(scheduler_.now_address());
+}
+
+MockHost::~MockHost() {
+  server_.reset();
+  domain_.kill();
+  cloud_domain_.kill();
+}
+
+Result<std::unique_ptr<MockHost>> MockHost::open(const MockSettings& settings, asio::io_context& io,
+                                                 Log log) {
+  std::unique_ptr<MockHost> host(new MockHost(settings, io, std::move(log)));
+  if (auto opened = host->open_parts(); opened.has_error()) return std::move(opened).error();
+  return host;
+}
+
+Result<void> MockHost::open_parts() {
+  scheduler_.advance_to(system_time());
+  if (settings_.database != kInMemory) {
+    DROVER_TRY(lock_.take(settings_.database));
+  }
+  DROVER_TRY(cloud_, cloud::Cloud::open(scheduler_, cloud_domain_, choices_, trace_, settings_.cloud,
+                                        settings_.database));
+  calls_ = std::make_unique<Calls>(*this);
+  std::vector<fault::Rule> first;
+  if (!settings_.faults.empty()) {
+    std::ifstream file(settings_.faults, std::ios::binary);
+    std::ostringstream text;
+    text << file.rdbuf();
+    if (!file || text.str().size() > kFaultsBytesMax)
+      return make_error(ErrorCode::not_found,
+                        settings_.faults + ": cannot be read; check that the file exists and may be read");
+    DROVER_TRY(first, read_mock_faults(text.str(), settings_.faults, scheduler_.now()));
+  }
+  use(std::move(first));
+  backend_ = std::make_unique<wire::Backend>(*cloud_, *calls_, scheduler_, settings_.wire, system_time);
+  cloud_->set_observer([this](const cloud::Instance& vm, InstanceState) {
+    if (engine().watching()) engine().observe(std::string("vm.") + to_text(vm.state), fault_subject(vm));
+  });
+  return success();
+}
+
+void MockHost::use(std::vector<fault::Rule> rules) {
+  if (!rules_.empty()) engine().stop();
+  Rules next;
+  next.engine =
+      std::make_unique<fault::Engine>(scheduler_, domain_, choices_, trace_, std::move(rules), *this);
+  next.iaas = std::make_unique<fault::FaultyIaas>(*cloud_, *next.engine);
+  rules_.push_back(std::move(next));
+}
+
+Result<void> MockHost::start(RealTimePump& pump) {
+  pump_ = &pump;
+  if (settings_.control) faces_.push_back(std::make_unique<wire::ControlFace>(controls()));
+  // The last face takes what nobody claims: EC2's protocol has the loosest shape.
+  for (const char* api : {"openstack", "opennebula", "ec2"}) {
+    if (std::find(settings_.apis.begin(), settings_.apis.end(), api) == settings_.apis.end()) continue;
+    if (auto face = make_face(api, *backend_)) faces_.push_back(std::move(face));
+  }
+  std::vector<wire::Face*> faces;
+  for (const auto& face : faces_) faces.push_back(face.get());
+  server_ = std::make_unique<wire::WireServer>(
+      io_, [this](std::move_only_function<void()> input) { pump_->submit(std::move(input)); }, faces,
+      wire::ServerConfig{});
+  server_->set_journal(
+      {[this](const wire::Face& face, const http::Request& request) { return begun(face, request); },
+       [this](std::uint64_t number, int status) { ended(number, status); }});
+  return server_->listen(settings_.address, settings_.port);
+}
+
+void MockHost::perform(const fault::Action& action) {
+  const std::string id = find_target(*cloud_, choices_, action);
+  const auto done = act_on_cloud({scheduler_, domain_, *cloud_}, action, id);
+  if (done.has_error()) engine().not_performed(action);
+  log_("fault " + action.name + " on " + (id.empty() ? "nothing" : id) +
+       (done.has_error() ? ": " + done.error().message : std::string()));
+}
+
+std::uint64_t MockHost::begun(const wire::Face& face, const http::Request& request) {
+  if (std::string_view(face.name()) == "control") {
+    engine().set_request(0);
+    return 0;
+  }
+  Entry entry;
+  entry.number = ++last_number_;
+  entry.at = scheduler_.now();
+  entry.api = face.name();
+  entry.request = face.label(request);
+  entries_.push_back(std::move(entry));
+  if (entries_.size() > kEntriesMax) entries_.pop_front();
+  engine().set_request(last_number_);
+  return last_number_;
+}
+
+void MockHost::ended(std::uint64_t number, int status) {
+  if (number == 0 || entries_.empty() || number < entries_.front().number) return;
+  Entry& entry = entries_[number - entries_.front().number];
+  entry.status = status;
+  entry.answered = scheduler_.now();
+}
+
+json MockHost::state() const {
+  json instances = json::object();
+  for (int i = 0; i < kInstanceStates; ++i) {
+    const auto each = static_cast<InstanceState>(i);
+    if (cloud_->count(each) > 0) instances[to_text(each)] = cloud_->count(each);
+  }
+  return {{"version", DROVER_VERSION},
+          {"seed", settings_.seed},
+          {"time", {{"now", wire::to_iso8601(scheduler_.now(), true)}, {"scale", pump_->time_scale()}}},
+          {"instances", instances},
+          {"created", cloud_->total_created()},
+          {"zombies", cloud_->zombies()},
+          {"quota_used", cloud_->quota_used()},
+          {"requests", last_number_},
+          {"rules", rules()}};
+}
+
+json MockHost::rules() const {
+  json all = json::array();
+  for (const auto& count : rules_.back().engine->counts())
+    all.push_back({{"rule", count.name},
+                   {"matched", count.matched},
+                   {"fired", count.fired},
+                   {"enabled", count.enabled}});
+  return all;
+}
+
+json MockHost::journal(std::uint64_t after, std::size_t limit) const {
+  std::multimap<std::uint64_t, const fault::Firing*> by_request;
+  json outside = json::array();
+  const auto write = [](const fault::Firing& firing) {
+    return json{{"rule", firing.rule},
+                {"action", firing.action},
+                {"target", firing.target},
+                {"at", wire::to_iso8601(firing.at, true)}};
+  };
+  for (const Rules& set : rules_)
+    for (const auto& firing : set.engine->firings()) {
+      if (firing.request == 0)
+        outside.push_back(write(firing));
+      else if (firing.request > after)
+        by_request.emplace(firing.request, &firing);
+    }
+  json entries = json::array();
+  std::uint64_t last = after;
+  for (const Entry& entry : entries_) {
+    if (entry.number <= after) continue;
+    if (entries.size() >= limit) break;
+    json row{{"request", entry.number},
+             {"at", wire::to_iso8601(entry.at, true)},
+             {"api", entry.api},
+             {"call", entry.request}};
+    row["status"] = entry.status == 0 ? json() : json(entry.status);
+    if (entry.status != 0) row["took_s"] = to_seconds(entry.answered - entry.at);
+    json fired = json::array();
+    const auto [from, to] = by_request.equal_range(entry.number);
+    for (auto at = from; at != to; ++at) fired.push_back(write(*at->second));
+    row["fired"] = std::move(fired);
+    entries.push_back(std::move(row));
+    last = entry.number;
+  }
+  return {{"requests", std::move(entries)}, {"last", last}, {"outside_of_requests", std::move(outside)}};
+}
+
+Result<void> MockHost::set_faults(const std::string& text) {
+  std::vector<fault::Rule> next;
+  if (text.find_first_not_of(" \t\r\n") != std::string::npos) {
+    DROVER_TRY(next, read_mock_faults(text, "faults", scheduler_.now()));
+  }
+  use(std::move(next));
+  return success();
+}
+
+Result<void> MockHost::act(const std::string& action, const std::string& target, const json& with) {
+  const fault::ActionRow* row = fault::find_action(action);
+  if (row == nullptr || row->is_call() || !is_cloud_action(action))
+    return make_error(ErrorCode::invalid, "there is no action \"" + action.substr(0, 100) +
+                                              "\" on machines; there are " + cloud_action_names());
+  fault::Rule rule;
+  rule.action = action;
+  for (const auto& [name, value] : with.items())
+    rule.arguments[name] = value.is_string() ? value.get<std::string>() : value.dump();
+  DROVER_TRY(fault::check_step_arguments(*row, rule.arguments));
+  const fault::Action wanted{action, target, fault::resolve_arguments(*row, rule, choices_, "control"),
+                             "control"};
+  return act_on_cloud({scheduler_, domain_, *cloud_}, wanted, find_target(*cloud_, choices_, wanted));
+}
+
+wire::Controls MockHost::controls() {
+  wire::Controls controls;
+  controls.state = [this] { return state(); };
+  controls.journal = [this](std::uint64_t after, std::size_t limit) { return journal(after, limit); };
+  controls.faults = [this] { return json{{"rules", rules()}}; };
+  controls.set_faults = [this](const std::string& text) { return set_faults(text); };
+  controls.act = [this](const std::string& action, const std::string& target, const json& with) {
+    return act(action, target, with);
+  };
+  controls.set_time = [this](std::optional<double> scale, std::optional<Duration> step) -> Result<void> {
+    if (scale) pump_->set_time_scale(*scale);
+    if (step) pump_->jump(*step);
+    return success();
+  };
+  return controls;
+}
+
+}  // namespace drover::tools

@@ -1,0 +1,130 @@
+#include "tools/drover/serve_cloud.hpp"
+
+#include <filesystem>
+#include <fstream>
+
+#include "manager/system/child_process.hpp"
+#include "tools/drover/agent_config.hpp"
+
+namespace drover::tools {
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr std::size_t kUserDataMax = 64 * 1024;
+
+// From its place, else from `file`, where it is kept from now on.
+Result<Secret> configured_or_kept(const SecretPlace& place, const std::string& key, const std::string& file) {
+  DROVER_TRY(Secret secret, read_secret(place, key));
+  if (!secret.value.empty()) return secret;
+  if (!place.variable.empty())
+    return make_error(ErrorCode::unavailable, key + "_env: the environment variable " + place.variable +
+                                                  " is not set; set it, or leave the key out");
+  return kept_secret(file);
+}
+
+// A file made by one who may read it is read by nobody else.
+SecretPlace replication_place(const ServeSettings& settings) {
+  SecretPlace place;
+  place.file = settings.replication_password_file;
+  place.variable = settings.replication_password_env;
+  return place;
+}
+
+}  // namespace
+
+CloudWorld::CloudWorld(ServeSettings settings, asio::io_context& io, Log log)
+    : settings_(std::move(settings)), io_(io), log_(std::move(log)) {
+  trace_.follow(scheduler_.now_address());
+}
+
+Result<std::unique_ptr<ServedWorld>> CloudWorld::open(const ServeSettings& settings, asio::io_context& io,
+                                                      Log log) {
+  std::unique_ptr<CloudWorld> world(new CloudWorld(settings, io, std::move(log)));
+  DROVER_TRY(world->prepare());
+  return std::unique_ptr<ServedWorld>(std::move(world));
+}
+
+Result<void> CloudWorld::prepare() {
+  if (!settings_.faults.empty())
+    return make_error(
+        ErrorCode::invalid,
+        "--faults: faults are made by the mock cloud: give them to drover mockcloud, and let this "
+        "manager use it");
+  if (settings_.journal == kInMemory)
+    return make_error(ErrorCode::invalid,
+                      "--cloud " + settings_.cloud +
+                          " needs --journal FILE: a manager that forgot its VMs would leave "
+                          "them running, and paid for");
+  auto store = SqliteStore::open(settings_.journal);
+  if (store.has_error())
+    return make_error(
+        ErrorCode::unavailable,
+        "--journal " + settings_.journal + ": " + store.error().message +
+            ": stop the other manager, or choose another file in a folder that may be written to");
+  store_ = std::move(store).value();
+  DROVER_TRY(const TimePoint start, start_time(*store_));
+  scheduler_.advance_to(start);
+  config_ = settings_.manager;
+  config_.instance = vm_of(settings_.cloud, settings_.clouds, config_.instance);
+  // Whoever goes on with these VMs must know what their agents and servers know.
+  DROVER_TRY(config_.replication_password,
+             configured_or_kept(replication_place(settings_), "replication_password",
+                                settings_.journal + ".replication_password"));
+  DROVER_TRY(token_, configured_or_kept(settings_.clouds.nodes.token, "nodes.token",
+                                        settings_.journal + ".agent_token"));
+  return success();
+}
+
+CloudWorld::~CloudWorld() {
+  service_.reset();
+  manager_.reset();
+  hooks_.reset();
+  agent_.reset();
+  driver_ = {};
+  client_.reset();
+}
+
+Result<std::string> CloudWorld::user_data(const std::string& manager_url) const {
+  const NodeSettings& nodes = settings_.clouds.nodes;
+  (void)manager_url;
+  if (nodes.user_data_file.empty()) return std::string();
+  std::ifstream file(nodes.user_data_file, std::ios::binary);
+  if (!file)
+    return make_error(ErrorCode::unavailable,
+                      "nodes.user_data_file: " + nodes.user_data_file +
+                          " cannot be read; check that the file exists and may be read");
+  std::string text(kUserDataMax + 1, '\0');
+  file.read(text.data(), static_cast<std::streamsize>(text.size()));
+  text.resize(static_cast<std::size_t>(file.gcount()));
+  if (text.size() > kUserDataMax)
+    return make_error(ErrorCode::invalid,
+                      "nodes.user_data_file: " + nodes.user_data_file + " is above 64 KB");
+  return text;
+}
+
+Result<void> CloudWorld::start(RealTimePump& pump, const std::string& manager_url) {
+  HttpClientConfig http;
+  http.ca_file = settings_.clouds.ca_file;
+  client_ = std::make_unique<NetHttpClient>(
+      io_, client_domain_, [&pump](std::move_only_function<void()> input) { pump.submit(std::move(input)); },
+      std::move(http));
+  DROVER_TRY(driver_, make_driver(settings_, scheduler_, *client_));
+  DROVER_TRY(config_.instance.user_data, user_data(manager_url));
+  agent_ = std::make_unique<HttpAgent>(io_, pump, token_);
+  hooks_ = std::make_unique<FailoverHooks>(scheduler_, settings_.failover_hooks);
+  ops::Hooks hooks;
+  hooks.log = log_;
+  hooks.fail_over = [this](const ops::FailoverNotice& notice, Handler<void> handler) {
+    hooks_->run(notice, std::move(handler));
+  };
+  hooks.fenced = [this](const Error& why) {
+    if (on_fenced_) on_fenced_(why);
+  };
+  manager_ = std::make_unique<ops::MySQLServerManager>(
+      ops::Ports{scheduler_, *driver_.iaas, *agent_, *store_, trace_}, config_, std::move(hooks));
+  service_ = std::make_unique<api::Service>(*manager_, scheduler_, trace_);
+  return manager_->start();
+}
+
+}  // namespace drover::tools
