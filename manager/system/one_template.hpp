@@ -31,7 +31,7 @@ using Template = std::vector<Attribute>;
 Attribute single(std::string name, std::string value);
 const Attribute* find(const Template& from, std::string_view name);  // the first of that name, or null
 std::string value_of(const Template& from, std::string_view name);   // of a single attribute, or ""
-void drop(Template& from, std::string_view name);                   // all of that name
+void drop(Template& from, std::string_view name);                    // all of that name
 void set(Template& to, Attribute attribute);                         // instead of all of that name
 
 inline constexpr std::size_t kTemplateBytesMax = 1024 * 1024;
