@@ -249,18 +249,23 @@ namespace {
 
 // One run in the simulation.
 RunResult simulate(const Scenario& scenario, std::uint64_t seed, const RunOptions& options) {
-  SimWorld world(scenario, seed, options.sabotage);
+  const std::unique_ptr<Detour> detour = options.detour ? options.detour() : nullptr;
+  SimWorld world(scenario, seed, options.sabotage, detour.get());
   Checkers checkers(world);
   Run run(scenario, options, world, checkers);
   if (options.prepare) options.prepare(world);
   run.begin();
   const TimePoint limit = world.scheduler().later(options.max_time);
-  world.scheduler().run_each(limit, [&] {
+  auto after = [&] {
     run.after_event();
     if (world.scheduler().events() >= options.max_events)
       run.give_up("gave up after " + std::to_string(options.max_events) + " events");
     return !run.ended();
-  });
+  };
+  if (detour != nullptr)
+    detour->drive(world.scheduler(), limit, after);
+  else
+    world.scheduler().run_each(limit, after);
   if (!run.ended()) run.give_up("gave up after " + drover::to_text(options.max_time) + " of virtual time");
   if (options.finish) options.finish(world);
   return run.result(seed);

@@ -57,6 +57,8 @@ struct RunOptions {
   // The end of the same scenario and seed without faults, for files that are judged by it; null: it is run
   // first.
   const EndState* reference = nullptr;
+  // Makes what lies between the manager and its cloud, for one run; null: nothing.
+  std::function<std::unique_ptr<Detour>()> detour;
   // Every trace entry is rendered as well, failed or not (--trace).
   bool full_trace = false;
 };

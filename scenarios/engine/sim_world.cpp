@@ -84,8 +84,8 @@ class SimWorld::CountingAgent final : public Agent {
 
 // --- making and starting ---
 
-SimWorld::SimWorld(const Scenario& scenario, std::uint64_t seed, const Sabotage* sabotage)
-    : World(scenario, seed), sabotage_(sabotage), cloud_domain_(scheduler_) {
+SimWorld::SimWorld(const Scenario& scenario, std::uint64_t seed, const Sabotage* sabotage, Detour* detour)
+    : World(scenario, seed), sabotage_(sabotage), detour_(detour), cloud_domain_(scheduler_) {
   cloud_ =
       std::make_unique<cloud::Cloud>(scheduler_, cloud_domain_, choices_, trace_, cloud_config(scenario));
   auto fleet = fleet_config(scenario);
@@ -115,7 +115,8 @@ SimWorld::SimWorld(const Scenario& scenario, std::uint64_t seed, const Sabotage*
   iaas_ = std::make_unique<fault::FaultyIaas>(*counting_iaas_, *engine_);
   agent_ = std::make_unique<fault::FaultyAgent>(*counting_agent_, *engine_);
   faulty_store_ = std::make_unique<fault::FaultyStore>(*durable_, *engine_);
-  watched_iaas_ = std::make_unique<WatchedIaas>(*iaas_, port_watch_);
+  Iaas& calls = detour_ == nullptr ? *iaas_ : detour_->attach(scheduler_, *cloud_, *iaas_);
+  watched_iaas_ = std::make_unique<WatchedIaas>(calls, port_watch_);
   watched_agent_ = std::make_unique<WatchedAgent>(*agent_, port_watch_);
   if (sabotage_ != nullptr) {
     if (sabotage_->configuration) sabotage_->configuration(configuration_);
@@ -136,6 +137,7 @@ SimWorld::~SimWorld() {
   cloud_->set_observer(nullptr);
   manager_.reset();
   former_.clear();
+  if (detour_ != nullptr) detour_->detach();
   traffic_.reset();
   domain_.kill();
   cloud_domain_.kill();

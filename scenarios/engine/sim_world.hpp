@@ -21,6 +21,7 @@
 #include "mockcloud/node/fleet.hpp"
 #include "mockcloud/node/traffic.hpp"
 #include "scenarios/engine/client_topology.hpp"
+#include "scenarios/engine/detour.hpp"
 #include "scenarios/engine/durable_view.hpp"
 #include "scenarios/engine/evidence.hpp"
 #include "scenarios/engine/journal_disk.hpp"
@@ -34,13 +35,17 @@ namespace drover::scenario {
 
 class SimWorld final : public World, public fault::ActionSink {
  public:
-  // `sabotage` breaks the manager or its view of the world (sabotage.hpp); it must outlive the world.
-  SimWorld(const Scenario& scenario, std::uint64_t seed, const Sabotage* sabotage = nullptr);
+  // `sabotage` breaks the manager or its view of the world (sabotage.hpp), `detour` lies between the manager
+  // and its cloud; they must outlive the world. Either may be null.
+  SimWorld(const Scenario& scenario, std::uint64_t seed, const Sabotage* sabotage = nullptr,
+           Detour* detour = nullptr);
   ~SimWorld() override;
 
   // World.
-  const char* name() const override { return "sim"; }
-  const char* for_people() const override { return "the simulation"; }
+  const char* name() const override { return detour_ == nullptr ? "sim" : detour_->world(); }
+  const char* for_people() const override {
+    return detour_ == nullptr ? "the simulation" : detour_->for_people();
+  }
   Pace pace() const override;
   void start() override;
   void request(api::Request request, std::function<void(ClientAnswer)> answer,
@@ -192,6 +197,7 @@ class SimWorld final : public World, public fault::ActionSink {
   void later(const fault::Action& action, Duration after, std::function<void()> undo);
 
   const Sabotage* sabotage_;
+  Detour* detour_;
   Domain cloud_domain_;
   std::unique_ptr<cloud::Cloud> cloud_;
   std::unique_ptr<WorldNetwork> network_;

@@ -72,6 +72,7 @@ void SimWorld::end_incarnation(std::unique_ptr<Incarnation> ended) {
     call = pending_.erase(call);
   }
   ended.reset();
+  if (detour_ != nullptr && !manager_ && former_.empty()) detour_->manager_ended();
   for (auto& answer : unanswered)
     answer(make_error(ErrorCode::connection_lost, "the connection to the manager broke before it answered",
                       Effect::possible));

@@ -34,6 +34,8 @@ MAY_SEE = {
     # Runs scenarios on real servers: what serves them, and how they are asked and harmed.
     "scenarios/local": MANAGER | {"manager/adapters", "manager/agent", "manager/system", "mockcloud/fault",
                                   "scenarios/engine"},
+    # Runs scenarios with the drivers of real clouds in front of the mock cloud's wires.
+    "scenarios/mock": MANAGER | {"manager/adapters", "manager/system", "scenarios/engine"} | MOCKCLOUD,
     "scenarios/explore": MANAGER | MOCKCLOUD | {"scenarios/engine"},
     "tools": EVERYTHING,
     "tests": EVERYTHING,

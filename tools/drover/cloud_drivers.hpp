@@ -18,12 +18,15 @@ bool is_real_cloud(const std::string& cloud);
 
 struct CloudDriver {
   std::unique_ptr<Iaas> iaas;
-  // What would keep VMs like `spec` from coming up, one line each, with how to mend it.
+  // What it found that would keep VMs like `spec` from coming up, one line each, with how to mend it. Lines
+  // that begin with "ok: " tell what is well.
   std::function<void(const InstanceSpec& spec, Handler<std::vector<std::string>> handler)> check;
 };
 
-// Errors: invalid (a setting, by its key), unavailable (a secret that cannot be read).
-Result<CloudDriver> make_driver(const ServeSettings& settings, Scheduler& scheduler, HttpClient& client);
+// `manager_url`: where VMs reach the API. Errors: invalid (a setting, by its key), unavailable (a secret or
+// file that cannot be read).
+Result<CloudDriver> make_driver(const ServeSettings& settings, const std::string& manager_url,
+                                Scheduler& scheduler, HttpClient& client);
 
 // Nanoseconds since 1970, of the system's clock.
 TimePoint wall_time();

@@ -11,6 +11,7 @@ using scenario::FieldType;
 using scenario::Settings;
 
 constexpr std::size_t kSecretBytesMax = 16 * 1024;
+constexpr std::size_t kFileMax = 64 * 1024;
 
 constexpr std::string_view kAddresses[] = {"private", "public"};
 
@@ -43,13 +44,77 @@ constexpr Field kEc2[] = {
     {"page_size", FieldType::integer, "instances a page of a listing", "1000", {}, {}, 5, 1000},
 };
 
+constexpr std::string_view kInterfaces[] = {"public", "internal", "admin"};
+constexpr std::string_view kStackAddresses[] = {"fixed", "floating"};
+
+constexpr Field kOpenStack[] = {
+    {"auth_url", FieldType::text, "URL of Keystone; OS_AUTH_URL when left out"},
+    {"region", FieldType::text, "OS_REGION_NAME when left out, else the catalogue's first"},
+    {"interface", FieldType::choice, "which endpoints of the catalogue are used", "public", {}, kInterfaces},
+    {"user", FieldType::text, "OS_USERNAME when left out"},
+    {"user_domain", FieldType::text, "OS_USER_DOMAIN_NAME when left out, else Default"},
+    {"project", FieldType::text, "OS_PROJECT_NAME when left out, else the user's own"},
+    {"project_domain", FieldType::text, "OS_PROJECT_DOMAIN_NAME when left out, else Default"},
+    {"password_file", FieldType::text, "file that holds the user's password"},
+    {"password_env", FieldType::identifier, "environment variable that holds it", "OS_PASSWORD"},
+    {"credential_id", FieldType::text, "application credential; OS_APPLICATION_CREDENTIAL_ID when left out"},
+    {"credential_name", FieldType::text,
+     "the same by name and user; OS_APPLICATION_CREDENTIAL_NAME when left out"},
+    {"credential_secret_file", FieldType::text, "file that holds its secret"},
+    {"credential_secret_env", FieldType::identifier, "environment variable that holds it",
+     "OS_APPLICATION_CREDENTIAL_SECRET"},
+    {"microversion", FieldType::integer, "of compute at most: 47 is 2.47", "47", {}, {}, 1, 999},
+    {"image", FieldType::text, "image of every VM, by id or name"},
+    {"flavor", FieldType::text, "flavor of every VM, by id or name"},
+    {"network", FieldType::text, "network of every VM, by id or name, or auto or none"},
+    {"key_name", FieldType::text, "key pair for people who log in"},
+    {"security_groups", FieldType::texts, "names or ids; the project's default when left out"},
+    {"availability_zone", FieldType::text, "zone of VMs; Nova's choice when left out"},
+    {"config_drive", FieldType::boolean, "VMs get their user data from a disk too", "false"},
+    {"address",
+     FieldType::choice,
+     "which address of a VM is used when it has both",
+     "fixed",
+     {},
+     kStackAddresses},
+};
+
+constexpr Field kOpenNebula[] = {
+    {"url", FieldType::text, "URL of XML-RPC; ONE_XMLRPC when left out, else http://127.0.0.1:2633/RPC2"},
+    {"auth_file", FieldType::text,
+     "file that holds user:password; ONE_AUTH when left out, else ~/.one/one_auth"},
+    {"user", FieldType::text, "the user, when there is no auth_file"},
+    {"password_file", FieldType::text, "file that holds the user's password or login token"},
+    {"password_env", FieldType::identifier, "environment variable that holds it"},
+    {"hashed", FieldType::boolean, "the server wants SHA-1 of the password (old ones)", "false"},
+    {"image", FieldType::text, "image of every VM, by id or name"},
+    {"network", FieldType::text, "network of every VM, by id or name"},
+    {"cpu", FieldType::number, "cores of every VM", "1", {}, {}, 0, 1024},
+    {"memory_mb", FieldType::integer, "memory of every VM", "1024", {}, {}, 16, 16'777'216},
+    {"template_file", FieldType::text, "VM template with $NAME, $IMAGE_ID, … instead of the built-in one"},
+    {"os", FieldType::text, "what $OS of the template stands for: arch=x86_64,boot=hd"},
+    {"disk", FieldType::text, "what $DISK of the template stands for"},
+    {"context", FieldType::text, "what $CONTEXT of the template stands for"},
+    {"agent_script_file", FieldType::text,
+     "start script with $MANAGER_IP and $MANAGER_PORT, given to VMs instead of nodes.user_data_file"},
+};
+
 constexpr Field kSections[] = {
     {"nodes", FieldType::section, "VMs of a real cloud", "", kNodes},
     {"ec2", FieldType::section, "Amazon EC2, or a cloud that speaks its API", "", kEc2},
+    {"openstack", FieldType::section, "OpenStack, with its own APIs", "", kOpenStack},
+    {"opennebula", FieldType::section, "OpenNebula, over XML-RPC", "", kOpenNebula},
 };
 
 std::string text_or(const Settings& from, const std::string& key, std::string otherwise = {}) {
   return from.has(key) ? from.text(key) : std::move(otherwise);
+}
+
+std::vector<std::string> texts_of(const Settings& from, const char* key) {
+  std::vector<std::string> texts;
+  if (from.has(key))
+    for (const auto& text : from.json(key)) texts.push_back(text.get<std::string>());
+  return texts;
 }
 
 std::string variable(const char* name) {
@@ -70,14 +135,68 @@ Ec2Settings take_ec2(const Settings& from) {
   to.image = text_or(from, "ec2.image");
   to.size = from.text("ec2.size");
   to.driver.key_name = text_or(from, "ec2.key_name");
-  if (from.has("ec2.security_groups"))
-    for (const auto& group : from.json("ec2.security_groups"))
-      to.driver.security_groups.push_back(group.get<std::string>());
+  to.driver.security_groups = texts_of(from, "ec2.security_groups");
   to.driver.subnet = text_or(from, "ec2.subnet");
   to.driver.availability_zone = text_or(from, "ec2.availability_zone");
   to.driver.volume_type = text_or(from, "ec2.volume_type");
   to.driver.public_address = from.text("ec2.address") == "public";
   to.driver.page_size = static_cast<unsigned>(from.integer("ec2.page_size"));
+  return to;
+}
+
+OpenStackSettings take_openstack(const Settings& from) {
+  OpenStackSettings to;
+  const auto take = [&](std::string& field, const char* key, const char* name) {
+    const std::string known = variable(name);
+    field = text_or(from, std::string("openstack.") + key, known.empty() ? field : known);
+  };
+  OpenStackConfig& driver = to.driver;
+  take(driver.auth_url, "auth_url", "OS_AUTH_URL");
+  take(driver.region, "region", "OS_REGION_NAME");
+  driver.interface = from.text("openstack.interface");
+  take(driver.user, "user", "OS_USERNAME");
+  take(driver.user_domain, "user_domain", "OS_USER_DOMAIN_NAME");
+  take(driver.project, "project", "OS_PROJECT_NAME");
+  take(driver.project_domain, "project_domain", "OS_PROJECT_DOMAIN_NAME");
+  take(driver.credential_id, "credential_id", "OS_APPLICATION_CREDENTIAL_ID");
+  take(driver.credential_name, "credential_name", "OS_APPLICATION_CREDENTIAL_NAME");
+  to.password.file = text_or(from, "openstack.password_file");
+  to.password.variable = from.text("openstack.password_env");
+  to.credential_secret.file = text_or(from, "openstack.credential_secret_file");
+  to.credential_secret.variable = from.text("openstack.credential_secret_env");
+  driver.microversion = static_cast<unsigned>(from.integer("openstack.microversion"));
+  driver.image = text_or(from, "openstack.image");
+  driver.flavor = text_or(from, "openstack.flavor");
+  driver.network = text_or(from, "openstack.network");
+  driver.key_name = text_or(from, "openstack.key_name");
+  driver.security_groups = texts_of(from, "openstack.security_groups");
+  driver.availability_zone = text_or(from, "openstack.availability_zone");
+  driver.config_drive = from.boolean("openstack.config_drive");
+  driver.floating_address = from.text("openstack.address") == "floating";
+  return to;
+}
+
+OpenNebulaSettings take_opennebula(const Settings& from) {
+  OpenNebulaSettings to;
+  OpenNebulaConfig& driver = to.driver;
+  const std::string url = variable("ONE_XMLRPC");
+  driver.url = text_or(from, "opennebula.url", url.empty() ? driver.url : url);
+  driver.user = text_or(from, "opennebula.user");
+  to.password.file = text_or(from, "opennebula.password_file");
+  to.password.variable = text_or(from, "opennebula.password_env");
+  std::string auth = variable("ONE_AUTH");
+  if (auth.empty()) auth = variable("HOME") + "/.one/one_auth";
+  to.auth_file = text_or(from, "opennebula.auth_file", driver.user.empty() ? auth : std::string());
+  driver.hashed = from.boolean("opennebula.hashed");
+  driver.image = text_or(from, "opennebula.image");
+  driver.network = text_or(from, "opennebula.network");
+  driver.sizes = {
+      {"small", from.number("opennebula.cpu"), static_cast<unsigned>(from.integer("opennebula.memory_mb"))}};
+  to.template_file = text_or(from, "opennebula.template_file");
+  to.agent_script_file = text_or(from, "opennebula.agent_script_file");
+  driver.os = text_or(from, "opennebula.os");
+  driver.disk = text_or(from, "opennebula.disk");
+  driver.context = text_or(from, "opennebula.context");
   return to;
 }
 
@@ -101,6 +220,8 @@ CloudSettings take_cloud_settings(const Settings& from) {
   to.nodes.user_data_file = text_or(from, "nodes.user_data_file");
   to.ca_file = text_or(from, "nodes.ca_file");
   to.ec2 = take_ec2(from);
+  to.openstack = take_openstack(from);
+  to.opennebula = take_opennebula(from);
   return to;
 }
 
@@ -112,6 +233,17 @@ void check_cloud_values(const scenario::Node& root, scenario::Problems& problems
       problems.add(file->place, "token_file and token_env: give one of them, not both");
   }
   if (const auto* ec2 = root.find("ec2")) check_url(*ec2, "endpoint", problems);
+  if (const auto* openstack = root.find("openstack")) check_url(*openstack, "auth_url", problems);
+  const auto* opennebula = root.find("opennebula");
+  if (opennebula == nullptr) return;
+  check_url(*opennebula, "url", problems);
+  const auto* auth = opennebula->find("auth_file");
+  if (auth != nullptr && opennebula->find("user") != nullptr)
+    problems.add(auth->place,
+                 "auth_file and user: give one of them, not both; the file holds user and password");
+  const auto* cpu = opennebula->find("cpu");
+  if (cpu != nullptr && !(cpu->number > 0))
+    problems.add(cpu->place, "cpu takes a number above 0, found " + scenario::describe(*cpu));
 }
 
 Result<Secret> read_secret(const SecretPlace& place, const std::string& key) {
@@ -135,10 +267,33 @@ Result<Secret> read_secret(const SecretPlace& place, const std::string& key) {
   return secret;
 }
 
+Result<std::string> read_setting_file(const std::string& path, const std::string& key) {
+  std::ifstream file(path, std::ios::binary);
+  std::string text(kFileMax + 1, '\0');
+  if (file) file.read(text.data(), static_cast<std::streamsize>(text.size()));
+  if (!file && !file.eof())
+    return make_error(ErrorCode::unavailable,
+                      key + ": " + path + " cannot be read; check that the file exists and may be read");
+  text.resize(static_cast<std::size_t>(file.gcount()));
+  if (text.size() > kFileMax)
+    return make_error(ErrorCode::unavailable, key + ": " + path + " is above 64 KB");
+  return text;
+}
+
 InstanceSpec vm_of(const std::string& cloud, const CloudSettings& settings, InstanceSpec otherwise) {
   if (cloud == "ec2") {
     if (!settings.ec2.image.empty()) otherwise.image = settings.ec2.image;
     otherwise.size = settings.ec2.size;
+  } else if (cloud == "openstack") {
+    const OpenStackConfig& driver = settings.openstack.driver;
+    otherwise.image = driver.image;
+    otherwise.size = driver.flavor;
+    otherwise.network = driver.network;
+  } else if (cloud == "opennebula") {
+    const OpenNebulaConfig& driver = settings.opennebula.driver;
+    otherwise.image = driver.image;
+    otherwise.size = driver.sizes.front().name;
+    otherwise.network = driver.network;
   }
   return otherwise;
 }

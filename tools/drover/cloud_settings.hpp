@@ -7,6 +7,8 @@
 #include <string>
 
 #include "manager/adapters/ec2/ec2_cloud.hpp"
+#include "manager/adapters/opennebula/opennebula_cloud.hpp"
+#include "manager/adapters/openstack/openstack_cloud.hpp"
 #include "manager/ports/agent.hpp"
 #include "scenarios/engine/scenario_settings.hpp"
 #include "scenarios/engine/schema_fields.hpp"
@@ -34,10 +36,24 @@ struct Ec2Settings {
   std::string image, size;
 };
 
+struct OpenStackSettings {
+  OpenStackConfig driver;  // without secrets
+  SecretPlace password, credential_secret;
+};
+
+struct OpenNebulaSettings {
+  OpenNebulaConfig driver;  // without the password, and without what is in files
+  SecretPlace password;
+  std::string auth_file;  // "user:password", as OpenNebula's own tools have it; "" for none
+  std::string template_file, agent_script_file;
+};
+
 struct CloudSettings {
   NodeSettings nodes;
   std::string ca_file;  // PEM, beside the system's
   Ec2Settings ec2;
+  OpenStackSettings openstack;
+  OpenNebulaSettings opennebula;
 };
 
 // Rows for the table of the whole configuration: one section a cloud, and `nodes`.
@@ -51,6 +67,9 @@ void check_cloud_values(const scenario::Node& root, scenario::Problems& problems
 // Without its last line breaks. "" when the place is nowhere, or names the usual variable and that is not
 // set. Errors: unavailable, naming `key` and never any of the content.
 Result<Secret> read_secret(const SecretPlace& place, const std::string& key);
+
+// What a file of the configuration holds, at most 64 KB. Errors: unavailable, naming `key`.
+Result<std::string> read_setting_file(const std::string& path, const std::string& key);
 
 // The image, size and network of every VM, as the driver of settings.cloud wants them.
 InstanceSpec vm_of(const std::string& cloud, const CloudSettings& settings, InstanceSpec otherwise);

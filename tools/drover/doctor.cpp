@@ -21,6 +21,7 @@ namespace {
 
 constexpr int kSqliteVersionMin = 3'035'000;
 constexpr std::chrono::seconds kCloudPatience{120};
+constexpr std::string_view kWell = "ok: ";  // begins a driver's line that is no problem
 
 struct Finding {
   std::string what;
@@ -108,7 +109,7 @@ std::vector<Finding> ask_cloud(const ServeSettings& settings) {
       io, domain, [&](std::move_only_function<void()> input) { pump.submit(std::move(input)); },
       std::move(http));
   const std::string what = "cloud " + settings.cloud;
-  auto driver = make_driver(settings, scheduler, client);
+  auto driver = make_driver(settings, settings.clouds.nodes.manager_url, scheduler, client);
   if (driver.has_error()) return {{what, driver.error().message}};
   const InstanceSpec spec = vm_of(settings.cloud, settings.clouds, settings.manager.instance);
   std::optional<Result<std::vector<std::string>>> answer;
@@ -128,8 +129,13 @@ std::vector<Finding> ask_cloud(const ServeSettings& settings) {
     return {{what, "it gave no answer within " + to_text(Duration(kCloudPatience)) + "; is it reachable?"}};
   if (answer->has_error()) return {{what, answer->error().message}};
   std::vector<Finding> findings;
-  for (const std::string& problem : answer->value()) findings.push_back({what, problem});
-  if (findings.empty()) findings.push_back({what + ": image " + spec.image + ", size " + spec.size, {}});
+  bool well = true;
+  for (const std::string& line : answer->value()) {
+    const bool ok = line.starts_with(kWell);
+    well = well && ok;
+    findings.push_back(ok ? Finding{what + ": " + line.substr(kWell.size()), {}} : Finding{what, line});
+  }
+  if (well) findings.push_back({what + ": image " + spec.image + ", size " + spec.size, {}});
   return findings;
 }
 

@@ -6,6 +6,8 @@
 
 #include "mockcloud/fault/step_arguments.hpp"
 #include "mockcloud/wire/ec2/ec2_face.hpp"
+#include "mockcloud/wire/opennebula/opennebula_face.hpp"
+#include "mockcloud/wire/openstack/openstack_face.hpp"
 #include "scenarios/engine/load_library.hpp"
 #include "tools/drover/cloud_actions.hpp"
 
@@ -21,9 +23,18 @@ TimePoint system_time() {
   return kEpoch + std::chrono::duration_cast<Duration>(std::chrono::system_clock::now().time_since_epoch());
 }
 
+// Actions that say how the boot of a machine will end.
+bool settles_boot(std::string_view action) {
+  for (const char* each :
+       {"vm.never_boot", "vm.slow_boot", "vm.boot_error", "vm.boot_stopped", "vm.wrong_image"})
+    if (action == each) return true;
+  return false;
+}
+
 std::unique_ptr<wire::Face> make_face(const std::string& api, wire::Backend& backend) {
-  if (api == "ec2") return std::make_unique<wire::Ec2Face>(backend);
-  return nullptr;
+  if (api == "openstack") return std::make_unique<wire::OpenStackFace>(backend);
+  if (api == "opennebula") return std::make_unique<wire::OpenNebulaFace>(backend);
+  return std::make_unique<wire::Ec2Face>(backend);
 }
 
 }  // namespace
@@ -31,12 +42,17 @@ std::unique_ptr<wire::Face> make_face(const std::string& api, wire::Backend& bac
 Result<std::vector<fault::Rule>> read_mock_faults(const std::string& text, const std::string& file,
                                                   TimePoint start) {
   // Rules alone are a scenario in which nothing else happens.
+  constexpr const char* kRest = "\nschema: 1\nname: faults\nsteps: [{wait: 1s}]\n";
+  constexpr const char* kRestInBraces = "{\"schema\": 1, \"name\": \"faults\", \"steps\": [{\"wait\": \"1s\"}], ";
+  const auto begin = text.find_first_not_of(" \t\r\n");
+  const char first = begin == std::string::npos ? '\0' : text[begin];
   std::string whole = text;
-  const bool is_list = text.find_first_not_of(" \t\r\n") != std::string::npos &&
-                       text[text.find_first_not_of(" \t\r\n")] == '-';
-  if (is_list) whole = "faults:\n" + text;
-  if (whole.find("scenario:") == std::string::npos && !whole.starts_with("{"))
-    whole += "\nscenario: faults of the mock cloud\nsteps: [{wait: 1s}]\n";
+  if (first == '-')
+    whole = "faults:\n" + text + kRest;
+  else if (first == '[')
+    whole = "faults: " + text + kRest;
+  else if (text.find("schema") == std::string::npos)
+    whole = first == '{' ? kRestInBraces + text.substr(begin + 1) : text + kRest;
   DROVER_TRY(const scenario::ScenarioFile parsed, scenario::prepare_scenario(whole, file));
   std::vector<fault::Rule> rules = parsed.cases.front().faults;
   std::string missing;
@@ -153,7 +169,7 @@ Result<void> MockHost::start(RealTimePump& pump) {
   // The last face takes what nobody claims: EC2's protocol has the loosest shape.
   for (const char* api : {"openstack", "opennebula", "ec2"}) {
     if (std::find(settings_.apis.begin(), settings_.apis.end(), api) == settings_.apis.end()) continue;
-    if (auto face = make_face(api, *backend_)) faces_.push_back(std::move(face));
+    faces_.push_back(make_face(api, *backend_));
   }
   std::vector<wire::Face*> faces;
   for (const auto& face : faces_) faces.push_back(face.get());
@@ -282,7 +298,10 @@ Result<void> MockHost::act(const std::string& action, const std::string& target,
   DROVER_TRY(fault::check_step_arguments(*row, rule.arguments));
   const fault::Action wanted{action, target, fault::resolve_arguments(*row, rule, choices_, "control"),
                              "control"};
-  return act_on_cloud({scheduler_, domain_, *cloud_}, wanted, find_target(*cloud_, choices_, wanted));
+  std::string id = find_target(*cloud_, choices_, wanted);
+  // How a boot ends can be settled before there is a machine of that name.
+  if (id.empty() && settles_boot(action)) id = target;
+  return act_on_cloud({scheduler_, domain_, *cloud_}, wanted, id);
 }
 
 wire::Controls MockHost::controls() {

@@ -18,6 +18,7 @@
 #include "scenarios/engine/report_results.hpp"
 #include "scenarios/engine/runner.hpp"
 #include "scenarios/local/stage.hpp"
+#include "scenarios/mock/mock_detour.hpp"
 #include "tools/drover/exit_codes.hpp"
 #include "tools/drover/glob.hpp"
 #include "tools/drover/shard.hpp"
@@ -35,6 +36,7 @@ std::atomic<bool> interrupted{false};
 struct RunSettings {
   std::vector<std::string> paths;
   std::string world = "sim";
+  std::string api = "ec2";
   std::string seeds_text, one_case, tag, filter, replay, junit, json, trace, shard;
   std::uint64_t seed = 0;
   bool has_seed = false;
@@ -79,7 +81,12 @@ RunResult simulate(const scenario::Scenario& one, const Job& job, const RunSetti
   const auto start = std::chrono::steady_clock::now();
   scenario::RunOptions options;
   options.full_trace = !settings.trace.empty();
+  if (settings.world == "mock") {
+    const auto protocol = scenario::parse_protocol(settings.api);
+    options.detour = [protocol] { return std::make_unique<scenario::MockDetour>(*protocol); };
+  }
   RunResult result = scenario::run_scenario(one, job.seed, options);
+  if (settings.world == "mock") result.repro += " --api " + settings.api;
   result.wall_s = seconds_since(start);
   if (settings.twice) {
     RunResult second = scenario::run_scenario(one, job.seed, options);
@@ -95,7 +102,9 @@ RunResult simulate(const scenario::Scenario& one, const Job& job, const RunSetti
                     ": another build, a changed file, or nondeterminism";
   }
   if (result.verdict == Verdict::fail && !options.full_trace) {
-    RunResult explained = scenario::explain(one, result);
+    const std::string repro = result.repro;
+    RunResult explained = scenario::explain(one, result, options);
+    explained.repro = repro;
     explained.wall_s = result.wall_s;
     return explained;
   }
@@ -335,11 +344,13 @@ int plan(const RunSettings& settings, std::vector<ScenarioFile>& files, std::vec
 
 int run(const RunSettings& settings) {
   const bool is_local = settings.world == "local";
-  if (settings.world != "sim" && !is_local) {
-    std::cerr << "drover run: this version runs scenarios in the worlds \"sim\" and \"local\"; \""
+  if (settings.world != "sim" && settings.world != "mock" && !is_local) {
+    std::cerr << "drover run: this version runs scenarios in the worlds \"sim\", \"mock\" and \"local\"; \""
               << settings.world << "\" is not available. Leave --world out, or give --world sim.\n";
     return kExitUnavailable;
   }
+  if (!scenario::parse_protocol(settings.api))
+    return usage("--api takes ec2, openstack or opennebula, not \"" + settings.api + "\"");
   if (is_local && (settings.twice || !settings.replay.empty()))
     return usage(
         "--twice and --replay compare digests: real servers take no steps twice alike; use --world sim");
@@ -417,7 +428,12 @@ void add_run(CLI::App& app, int& exit_code) {
   auto* command = app.add_subcommand("run", "Run scenarios");
   command->add_option("paths", settings->paths, "Scenario files and folders (default: scenarios/library)");
   command
-      ->add_option("--world", settings->world, "Where to run: sim, or local (real servers on this machine)")
+      ->add_option(
+          "--world", settings->world,
+          "Where to run: sim, mock (real drivers over the mock cloud's wire), or local (real servers on "
+          "this machine)")
+      ->capture_default_str();
+  command->add_option("--api", settings->api, "The wire of --world mock: ec2, openstack or opennebula")
       ->capture_default_str();
   auto* seed = command->add_option("--seed", settings->seed, "One seed instead of those in the file");
   command->add_option("--seeds", settings->seeds_text, "A range of seeds, A..B")->excludes(seed);

@@ -154,6 +154,7 @@ class ServeProcess {
   }
 
   void announce() const {
+    for (const std::string& line : settings_.notes) say("configuration: " + line);
     const auto place = [](const std::string& path) { return path == kInMemory ? "in memory" : path; };
     say("listening on " + url() + " (cloud " + settings_.cloud + ", journal " + place(settings_.journal) +
         (settings_.cloud == "mock" ? ", cloud database " + place(settings_.database) : std::string()) + ")");

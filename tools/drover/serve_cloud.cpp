@@ -1,17 +1,7 @@
 #include "tools/drover/serve_cloud.hpp"
 
-#include <filesystem>
-#include <fstream>
-
-#include "manager/system/child_process.hpp"
-#include "tools/drover/agent_config.hpp"
-
 namespace drover::tools {
 namespace {
-
-namespace fs = std::filesystem;
-
-constexpr std::size_t kUserDataMax = 64 * 1024;
 
 // From its place, else from `file`, where it is kept from now on.
 Result<Secret> configured_or_kept(const SecretPlace& place, const std::string& key, const std::string& file) {
@@ -23,7 +13,6 @@ Result<Secret> configured_or_kept(const SecretPlace& place, const std::string& k
   return kept_secret(file);
 }
 
-// A file made by one who may read it is read by nobody else.
 SecretPlace replication_place(const ServeSettings& settings) {
   SecretPlace place;
   place.file = settings.replication_password_file;
@@ -85,22 +74,12 @@ CloudWorld::~CloudWorld() {
   client_.reset();
 }
 
-Result<std::string> CloudWorld::user_data(const std::string& manager_url) const {
-  const NodeSettings& nodes = settings_.clouds.nodes;
-  (void)manager_url;
-  if (nodes.user_data_file.empty()) return std::string();
-  std::ifstream file(nodes.user_data_file, std::ios::binary);
-  if (!file)
-    return make_error(ErrorCode::unavailable,
-                      "nodes.user_data_file: " + nodes.user_data_file +
-                          " cannot be read; check that the file exists and may be read");
-  std::string text(kUserDataMax + 1, '\0');
-  file.read(text.data(), static_cast<std::streamsize>(text.size()));
-  text.resize(static_cast<std::size_t>(file.gcount()));
-  if (text.size() > kUserDataMax)
-    return make_error(ErrorCode::invalid,
-                      "nodes.user_data_file: " + nodes.user_data_file + " is above 64 KB");
-  return text;
+Result<std::string> CloudWorld::user_data() const {
+  const CloudSettings& clouds = settings_.clouds;
+  // OpenNebula's driver has the script of old configurations, with the manager's address filled in.
+  if (settings_.cloud == "opennebula" && !clouds.opennebula.agent_script_file.empty()) return std::string();
+  if (clouds.nodes.user_data_file.empty()) return std::string();
+  return read_setting_file(clouds.nodes.user_data_file, "nodes.user_data_file");
 }
 
 Result<void> CloudWorld::start(RealTimePump& pump, const std::string& manager_url) {
@@ -109,8 +88,9 @@ Result<void> CloudWorld::start(RealTimePump& pump, const std::string& manager_ur
   client_ = std::make_unique<NetHttpClient>(
       io_, client_domain_, [&pump](std::move_only_function<void()> input) { pump.submit(std::move(input)); },
       std::move(http));
-  DROVER_TRY(driver_, make_driver(settings_, scheduler_, *client_));
-  DROVER_TRY(config_.instance.user_data, user_data(manager_url));
+  const std::string& known = settings_.clouds.nodes.manager_url;
+  DROVER_TRY(driver_, make_driver(settings_, known.empty() ? manager_url : known, scheduler_, *client_));
+  DROVER_TRY(config_.instance.user_data, user_data());
   agent_ = std::make_unique<HttpAgent>(io_, pump, token_);
   hooks_ = std::make_unique<FailoverHooks>(scheduler_, settings_.failover_hooks);
   ops::Hooks hooks;

@@ -11,6 +11,7 @@
 #include "manager/system/child_process.hpp"
 #include "scenarios/engine/scenario.hpp"
 #include "scenarios/engine/world_settings.hpp"
+#include "tools/drover/ini_config.hpp"
 
 namespace drover::tools {
 namespace {
@@ -189,8 +190,14 @@ void check_values(const scenario::Node& root, Problems& problems) {
   }
 }
 
-Result<void> take_file(const std::string& path, Settings& own, scenario::Scenario& sections) {
-  DROVER_TRY(const std::string text, read_file(path, scenario::kDocumentBytesMax));
+// `original` is filled from a file of the original's form.
+Result<void> take_file(const std::string& path, Settings& own, scenario::Scenario& sections,
+                       IniConfig& original) {
+  DROVER_TRY(std::string text, read_file(path, scenario::kDocumentBytesMax));
+  if (is_ini_name(path)) {
+    DROVER_TRY(original, read_ini(text, path));
+    text = original.document.dump(2, ' ', true, nlohmann::json::error_handler_t::replace);
+  }
   DROVER_TRY(const scenario::Node root, scenario::parse_document(text, path));
   Problems problems(path);
   if (scenario::check_map(root, serve_fields(), "the configuration", problems)) check_values(root, problems);
@@ -252,11 +259,16 @@ std::optional<std::pair<std::string, std::uint16_t>> parse_listen(const std::str
 Result<ServeSettings> read_serve_settings(const ServeOptions& options) {
   Settings own(own_fields());
   scenario::Scenario sections;
+  IniConfig original;
   if (!options.config.empty())
-    if (auto taken = take_file(options.config, own, sections); taken.has_error())
+    if (auto taken = take_file(options.config, own, sections, original); taken.has_error())
       return std::move(taken).error();
   ServeSettings settings;
   take_own(own, settings);
+  settings.notes = std::move(original.notes);
+  settings.clouds.ec2.secret.value = original.password;
+  settings.clouds.openstack.password.value = original.password;
+  settings.clouds.opennebula.password.value = original.password;
   if (auto taken = take_options(options, settings); taken.has_error()) return std::move(taken).error();
   settings.manager = scenario::manager_config(sections);
   settings.manager.replication_password = Secret{};

@@ -6,6 +6,7 @@
 #include <optional>
 #include <span>
 #include <string>
+#include <vector>
 
 #include "manager/api/http_server.hpp"
 #include "manager/base/result.hpp"
@@ -52,6 +53,7 @@ struct ServeSettings {
   api::ServerLimits limits;
   std::string replication_password_file;
   std::string replication_password_env;
+  std::vector<std::string> notes;  // for people: keys of the original's file that have no effect
 };
 
 // Every key of the file, as a table (schema_fields.hpp).
