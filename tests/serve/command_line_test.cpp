@@ -10,10 +10,11 @@ using testing::HasSubstr;
 
 class CommandLine : public Serve {};
 
-TEST_F(CommandLine, OtherCloudsAreNotThereYet) {
-  const Outcome ended = run_drover({"serve", "--cloud", "ec2"});
+TEST_F(CommandLine, ARealCloudNeedsAnAccount) {
+  const Outcome ended = run_drover(
+      {"serve", "--cloud", "opennebula", "--listen", "127.0.0.1:0", "--journal", scratch_.path("j")});
   EXPECT_EQ(ended.exit_code, 4);
-  EXPECT_THAT(ended.err, HasSubstr("--cloud mock"));
+  EXPECT_THAT(ended.err, HasSubstr("opennebula.auth_file"));
 }
 
 TEST_F(CommandLine, ATakenPortIsToldWithWhatToDo) {

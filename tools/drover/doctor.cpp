@@ -51,6 +51,13 @@ Finding check_file(const char* what, const std::string& path) {
   return finding;
 }
 
+Finding check_journal(const ServeSettings& settings) {
+  Finding finding = check_file("journal", settings.journal);
+  if (is_real_cloud(settings.cloud) && settings.journal == kInMemory)
+    finding.problem = "a manager that forgot its VMs would leave them running, and paid for: set journal";
+  return finding;
+}
+
 Finding check_uploads(const ServeSettings& settings) {
   std::error_code error;
   const auto folder = settings.limits.upload_directory.empty() ? std::filesystem::temp_directory_path(error)
@@ -144,7 +151,9 @@ Finding check_password(const ServeSettings& settings) {
   const bool env = !settings.replication_password_env.empty();
   Finding finding{file  ? "replication password from a file"
                   : env ? "replication password from the environment"
-                        : "replication password generated at every start",
+                  : is_real_cloud(settings.cloud)
+                      ? "replication password kept in " + settings.journal + ".replication_password"
+                      : "replication password generated at every start",
                   {}};
   if (auto read = read_replication_password(settings); read.has_error())
     finding.problem = read.error().message;
@@ -159,9 +168,9 @@ int run(const ServeOptions& options) {
        settings.has_error() ? "\n" + settings.error().message : std::string()});
   if (settings.has_value()) {
     const ServeSettings& all = settings.value();
-    for (Finding& finding : std::vector<Finding>{
-             check_file("journal", all.journal), check_file("database", all.database), check_uploads(all),
-             check_port(all), check_descriptors(all), check_password(all)})
+    for (Finding& finding :
+         std::vector<Finding>{check_journal(all), check_file("database", all.database), check_uploads(all),
+                              check_port(all), check_descriptors(all), check_password(all)})
       findings.push_back(std::move(finding));
     for (Finding& finding :
          is_real_cloud(all.cloud) ? ask_cloud(all) : std::vector<Finding>{check_cloud(all)})

@@ -3,6 +3,49 @@
 namespace drover::tools {
 namespace {
 
+// A fresh journal counts its nodes from 1 again, and a cloud remembers tokens: those of one journal are not
+// those of another.
+class TokensOfOneJournal final : public Iaas {
+ public:
+  TokensOfOneJournal(std::unique_ptr<Iaas> cloud, std::string prefix)
+      : cloud_(std::move(cloud)), prefix_(std::move(prefix)) {}
+
+  void newInstance(const CallContext& context, const InstanceSpec& spec, const std::string& token,
+                   Handler<InstanceInfo> handler) override {
+    cloud_->newInstance(context, spec, own(token), std::move(handler));
+  }
+  void killInstance(const CallContext& context, const std::string& id, Handler<void> handler) override {
+    cloud_->killInstance(context, id, std::move(handler));
+  }
+  void getVMInfo(const CallContext& context, const std::string& id, Handler<InstanceInfo> handler) override {
+    cloud_->getVMInfo(context, id, std::move(handler));
+  }
+  void listVMs(const CallContext& context, const std::string& key, const std::string& value,
+               Handler<std::vector<InstanceInfo>> handler) override {
+    cloud_->listVMs(context, key, value, std::move(handler));
+  }
+  void createVolume(const CallContext& context, const std::string& name, unsigned gigabytes,
+                    const std::string& token, Handler<VolumeInfo> handler) override {
+    cloud_->createVolume(context, name, gigabytes, own(token), std::move(handler));
+  }
+  void attachVolume(const CallContext& context, const std::string& volume, const std::string& instance,
+                    Handler<void> handler) override {
+    cloud_->attachVolume(context, volume, instance, std::move(handler));
+  }
+  void deleteVolume(const CallContext& context, const std::string& volume, Handler<void> handler) override {
+    cloud_->deleteVolume(context, volume, std::move(handler));
+  }
+  void listVolumes(const CallContext& context, Handler<std::vector<VolumeInfo>> handler) override {
+    cloud_->listVolumes(context, std::move(handler));
+  }
+
+ private:
+  std::string own(const std::string& token) const { return token.empty() ? token : prefix_ + token; }
+
+  std::unique_ptr<Iaas> cloud_;
+  const std::string prefix_;
+};
+
 // From its place, else from `file`, where it is kept from now on.
 Result<Secret> configured_or_kept(const SecretPlace& place, const std::string& key, const std::string& file) {
   DROVER_TRY(Secret secret, read_secret(place, key));
@@ -62,6 +105,8 @@ Result<void> CloudWorld::prepare() {
                                 settings_.journal + ".replication_password"));
   DROVER_TRY(token_, configured_or_kept(settings_.clouds.nodes.token, "nodes.token",
                                         settings_.journal + ".agent_token"));
+  DROVER_TRY(const Secret identity, kept_secret(settings_.journal + ".identity"));
+  token_prefix_ = identity.value.substr(0, 8) + ":";
   return success();
 }
 
@@ -90,6 +135,7 @@ Result<void> CloudWorld::start(RealTimePump& pump, const std::string& manager_ur
       std::move(http));
   const std::string& known = settings_.clouds.nodes.manager_url;
   DROVER_TRY(driver_, make_driver(settings_, known.empty() ? manager_url : known, scheduler_, *client_));
+  driver_.iaas = std::make_unique<TokensOfOneJournal>(std::move(driver_.iaas), token_prefix_);
   DROVER_TRY(config_.instance.user_data, user_data());
   agent_ = std::make_unique<HttpAgent>(io_, pump, token_);
   hooks_ = std::make_unique<FailoverHooks>(scheduler_, settings_.failover_hooks);

@@ -40,6 +40,7 @@ class CloudWorld : public ServedWorld {
   std::unique_ptr<SqliteStore> store_;
   ops::Configuration config_;
   Secret token_;
+  std::string token_prefix_;  // of tokens of idempotency, this journal's own
   std::unique_ptr<NetHttpClient> client_;
   CloudDriver driver_;
   std::unique_ptr<HttpAgent> agent_;
