@@ -64,10 +64,22 @@ struct Call : std::enable_shared_from_this<Call> {
     if (last) last(error_response(fault, request_id));
   }
   void fail(const Error& error) { fail(fault_of(error)); }
+  // Whether nothing must be done: a dry run, or a flag that cannot be read. Then this has been answered.
+  bool is_dry() {
+    const auto dry = query.flag("DryRun");
+    if (dry.has_error()) {
+      fail(dry.error());
+      return true;
+    }
+    if (dry.value())
+      fail(Fault{412, "DryRunOperation", "Request would have succeeded, but DryRun flag is set.", {}});
+    return dry.value();
+  }
   // A request that is none of the port's calls: `effect` may refuse with a Fault, `content` writes the
   // answer.
   template <class Effect_, class Content>
   void perform(std::string_view site, std::string for_whom, Effect_ effect, Content content) {
+    if (is_dry()) return;
     subject = std::move(for_whom);
     auto refused = std::make_shared<std::optional<Fault>>();
     auto self = shared_from_this();

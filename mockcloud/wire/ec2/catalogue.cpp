@@ -14,11 +14,6 @@ template <class Items>
 void answer_listing(const CallPtr& call, const char* site, Items items) {
   auto filters = call->query.filters();
   if (filters.has_error()) return call->fail(filters.error());
-  const auto dry = call->query.flag("DryRun");
-  if (dry.has_error()) return call->fail(dry.error());
-  if (dry.value())
-    return call->fail(
-        Fault{412, "DryRunOperation", "Request would have succeeded, but DryRun flag is set.", {}});
   call->perform(
       site, call->backend.subject(call->request, nullptr), [](Call&) -> Answer<void> { return success(); },
       [call, items, wanted = filters.value()](XmlWriter& xml) { items(*call, wanted, xml); });

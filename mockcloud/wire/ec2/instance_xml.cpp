@@ -11,7 +11,8 @@ namespace {
 std::string hex_of(std::uint64_t value, unsigned digits) {
   constexpr const char* kDigits = "0123456789abcdef";
   std::string text(digits, '0');
-  for (unsigned i = 0; i < digits; ++i) text[digits - 1 - i] = kDigits[value >> (4U * i) & 15U];
+  for (unsigned i = 0; i < digits && value != 0; ++i, value >>= 4U)
+    text[digits - 1 - i] = kDigits[value & 15U];
   return text;
 }
 

@@ -175,6 +175,7 @@ void list_instances(const CallPtr& call, std::function<void(Call&, const Listing
   const auto ids = call->query.list("InstanceId");
   const auto page = read_page(*call, !ids.empty());
   if (page.has_error()) return call->fail(page.error());
+  if (call->is_dry()) return;
   const auto finish = [call, then, filters = filters.value(),
                        page = page.value()](std::vector<InstanceInfo> infos) {
     const auto listing = choose(call->backend, std::move(infos), filters, page);
@@ -279,16 +280,11 @@ void write_changes(XmlWriter& xml, const Call& call, const std::vector<Change>& 
 // The instances that a change is asked of. Answers bad requests and dry runs itself: then empty.
 std::vector<const cloud::Instance*> begin_change(const CallPtr& call) {
   const auto found = require_instances(call->backend, call->query.list("InstanceId"));
-  const auto dry = call->query.flag("DryRun");
-  if (found.has_error() || dry.has_error()) {
-    call->fail(found.has_error() ? found.error() : dry.error());
+  if (found.has_error()) {
+    call->fail(found.error());
     return {};
   }
-  if (dry.value()) {
-    call->fail(Fault{412, "DryRunOperation", "Request would have succeeded, but DryRun flag is set.", {}});
-    return {};
-  }
-  return found.value();
+  return call->is_dry() ? std::vector<const cloud::Instance*>{} : found.value();
 }
 
 void terminate_instances(const CallPtr& call) {

@@ -1,5 +1,6 @@
 // RunInstances.
 #include <algorithm>
+#include <charconv>
 
 #include "manager/base/hash.hpp"
 #include "manager/system/digest.hpp"
@@ -164,19 +165,57 @@ Answer<Launch> read_launch(const Call& call) {
   return launch;
 }
 
+// How many instances the request with this token was answered with, when it were not as many as it wanted.
+constexpr const char* kShortLaunches = "ec2.short";
+
+std::string token_of(const Launch& launch, unsigned index) {
+  return launch.token.empty() || index == 0 ? launch.token : launch.token + "/" + std::to_string(index);
+}
+
+// Why fewer than the least number could be launched now, or nothing. Asked before anything is made, so that a
+// request that cannot be served leaves no trace.
+std::optional<Error> lack_of_room(const cloud::Cloud& cloud, const Launch& launch) {
+  const auto& config = cloud.config();
+  const auto lacks = [&](std::size_t limit, std::size_t used) {
+    return limit > 0 && (used >= limit || limit - used < launch.least);
+  };
+  const bool quota = lacks(config.quota_instances, cloud.quota_used());
+  if (!quota && !lacks(config.capacity, cloud.live())) return std::nullopt;
+  bool is_repeated = false;
+  if (!launch.token.empty())
+    cloud.for_each_instance(
+        [&](const cloud::Instance& vm) { is_repeated = is_repeated || vm.token == launch.token; });
+  if (is_repeated) return std::nullopt;
+  const std::string wanted = std::to_string(launch.least) + " instances: ";
+  return quota ? make_error(ErrorCode::quota, wanted + "the quota of " +
+                                                  std::to_string(config.quota_instances) +
+                                                  " does not allow so many; terminate some or raise it")
+               : make_error(ErrorCode::capacity, wanted + "the cloud has no capacity for so many now");
+}
+
 // The first instance exists: the others of the request, as many as there is room for.
 Answer<std::vector<InstanceInfo>> launch_others(Call& call, const Launch& launch, const InstanceInfo& first) {
   std::vector<InstanceInfo> all{first};
-  for (unsigned i = 1; i < launch.most; ++i) {
+  unsigned most = launch.most;
+  if (!launch.token.empty())
+    if (const std::string* made = call.backend.document(kShortLaunches, launch.token); made != nullptr)
+      std::from_chars(made->data(), made->data() + made->size(), most);
+  for (unsigned i = 1; i < most; ++i) {
     InstanceSpec spec = launch.spec;
     Extras extras = launch.extras;
     extras.index = i;
     spec.extras = to_text(extras, launch.digest);
-    auto next = call.cloud().launch(
-        spec, launch.token.empty() ? launch.token : launch.token + "/" + std::to_string(i));
+    auto next = call.cloud().launch(spec, token_of(launch, i));
     if (next.has_error()) {
-      if (i >= launch.least) break;
-      for (const InstanceInfo& made : all) (void)call.cloud().terminate(made.id);
+      if (i >= launch.least) {
+        if (!launch.token.empty()) call.backend.put(kShortLaunches, launch.token, std::to_string(i));
+        break;
+      }
+      // Nothing remains, and the token is as good as new.
+      for (unsigned made = 0; made < all.size(); ++made) {
+        (void)call.cloud().terminate(all[made].id);
+        if (!launch.token.empty()) call.cloud().forget_token(token_of(launch, made));
+      }
       return fault_of(next.error());
     }
     all.push_back(std::move(next).value());
@@ -205,12 +244,16 @@ void answer_launched(Call& call, const std::vector<InstanceInfo>& all) {
 void run_instances(const CallPtr& call) {
   auto launch = read_launch(*call);
   if (launch.has_error()) return call->fail(launch.error());
-  const auto dry = call->query.flag("DryRun");
-  if (dry.has_error()) return call->fail(dry.error());
-  if (dry.value())
-    return call->fail(
-        Fault{412, "DryRunOperation", "Request would have succeeded, but DryRun flag is set.", {}});
+  if (call->is_dry()) return;
   const auto shared = std::make_shared<Launch>(std::move(launch).value());
+  if (shared->least > 1 && lack_of_room(call->cloud(), *shared))
+    return call->perform(
+        "ec2.RunInstances", call->backend.subject(call->request, shared->spec),
+        [shared](Call& self) -> Answer<void> {
+          const auto lack = lack_of_room(self.cloud(), *shared);
+          return fault_of(lack ? *lack : make_error(ErrorCode::unavailable, "try again"));
+        },
+        [](XmlWriter&) {});
   const CallContext context = call->context(call->backend.subject(call->request, shared->spec));
   call->backend.calls().newInstance(
       context, shared->spec, shared->token, [call, shared](Result<InstanceInfo> first) {

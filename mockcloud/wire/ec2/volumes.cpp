@@ -77,11 +77,7 @@ void create_volume(const CallPtr& call) {
         400, "InvalidZone.NotFound", "The zone '" + wanted.value().substr(0, 100) + "' does not exist.", {}});
   const auto specifications = call->query.tag_specifications();
   if (specifications.has_error()) return call->fail(specifications.error());
-  const auto dry = call->query.flag("DryRun");
-  if (dry.has_error()) return call->fail(dry.error());
-  if (dry.value())
-    return call->fail(
-        Fault{412, "DryRunOperation", "Request would have succeeded, but DryRun flag is set.", {}});
+  if (call->is_dry()) return;
   Tags tags;
   for (const auto& each : specifications.value())
     if (each.resource_type == "volume") tags = each.tags;
@@ -128,6 +124,7 @@ void describe_volumes(const CallPtr& call) {
     if (page.has_error()) return call->fail(page.error());
     after = page.value();
   }
+  if (call->is_dry()) return;
   const CallContext context = call->context(call->backend.subject(call->request, nullptr));
   call->backend.calls().listVolumes(context, [call, ids, after, most = size.value().value_or(0),
                                               wanted = filters.value()](Result<std::vector<VolumeInfo>> all) {
@@ -176,6 +173,7 @@ void attach_volume(const CallPtr& call) {
   if (vm.has_error()) return call->fail(vm.error());
   const std::string device = call->query.value("Device");
   if (device.empty()) return call->fail(missing_parameter("Device"));
+  if (call->is_dry()) return;
   const std::string id = volume.value()->id, instance = vm.value()->id;
   const CallContext context = call->context(call->backend.subject(call->request, vm.value()));
   call->backend.calls().attachVolume(context, id, instance, [call, id, instance, device](Result<void> done) {
@@ -218,6 +216,7 @@ void detach_volume(const CallPtr& call) {
 void delete_volume(const CallPtr& call) {
   const auto volume = require_volume(call->backend, call->query.value("VolumeId"));
   if (volume.has_error()) return call->fail(volume.error());
+  if (call->is_dry()) return;
   const std::string id = volume.value()->id;
   const CallContext context = call->context(call->backend.subject(call->request, nullptr, id));
   call->backend.calls().deleteVolume(context, id, [call, id](Result<void> done) {
