@@ -43,7 +43,8 @@ Result<std::vector<fault::Rule>> read_mock_faults(const std::string& text, const
                                                   TimePoint start) {
   // Rules alone are a scenario in which nothing else happens.
   constexpr const char* kRest = "\nschema: 1\nname: faults\nsteps: [{wait: 1s}]\n";
-  constexpr const char* kRestInBraces = "{\"schema\": 1, \"name\": \"faults\", \"steps\": [{\"wait\": \"1s\"}], ";
+  constexpr const char* kRestInBraces =
+      "{\"schema\": 1, \"name\": \"faults\", \"steps\": [{\"wait\": \"1s\"}], ";
   const auto begin = text.find_first_not_of(" \t\r\n");
   const char first = begin == std::string::npos ? '\0' : text[begin];
   std::string whole = text;
