@@ -21,8 +21,18 @@ constexpr Field kNodes[] = {
     {"token_file", FieldType::text,
      "file that holds the token of the agents; kept beside the journal when left out"},
     {"token_env", FieldType::identifier, "environment variable that holds it"},
-    {"user_data_file", FieldType::text, "what every VM is given, instead of the built-in script"},
-    {"ca_file", FieldType::text, "certificates (PEM) that clouds are checked against, beside the system's"},
+    {"user_data_file", FieldType::text, "what every VM is given, instead of the script that makes it a node"},
+    {"binary_url", FieldType::text, "where VMs fetch drover; it is in the image when left out"},
+    {"binary_sha256", FieldType::text, "of what is fetched, in 64 hexadecimal digits"},
+    {"packages", FieldType::text, "to install instead of Debian's packages of MariaDB"},
+    {"buffer_pool_mb",
+     FieldType::integer,
+     "innodb_buffer_pool_size of every server",
+     "128",
+     {},
+     {},
+     5,
+     1'000'000},
 };
 
 constexpr Field kEc2[] = {
@@ -100,6 +110,7 @@ constexpr Field kOpenNebula[] = {
 };
 
 constexpr Field kSections[] = {
+    {"ca_file", FieldType::text, "certificates (PEM) that clouds are checked against, beside the system's"},
     {"nodes", FieldType::section, "VMs of a real cloud", "", kNodes},
     {"ec2", FieldType::section, "Amazon EC2, or a cloud that speaks its API", "", kEc2},
     {"openstack", FieldType::section, "OpenStack, with its own APIs", "", kOpenStack},
@@ -200,6 +211,10 @@ OpenNebulaSettings take_opennebula(const Settings& from) {
   return to;
 }
 
+bool is_sha256(const std::string& text) {
+  return text.size() == 64 && text.find_first_not_of("0123456789abcdef") == std::string::npos;
+}
+
 void check_url(const scenario::Node& section, const char* key, scenario::Problems& problems) {
   const auto* url = section.find(key);
   if (url != nullptr && !http::parse_url(url->text))
@@ -218,7 +233,11 @@ CloudSettings take_cloud_settings(const Settings& from) {
   to.nodes.token.file = text_or(from, "nodes.token_file");
   to.nodes.token.variable = text_or(from, "nodes.token_env");
   to.nodes.user_data_file = text_or(from, "nodes.user_data_file");
-  to.ca_file = text_or(from, "nodes.ca_file");
+  to.nodes.binary_url = text_or(from, "nodes.binary_url");
+  to.nodes.binary_sha256 = text_or(from, "nodes.binary_sha256");
+  to.nodes.packages = text_or(from, "nodes.packages");
+  to.nodes.buffer_pool_mb = static_cast<unsigned>(from.integer("nodes.buffer_pool_mb"));
+  to.ca_file = text_or(from, "ca_file");
   to.ec2 = take_ec2(from);
   to.openstack = take_openstack(from);
   to.opennebula = take_opennebula(from);
@@ -231,6 +250,13 @@ void check_cloud_values(const scenario::Node& root, scenario::Problems& problems
     const auto* file = nodes->find("token_file");
     if (file != nullptr && nodes->find("token_env") != nullptr)
       problems.add(file->place, "token_file and token_env: give one of them, not both");
+    const auto* url = nodes->find("binary_url");
+    const auto* sum = nodes->find("binary_sha256");
+    if ((url == nullptr) != (sum == nullptr))
+      problems.add((url == nullptr ? sum : url)->place,
+                   "binary_url and binary_sha256: give both, or none when drover is in the image");
+    if (sum != nullptr && !is_sha256(sum->text))
+      problems.add(sum->place, "binary_sha256 takes 64 hexadecimal digits, as sha256sum prints them");
   }
   if (const auto* ec2 = root.find("ec2")) check_url(*ec2, "endpoint", problems);
   if (const auto* openstack = root.find("openstack")) check_url(*openstack, "auth_url", problems);

@@ -28,6 +28,8 @@ struct NodeSettings {
   std::string manager_url;     // where VMs reach the API; "": the address that is listened on
   SecretPlace token;           // of the agents; nowhere: kept beside the journal
   std::string user_data_file;  // given to every VM instead of the built-in script; "" for none
+  std::string binary_url, binary_sha256, packages;  // see AgentStart (manager/adapters/user_data.hpp)
+  unsigned buffer_pool_mb = 128;
 };
 
 struct Ec2Settings {
