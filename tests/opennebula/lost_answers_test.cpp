@@ -10,9 +10,11 @@ class Lossy final : public Iaas {
  public:
   explicit Lossy(Iaas& below) : below_(below) {}
   int lose_new = 0, lose_kill = 0, lose_list = 0;
+  std::optional<Error> refuse_new;
 
   void newInstance(const CallContext& context, const InstanceSpec& spec, const std::string& token,
                    Handler<InstanceInfo> handler) override {
+    if (refuse_new) return handler(*refuse_new);
     below_.newInstance(context, spec, token, lossy(std::move(handler), lose_new));
   }
   void killInstance(const CallContext& context, const std::string& id, Handler<void> handler) override {
@@ -114,6 +116,34 @@ TEST_F(OpenNebulaLostAnswers, AListingWhoseAnswerWasLostIsReadAgain) {
       [&](auto handler) { driver_->listVMs(context_, kServiceTag, "s", std::move(handler)); });
   ASSERT_TRUE(listed.has_value()) << listed.error().message;
   EXPECT_EQ(listed.value().size(), 1U);
+}
+
+TEST_F(OpenNebulaLostAnswers, RefusalsCrossTheWire) {
+  struct Row {
+    ErrorCode code, there;
+    Effect effect;
+  };
+  using E = ErrorCode;
+  for (const Row& row :
+       {Row{E::invalid, E::invalid, Effect::none}, Row{E::not_found, E::not_found, Effect::none},
+        Row{E::already_exists, E::already_exists, Effect::none},
+        Row{E::wrong_state, E::wrong_state, Effect::none}, Row{E::quota, E::quota, Effect::none},
+        Row{E::capacity, E::capacity, Effect::none}, Row{E::throttled, E::throttled, Effect::none},
+        Row{E::unauthenticated, E::unauthenticated, Effect::none},
+        Row{E::permission, E::permission, Effect::none},
+        // The protocol cannot say whether these have done something.
+        Row{E::unavailable, E::unavailable, Effect::possible},
+        Row{E::internal, E::internal, Effect::possible}, Row{E::storage, E::internal, Effect::possible}}) {
+    // Words that name other kinds of refusal, too.
+    lossy_->refuse_new = make_error(row.code, "the limit of the quota is invalid");
+    lossy_->refuse_new->retry_after = std::chrono::minutes(2);
+    const auto made = create();
+    ASSERT_TRUE(made.has_error());
+    EXPECT_EQ(made.error().code, row.there) << to_text(row.code) << ": " << made.error().message;
+    EXPECT_EQ(made.error().effect, row.effect) << to_text(row.code);
+    if (row.code != E::throttled) continue;
+    EXPECT_EQ(made.error().retry_after, std::chrono::minutes(2));
+  }
 }
 
 TEST_F(OpenNebulaLostAnswers, DoctorIsContentWithTheMockCloud) {

@@ -10,6 +10,7 @@ using xml_rpc::Value;
 
 constexpr std::size_t kSubjectMax = 64;
 constexpr int kReadAttempts = 3;
+constexpr Duration kNameKnown = std::chrono::minutes(1);
 constexpr Duration kFirstPause = std::chrono::milliseconds(250);
 constexpr Duration kPauseMax = std::chrono::seconds(5);
 
@@ -124,7 +125,8 @@ Task<Result<std::string>> OpenNebulaCloud::id_of(Ask ask, std::string pool, std:
   const bool number = !wanted.empty() && wanted.find_first_not_of("0123456789") == std::string::npos;
   if (number || wanted.empty()) co_return wanted;
   const std::string key = pool + "/" + wanted;
-  if (const auto known = found_.find(key); known != found_.end()) co_return known->second;
+  const auto known = found_.find(key);
+  if (known != found_.end() && scheduler_.now() < known->second.until) co_return known->second.id;
   std::vector<Value> params;
   for (const int each : {-2, -1, -1}) params.push_back(Value::of_int(each));
   const std::string method = "one." + pool + "pool.info";
@@ -134,8 +136,10 @@ Task<Result<std::string>> OpenNebulaCloud::id_of(Ask ask, std::string pool, std:
   if (!objects) co_return objects.error();
   for (const opennebula::NamedObject& each : objects.value()) {
     if (each.name != wanted) continue;
-    found_[key] = std::to_string(each.id);
-    co_return found_[key];
+    Found& found = found_[key];
+    found.id = std::to_string(each.id);
+    found.until = scheduler_.later(kNameKnown);
+    co_return found.id;
   }
   const char* what = pool == "image" ? "image" : "network";
   co_return make_error(ErrorCode::invalid, std::string("OpenNebula has no ") + what + " \"" +

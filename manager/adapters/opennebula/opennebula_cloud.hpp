@@ -86,6 +86,12 @@ class OpenNebulaCloud final : public Iaas {
     std::string id;
   };
 
+  // A name that was looked up, and until when it counts: another image may be called so later.
+  struct Found {
+    std::string id;
+    TimePoint until{};
+  };
+
   Ask ask_of(const CallContext& context) const;
   Duration left(const Ask& ask) const;
   http::Request request_for(const Ask& ask, const std::string& method,
@@ -126,8 +132,8 @@ class OpenNebulaCloud final : public Iaas {
   std::map<std::string, Known> made_;  // by token, of this process: bounded
   std::set<std::string> under_way_;    // tokens
   Signal token_free_;
-  std::map<std::string, std::string> found_;  // "image/name" -> id
-  Domain domain_;                             // last: its coroutines end first
+  std::map<std::string, Found> found_;  // by "image/name": bounded by what is configured
+  Domain domain_;                       // last: its coroutines end first
 };
 
 }  // namespace drover

@@ -124,9 +124,10 @@ bool has(const std::string& text, std::string_view part) {
 
 // Code 8192 is for mistakes of the caller as well as for failures of the server; only the words tell.
 bool is_refusal(const std::string& message) {
-  constexpr std::array kWords = {"parse error",       "does not exist", "does not own", "attribute must be",
-                                 "invalid",           "already taken",  "no name",      "not supported",
-                                 "cannot get ip/mac", "incorrect"};
+  if (has(message, "internal error")) return false;
+  constexpr std::array kWords = {"parse error",       "does not exist",    "does not own",
+                                 "attribute must be", "invalid",           "no name",
+                                 "not supported",     "cannot get ip/mac", "incorrect"};
   return std::any_of(kWords.begin(), kWords.end(), [&](const char* word) { return has(message, word); });
 }
 
@@ -140,7 +141,7 @@ Error refusal(const std::string& method, std::int64_t code, const std::string& t
           ErrorCode::unauthenticated,
           message + " Check opennebula.user and its password, and whether `hashed` fits the server.");
     case kAuthorization:
-      if (has(text, "quota") || has(text, "limit"))
+      if (!has(text, "not authorized") && (has(text, "quota") || has(text, "limit")))
         return make_error(ErrorCode::quota, message + " Terminate VMs or raise the user's quota.");
       return make_error(ErrorCode::permission, message);
     case kNoExists:
@@ -156,6 +157,7 @@ Error refusal(const std::string& method, std::int64_t code, const std::string& t
     case kReplication:
       return make_error(ErrorCode::unavailable, message, perhaps, Retry::later);
     case kInternal:
+      if (has(text, "already taken")) return make_error(ErrorCode::already_exists, message);
       if (is_refusal(text)) return make_error(ErrorCode::invalid, message);
       return make_error(ErrorCode::internal, message, perhaps, Retry::soon);
     default:

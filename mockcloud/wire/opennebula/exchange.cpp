@@ -31,12 +31,17 @@ std::string words(const Error& error) {
     case ErrorCode::capacity:
       return "Cannot allocate: " + error.message;
     case ErrorCode::invalid:
-    case ErrorCode::already_exists:
       return "Invalid argument: " + error.message;
-    case ErrorCode::internal:
-      return "Internal error: " + error.message;
-    default:
+    case ErrorCode::already_exists:
+      return "NAME is already taken: " + error.message;
+    case ErrorCode::permission:
+      return "Not authorized: " + error.message;
+    case ErrorCode::unauthenticated:
+    case ErrorCode::not_found:
+    case ErrorCode::wrong_state:
       return error.message;
+    default:
+      return "Internal error: " + error.message;
   }
 }
 

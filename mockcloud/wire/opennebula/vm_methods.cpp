@@ -55,8 +55,12 @@ std::string pool(const Backend& backend, const std::vector<InstanceInfo>& all, c
   // Newest first, as oned's API_LIST_ORDER has it by default.
   for (auto info = all.rbegin(); info != all.rend(); ++info) {
     const std::int64_t id = vm_id(info->id);
-    const int state = vm_state(*info, notes_of(backend, info->id)).state;
     if (range.filter > 0) continue;  // of another user
+    // The notes matter to these alone, and reading those of every VM would take long.
+    const bool noted = info->state == InstanceState::pending || info->state == InstanceState::stopped;
+    std::optional<VmNotes> notes;
+    if (noted) notes = notes_of(backend, info->id);
+    const int state = vm_state(*info, notes).state;
     if (range.state == -1 && state == 6) continue;
     if (range.state >= 0 && state != range.state) continue;
     if (range.end >= -1 && range.start != -1 && (id < range.start || (range.end != -1 && id > range.end)))
