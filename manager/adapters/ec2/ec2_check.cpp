@@ -1,4 +1,6 @@
 // What `drover doctor` finds out about an account before a VM is wanted.
+#include <algorithm>
+
 #include "manager/adapters/ec2/ec2_cloud.hpp"
 #include "manager/adapters/ec2/ec2_words.hpp"
 
@@ -26,8 +28,12 @@ Task<void> Ec2Cloud::look(std::string what, Ec2Call call, std::string advice,
                           std::vector<std::string>* problems) {
   std::string code;
   const Result<Ec2Answer> answered = co_await query_.ask(std::move(call), &code);
-  if (answered.has_error() && !is_unknown_question(code) && code != "DryRunOperation")
-    problems->push_back(what + ": " + answered.error().message + ". " + advice);
+  if (answered.has_value() || is_unknown_question(code) || code == "DryRunOperation") co_return;
+  std::string message = answered.error().message;
+  // The general advice to correct something; here it is known what.
+  if (answered.error().code == ErrorCode::invalid)
+    message.erase(std::min(message.size(), message.rfind("; ")));
+  problems->push_back(what + ": " + message + ". " + advice);
 }
 
 Task<std::vector<std::string>> Ec2Cloud::find_problems(InstanceSpec spec) {
