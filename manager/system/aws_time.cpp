@@ -53,7 +53,7 @@ std::optional<TimePoint> take_time(std::string_view& text, bool separated) {
   }
   const chrono::year_month_day day{chrono::year{parts[0]}, chrono::month{static_cast<unsigned>(parts[1])},
                                    chrono::day{static_cast<unsigned>(parts[2])}};
-  if (!day.ok() || parts[0] < 1970 || parts[0] > 2200) return std::nullopt;
+  if (!day.ok() || parts[0] < 1900 || parts[0] > 2200) return std::nullopt;
   if (parts[3] > 23 || parts[4] > 59 || parts[5] > 60) return std::nullopt;
   const auto since = chrono::sys_days(day).time_since_epoch() + chrono::hours(parts[3]) +
                      chrono::minutes(parts[4]) + chrono::seconds(parts[5]);
