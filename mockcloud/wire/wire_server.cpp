@@ -18,7 +18,7 @@ using tcp = asio::ip::tcp;
 using SystemError = boost::system::error_code;
 
 // What is read at once after an answer that closes the connection, so that the client gets to see it.
-constexpr std::size_t kLingerMax = std::size_t{1} << 20U;
+constexpr std::size_t kLingerMax = std::size_t{64} << 20U;
 
 std::string to_wire(const http::Response& response, bool head, bool keep_alive) {
   std::string text =
@@ -102,7 +102,11 @@ class Session : public std::enable_shared_from_this<Session> {
   }
 
   void on_header(const SystemError& error) {
-    if (error) return on_unreadable(error);
+    if (error) {
+      // A body that is announced as too long is refused by whom its header is for.
+      if (error == beast::http::error::body_limit) take_head();
+      return on_unreadable(error);
+    }
     arm(shared_->config.read_timeout);
     take_head();
     if (beast::iequals(parser_->get()[beast::http::field::expect], "100-continue")) {

@@ -105,6 +105,7 @@ void add_usual_names(const scenario::Settings& cloud, cloud::CloudConfig& config
   if (!cloud.has("images")) config.images = {"debian-12-drover", "ami-12345678", "ami-0d8d8ad4c1d1e0f01"};
   if (!cloud.has("sizes")) config.sizes = {"small", "t3.micro", "t3.small", "m1.small", "m5.large"};
   if (!cloud.has("networks")) config.networks = {"default", "subnet-12345678"};
+  config.address_prefix = "10.";  // 65,000 addresses are too few for some
 }
 
 }  // namespace

@@ -17,6 +17,8 @@ namespace {
 using nlohmann::json;
 
 constexpr std::size_t kEntriesMax = 100'000;
+constexpr std::size_t kLabelMax = 200;
+constexpr std::size_t kLabelsMax = 1000;
 constexpr std::uintmax_t kFaultsBytesMax = 1 << 20U;
 
 TimePoint system_time() {
@@ -200,7 +202,11 @@ std::uint64_t MockHost::begun(const wire::Face& face, const http::Request& reque
   entry.number = ++last_number_;
   entry.at = scheduler_.now();
   entry.api = face.name();
-  entry.request = face.label(request);
+  std::string label = face.label(request).substr(0, kLabelMax);
+  if (labels_.size() >= kLabelsMax) labels_.clear();
+  auto& text = labels_[label];
+  if (text == nullptr) text = std::make_shared<const std::string>(std::move(label));
+  entry.request = text;
   entries_.push_back(std::move(entry));
   if (entries_.size() > kEntriesMax) entries_.pop_front();
   engine().set_request(last_number_);
@@ -265,7 +271,7 @@ json MockHost::journal(std::uint64_t after, std::size_t limit) const {
     json row{{"request", entry.number},
              {"at", wire::to_iso8601(entry.at, true)},
              {"api", entry.api},
-             {"call", entry.request}};
+             {"call", *entry.request}};
     row["status"] = entry.status == 0 ? json() : json(entry.status);
     if (entry.status != 0) row["took_s"] = to_seconds(entry.answered - entry.at);
     json fired = json::array();

@@ -5,6 +5,7 @@
 #include <deque>
 #include <memory>
 #include <string>
+#include <unordered_map>
 #include <vector>
 
 #include "manager/adapters/real_time.hpp"
@@ -41,9 +42,9 @@ class MockHost final : public fault::ActionSink {
   struct Entry {
     std::uint64_t number = 0;
     TimePoint at{};
-    std::string api;
-    std::string request;
-    int status = 0;  // 0: not answered (yet)
+    const char* api = "";
+    std::shared_ptr<const std::string> request;  // one text for many that ask the same
+    int status = 0;                              // 0: not answered (yet)
     TimePoint answered{};
   };
 
@@ -77,6 +78,7 @@ class MockHost final : public fault::ActionSink {
   std::vector<std::unique_ptr<wire::Face>> faces_;
   std::unique_ptr<wire::WireServer> server_;
   std::deque<Entry> entries_;  // of the journal, oldest first
+  std::unordered_map<std::string, std::shared_ptr<const std::string>> labels_;
   std::uint64_t last_number_ = 0;
 };
 

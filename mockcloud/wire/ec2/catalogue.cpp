@@ -19,6 +19,13 @@ void answer_listing(const CallPtr& call, const char* site, Items items) {
       [call, items, wanted = filters.value()](XmlWriter& xml) { items(*call, wanted, xml); });
 }
 
+// "10.0.0.0/16" of the prefix "10.0.".
+std::string cidr_of(std::string prefix) {
+  const auto octets = std::count(prefix.begin(), prefix.end(), '.');
+  for (auto more = octets; more < 3; ++more) prefix += "0.";
+  return prefix + "0/" + std::to_string(8 * octets);
+}
+
 bool wants(const std::vector<std::string>& ids, const std::string& id) {
   return ids.empty() || std::find(ids.begin(), ids.end(), id) != ids.end();
 }
@@ -250,37 +257,36 @@ void describe_subnets(const CallPtr& call) {
     if (std::find(networks.begin(), networks.end(), id) == networks.end())
       return call->fail(Fault{
           400, "InvalidSubnetID.NotFound", "The subnet ID '" + id.substr(0, 100) + "' does not exist", {}});
-  answer_listing(
-      call, "ec2.DescribeSubnets", [ids](Call& self, const std::vector<Filter>& filters, XmlWriter& xml) {
-        const auto& config = self.cloud().config();
-        const std::string zone = zone_shown(self.backend, config.zones.front());
-        xml.element("subnetSet", [&] {
-          for (const std::string& name : config.networks) {
-            const Tags tags = resource_tags(self.backend, name);
-            if (!wants(ids, name) || !passes(filters,
-                                             {{"subnet-id", name},
-                                              {"vpc-id", vpc_id(self.backend)},
-                                              {"state", "available"},
-                                              {"availability-zone", zone},
-                                              {"default-for-az", "true"}},
-                                             tags))
-              continue;
-            xml.element("item", [&] {
-              xml.text("subnetId", name);
-              xml.text("state", "available");
-              xml.text("vpcId", vpc_id(self.backend));
-              xml.text("cidrBlock",
-                       config.address_prefix == "10.0." ? "10.0.0.0/16" : config.address_prefix + "0/24");
-              xml.number("availableIpAddressCount", 65'000);
-              xml.text("availabilityZone", zone);
-              xml.flag("defaultForAz", true);
-              xml.flag("mapPublicIpOnLaunch", true);
-              xml.text("ownerId", self.backend.settings().owner_id);
-              write_tags(xml, tags);
-            });
-          }
-        });
-      });
+  answer_listing(call, "ec2.DescribeSubnets",
+                 [ids](Call& self, const std::vector<Filter>& filters, XmlWriter& xml) {
+                   const auto& config = self.cloud().config();
+                   const std::string zone = zone_shown(self.backend, config.zones.front());
+                   xml.element("subnetSet", [&] {
+                     for (const std::string& name : config.networks) {
+                       const Tags tags = resource_tags(self.backend, name);
+                       if (!wants(ids, name) || !passes(filters,
+                                                        {{"subnet-id", name},
+                                                         {"vpc-id", vpc_id(self.backend)},
+                                                         {"state", "available"},
+                                                         {"availability-zone", zone},
+                                                         {"default-for-az", "true"}},
+                                                        tags))
+                         continue;
+                       xml.element("item", [&] {
+                         xml.text("subnetId", name);
+                         xml.text("state", "available");
+                         xml.text("vpcId", vpc_id(self.backend));
+                         xml.text("cidrBlock", cidr_of(config.address_prefix));
+                         xml.number("availableIpAddressCount", 65'000);
+                         xml.text("availabilityZone", zone);
+                         xml.flag("defaultForAz", true);
+                         xml.flag("mapPublicIpOnLaunch", true);
+                         xml.text("ownerId", self.backend.settings().owner_id);
+                         write_tags(xml, tags);
+                       });
+                     }
+                   });
+                 });
 }
 
 void describe_vpcs(const CallPtr& call) {
@@ -296,7 +302,7 @@ void describe_vpcs(const CallPtr& call) {
           xml.element("item", [&] {
             xml.text("vpcId", id);
             xml.text("state", "available");
-            xml.text("cidrBlock", "10.0.0.0/16");
+            xml.text("cidrBlock", cidr_of(self.cloud().config().address_prefix));
             xml.text("dhcpOptionsId", "default");
             xml.text("instanceTenancy", "default");
             xml.flag("isDefault", true);

@@ -66,9 +66,8 @@ std::string Servers::uuid_of(const cloud::Instance& vm) { return numbered_uuid(k
 const cloud::Instance* Servers::instance(const std::string& uuid) const {
   const std::uint32_t number = number_of_uuid(kServerKind, uuid);
   if (number == 0) return nullptr;
-  std::string digits = "00000000";
-  for (std::size_t i = 8, rest = number; i > 0; --i, rest >>= 4U)
-    digits[i - 1] = "0123456789abcdef"[rest & 15U];
+  std::string digits = std::to_string(number);
+  if (digits.size() < 8) digits.insert(0, 8 - digits.size(), '0');
   const cloud::Instance* vm = backend_.cloud().instance("i-" + digits);
   return vm != nullptr && vm->number == number ? vm : nullptr;
 }
@@ -94,6 +93,7 @@ std::optional<Server> Servers::from(const InstanceInfo& info) const {
   server.order = vm->number;
   for (const std::uint32_t volume : vm->volumes) server.volumes.push_back(numbered_uuid(kVolumeKind, volume));
   server.details = details(*vm);
+  if (server.state == InstanceState::terminated) server.metadata.clear();  // Nova drops it with the server
   return server;
 }
 

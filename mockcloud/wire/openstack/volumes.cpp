@@ -1,5 +1,7 @@
 #include "mockcloud/wire/openstack/volumes.hpp"
 
+#include <charconv>
+
 #include "mockcloud/wire/openstack/ids.hpp"
 #include "mockcloud/wire/openstack/servers.hpp"
 
@@ -13,23 +15,19 @@ constexpr std::string_view kPrefix = "vol-";
 }  // namespace
 
 std::string Volumes::uuid_of(const std::string& id) {
-  if (!id.starts_with(kPrefix) || id.size() != kPrefix.size() + 8) return {};
+  if (!id.starts_with(kPrefix)) return {};
   std::uint32_t number = 0;
-  for (const char c : id.substr(kPrefix.size())) {
-    const bool digit = c >= '0' && c <= '9';
-    if (!digit && (c < 'a' || c > 'f')) return {};
-    number = number << 4U | static_cast<std::uint32_t>(digit ? c - '0' : c - 'a' + 10);
-  }
+  const auto [last, error] = std::from_chars(id.data() + kPrefix.size(), id.data() + id.size(), number);
+  if (error != std::errc{} || last != id.data() + id.size()) return {};
   return numbered_uuid(kVolumeKind, number);
 }
 
 std::string Volumes::id_of(const std::string& uuid) {
-  std::uint32_t number = number_of_uuid(kVolumeKind, uuid);
+  const std::uint32_t number = number_of_uuid(kVolumeKind, uuid);
   if (number == 0) return {};
-  std::string id = "vol-00000000";
-  for (std::size_t i = id.size(); number != 0; --i, number >>= 4U)
-    id[i - 1] = "0123456789abcdef"[number & 15U];
-  return id;
+  std::string digits = std::to_string(number);
+  if (digits.size() < 8) digits.insert(0, 8 - digits.size(), '0');
+  return std::string(kPrefix) + digits;
 }
 
 const cloud::Volume* Volumes::find(const std::string& uuid) const {
