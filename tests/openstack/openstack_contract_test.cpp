@@ -1,7 +1,9 @@
-// The contract of the Iaas port, of the driver against the mock cloud's OpenStack face over real sockets.
+// The contract of the Iaas port, of the driver against the mock cloud's OpenStack face
+// over real sockets, and against a real OpenStack where there is one.
 #include "manager/adapters/openstack/openstack_cloud.hpp"
 #include "mockcloud/wire/openstack/openstack_face.hpp"
 #include "tests/contract/iaas_contract.hpp"
+#include "tests/openstack/real_place.hpp"
 #include "tests/support/wired_cloud.hpp"
 
 namespace drover {
@@ -60,6 +62,49 @@ INSTANTIATE_TEST_SUITE_P(
         IaasUnderTest{"Latest", [] { return std::make_unique<WiredStage>(cloud::CloudConfig{}, 93); }},
         IaasUnderTest{"ListingsLag", lagging}),
     name_of);
+
+// Calls come from outside of the scheduler, whose clock must be brought up to date first.
+class RealStage : public IaasStage {
+ public:
+  RealStage() : driver_(outside_.scheduler(), outside_.client(), test::config_of_environment()) {}
+  Iaas& iaas() override {
+    outside_.pump().catch_up();
+    outside_.pump().wake();
+    return driver_;
+  }
+  bool run_until(const std::function<bool()>& done, Duration limit) override {
+    outside_.pump().wake();
+    return outside_.run_until(done, limit);
+  }
+  InstanceSpec spec(const std::string& name, const std::string& service) override {
+    const OpenStackConfig config = test::config_of_environment();
+    InstanceSpec spec;
+    spec.name = name;
+    spec.image = config.image;
+    spec.size = config.flavor;
+    spec.network = config.network;
+    spec.tags = {{kServiceTag, service}};
+    return spec;
+  }
+  Duration patience() const override { return 3min; }
+  bool has_volumes() const override { return test::variable("VOLUMES") == "1"; }
+  // Deleted servers keep their tokens: every run needs its own.
+  std::string run_id() const override {
+    static const std::string id =
+        "contract-" + std::to_string(std::chrono::system_clock::now().time_since_epoch().count());
+    return id;
+  }
+
+ private:
+  test::Outside outside_;
+  OpenStackCloud driver_;
+};
+
+std::vector<IaasUnderTest> real_ones() {
+  if (test::variable("AUTH_URL").empty()) return {};
+  return {IaasUnderTest{"Real", [] { return std::make_unique<RealStage>(); }}};
+}
+INSTANTIATE_TEST_SUITE_P(RealOpenStack, IaasContract, testing::ValuesIn(real_ones()), name_of);
 
 }  // namespace
 }  // namespace drover

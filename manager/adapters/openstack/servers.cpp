@@ -11,8 +11,6 @@ constexpr std::size_t kTextMax = 255;         // of a name, a metadata key and a
 constexpr std::size_t kItemsMax = 128;        // of metadata
 constexpr std::size_t kUserDataMax = 65'535;  // characters of base64
 constexpr std::size_t kUsedMax = 10'000;
-// Before this nothing was created that still matters: with it, Nova lists deleted servers too.
-constexpr const char* kSinceEver = "1990-01-01T00:00:00Z";
 
 Error mismatch(const InstanceSpec& spec) {
   return make_error(ErrorCode::already_exists, "newInstance of \"" + spec.name +
@@ -129,7 +127,6 @@ Task<Result<std::optional<InstanceInfo>>> Servers::find(const InstanceSpec& spec
   }
   const std::string wanted = token_text(token), key = "servers";
   const std::string path = "/servers/detail?name=" + http::percent_encode(as_exact_pattern(spec.name)) +
-                           "&changes-since=" + http::percent_encode(kSinceEver) +
                            "&limit=" + std::to_string(session_.config().page);
   Result<std::vector<Json>> listed = co_await list_all(session_, Service::compute, path, key, budget);
   if (!listed) co_return listed.error();

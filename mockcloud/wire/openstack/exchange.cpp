@@ -136,6 +136,8 @@ void refuse_route(Exchange& exchange) {
         "<!doctype html>\n<html lang=en>\n<title>404 Not Found</title>\n<h1>Not Found</h1>\n"
         "<p>The requested URL was not found on the server. If you entered the URL manually please check your "
         "spelling and try again.</p>\n";
+  } else if (exchange.service == Service::network) {
+    return refuse(exchange, 404, "The resource could not be found.", "HTTPNotFound");
   } else {
     response.body = to_text(front_end_error(404, "The resource could not be found."));
   }
@@ -152,6 +154,12 @@ void refuse_token(Exchange& exchange) {
   if (exchange.service != Service::identity) body["error"]["title"] = "Unauthorized";
   body["error"]["message"] = kUnauthenticated;
   if (exchange.service == Service::identity) body["error"]["title"] = "Unauthorized";
+  if (exchange.service == Service::image && exchange.request.field("X-Auth-Token") == nullptr)
+    body = front_end_error(
+        401,
+        "This server could not verify that you are authorized to access the document you requested. "
+        "Either you supplied the wrong credentials (e.g., bad password), or your browser does not "
+        "understand how to supply the credentials required.");
   response.body = to_text(body);
   answer(exchange, std::move(response));
 }
@@ -216,13 +224,16 @@ void refuse(Exchange& exchange, const Error& error) {
 std::optional<Json> body_of(Exchange& exchange) {
   auto json = parse_json(exchange.request.body);
   if (json && json->is_object()) return json;
-  refuse(
-      exchange, 400,
-      exchange.service == Service::identity
-          ? "Malformed json in request body: expecting a JSON object. The server could not comply with the "
-            "request since it is either malformed or otherwise incorrect. The client is assumed to be in "
-            "error."
-          : "Malformed request body");
+  if (json && exchange.service != Service::identity) {
+    refuse(exchange, 400, quoted(*json) + " is not of type 'object'");
+    return std::nullopt;
+  }
+  refuse(exchange, 400,
+         exchange.service == Service::identity
+             ? "Expecting to find valid JSON in request body. The server could not comply with the request "
+               "since "
+               "it is either malformed or otherwise incorrect. The client is assumed to be in error."
+             : "Malformed request body");
   return std::nullopt;
 }
 

@@ -111,7 +111,10 @@ void Glance::images(Exchange& exchange) {
     return rest.empty() ? std::string("/v2/images") : "/v2/images?" + http::to_form(rest);
   }();
   body["schema"] = "/v2/schemas/images";
-  if (more) body["next"] = next_page(exchange, "/v2/images", page->back()["id"].get<std::string>());
+  // A page as long as the limit names a next one, which may be empty.
+  if (exchange.parameter("limit") != nullptr) more = more || page->size() == limit_of(exchange, kPageMax);
+  if (more && !page->empty())
+    body["next"] = next_page(exchange, "/v2/images", page->back()["id"].get<std::string>());
   answer(exchange, 200, body);
 }
 

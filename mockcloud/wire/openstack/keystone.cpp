@@ -51,7 +51,11 @@ std::string token_time(TimePoint at) {
 void Keystone::versions(Exchange& exchange) {
   Json body;
   body["versions"]["values"] = Json::array({version_json(exchange)});
-  answer(exchange, 300, body);
+  http::Response response;
+  response.status = 300;
+  response.fields.emplace_back("Location", exchange.origin + "/identity/v3/");
+  response.body = to_text(body);
+  answer(exchange, std::move(response));
 }
 
 void Keystone::handle(const ExchangePtr& exchange) {
@@ -88,16 +92,15 @@ Keystone::Proof Keystone::prove_password(const Json& identity) const {
   };
   const Json* method = member(identity, "password");
   const Json* user = method != nullptr ? member(*method, "user") : nullptr;
-  if (user == nullptr || !user->is_object()) return bad(expecting("user", "password"));
+  if (user == nullptr || !user->is_object()) return bad(expecting("user", "None"));
   const auto password = text_member(*user, "password");
-  if (!password) return bad(expecting("password", "user"));
   const bool by_id = text_member(*user, "id").has_value();
   if (!by_id && !text_member(*user, "name")) return bad(expecting("id or name", "user"));
   const Json* domain = member(*user, "domain");
   if (!by_id && domain == nullptr) return bad(expecting("domain", "user"));
   if (!by_id && !is_default_domain(*domain)) return proof;
   const Account* account = user_of(*user);
-  if (account == nullptr) return proof;
+  if (account == nullptr || !password) return proof;
   if (backend_.settings().check_signatures && !equal_in_constant_time(account->secret.value, *password))
     return proof;
   proof.who.emplace();
@@ -134,6 +137,10 @@ Keystone::Proof Keystone::prove_credential(const Json& identity) const {
   std::optional<ApplicationCredential> found;
   if (const auto id = text_member(*method, "id")) {
     found = tokens_.credential(*id);
+    if (!found) {
+      proof.refusal = Refusal{404, "Could not find Application Credential: " + id->substr(0, 80) + "."};
+      return proof;
+    }
   } else if (const auto name = text_member(*method, "name")) {
     const Json* user = member(*method, "user");
     const Account* account = user != nullptr ? user_of(*user) : nullptr;
@@ -199,7 +206,8 @@ void Keystone::authenticate(Exchange& exchange) {
   const auto body = body_of(exchange);
   if (!body) return;
   const Json* auth = member(*body, "auth");
-  if (auth == nullptr || !auth->is_object()) return refuse(exchange, 400, required("auth", "body"));
+  if (auth == nullptr) return refuse(exchange, 400, expecting("auth", "request body"));
+  if (!auth->is_object()) return refuse(exchange, 400, quoted(*auth) + " is not of type 'object'");
   const Proof proof = prove(*auth);
   if (!proof.who) {
     if (proof.refusal.status == 401) return refuse_token(exchange);

@@ -87,14 +87,23 @@ Json Keystone::credential_json(const Exchange& exchange, const ApplicationCreden
   Json json;
   json["id"] = credential.id;
   json["name"] = credential.name;
-  json["description"] = credential.description;
-  json["project_id"] = catalogue_.project_id();
+  json["description"] = credential.description.empty() ? Json(nullptr) : Json(credential.description);
   json["user_id"] = catalogue_.user_id(credential.user);
+  json["project_id"] = catalogue_.project_id();
+  json["system"] = nullptr;
   json["expires_at"] = nullptr;
-  json["unrestricted"] = false;
+  json["unrestricted"] = nullptr;
   json["roles"] = Json::array();
-  json["links"]["self"] = exchange.origin + "/identity/v3/users/" + catalogue_.user_id(credential.user) +
-                          "/application_credentials/" + credential.id;
+  for (const char* name : {"reader", "member"}) {
+    Json role;
+    role["id"] = catalogue_.user_id(std::string("role:") + name);
+    role["name"] = name;
+    role["domain_id"] = nullptr;
+    role["description"] = nullptr;
+    role["options"]["immutable"] = true;
+    json["roles"].push_back(role);
+  }
+  json["links"]["self"] = exchange.origin + "/identity/v3/application_credentials/" + credential.id;
   return json;
 }
 
@@ -114,7 +123,10 @@ void Keystone::known(Exchange& exchange) {
   if (exchange.is("GET", 2) && path[0] == "auth") {
     if (path[1] == "catalog") {
       if (!who->scoped) return refuse_policy(exchange, "identity:get_auth_catalog");
-      return answer(exchange, 200, listing(exchange, "catalog", services(exchange), "auth/catalog"));
+      Json body;
+      body["catalog"] = services(exchange);
+      body["links"]["self"] = exchange.origin + "/identity/v3/auth/catalog";
+      return answer(exchange, 200, body);
     }
     if (path[1] == "projects")
       return answer(exchange, 200,

@@ -60,7 +60,7 @@ bool Nova::is_version(const Exchange& exchange) {
 }
 
 void Nova::version(Exchange& exchange) {
-  exchange.known_route = false;
+  exchange.known_route = !exchange.path.empty();
   if (exchange.request.method != "GET" && exchange.request.method != "HEAD") return refuse_route(exchange);
   Json body;
   if (exchange.path.empty())
@@ -82,6 +82,7 @@ bool Nova::set_version(Exchange& exchange) {
   const auto minor =
       dot == std::string::npos ? std::nullopt : whole(std::string_view(wanted).substr(dot + 1));
   if (!major || !minor) {
+    exchange.known_route = false;
     refuse(exchange, 400,
            "API Version String " + wanted + " is of invalid format. Must be of format MajorNum.MinorNum.");
     return false;

@@ -79,6 +79,10 @@ inline constexpr const char* kKeypairs = "openstack.keypair";
 
 // Reads metadata into tags; on anything but short texts answers 400 and gives nothing.
 std::optional<Tags> metadata_of(Exchange& exchange, const Json& metadata);
+// How Nova says that a field cannot be so.
+std::string bad_field(const std::string& field, const Json& value, const std::string& why);
+// A server's name; false after an answer.
+bool check_name(Exchange& exchange, const Json& name);
 // 2026-11-22T09:44:14Z, with or without a fraction, "Z" or an offset; nothing for anything else.
 std::optional<TimePoint> parse_time(std::string_view text);
 

@@ -70,8 +70,8 @@ const cloud::Instance* Nova::changeable(Exchange& exchange, const char* verb) {
   const auto failed = servers_.failed(uuid);
   if (failed && failed->state != InstanceState::terminated)
     refuse(exchange, 409, cannot(verb, uuid, "vm_state error"));
-  else if (is_uuid(uuid))
-    refuse(exchange, 404, "Instance " + uuid + " has no mapping to a cell.");
+  else if (exchange.path.size() > 2 && exchange.path[2] == "action")
+    refuse(exchange, 404, "Instance " + uuid.substr(0, 80) + " has no mapping to a cell.");
   else
     not_found(exchange, uuid);
   return nullptr;
@@ -116,8 +116,9 @@ void Nova::act(const ExchangePtr& exchange, const std::string& name, const Json&
       if (c >= 'a' && c <= 'z') c = static_cast<char>(c - 'a' + 'A');
     if (type != "SOFT" && type != "HARD")
       return refuse(*exchange, 400,
-                    "Invalid input for field/attribute type. Value: " + quoted(argument) +
-                        ". is not one of ['HARD', 'Hard', 'hard', 'SOFT', 'Soft', 'soft']");
+                    bad_field("type", argument.is_object() ? argument.value("type", Json()) : argument,
+                              quoted(argument.is_object() ? argument.value("type", Json()) : argument) +
+                                  " is not one of ['HARD', 'Hard', 'hard', 'SOFT', 'Soft', 'soft']"));
   }
   const auto effect = [this, id, name]() -> Result<void> {
     cloud::Cloud& cloud = backend_.cloud();

@@ -32,7 +32,10 @@ void Nova::catalogue(Exchange& exchange) {
   const auto& path = exchange.path;
   const std::string first = path.empty() ? std::string() : path[0];
   if (first == "flavors") return flavors(exchange);
-  if (first == "images" && exchange.minor < 36) return images(exchange);
+  if (first == "images") {
+    if (exchange.minor < 36) return images(exchange);
+    return refuse(exchange, 404, "The resource could not be found.");
+  }
   // What only administrators may ask for.
   for (const char* admins : {"os-services", "os-hypervisors", "os-aggregates", "os-agents", "os-migrations"})
     if (first == admins) return refuse_policy(exchange, "os_compute_api:" + first + ":list");
@@ -152,6 +155,11 @@ void Nova::images(Exchange& exchange) {
       json["OS-EXT-IMG-SIZE:size"] = 1024;
     }
     json["links"] = links_of(exchange, "images", catalogue_.image_id(name));
+    Json alternate;
+    alternate["rel"] = "alternate";
+    alternate["type"] = "application/vnd.openstack.image";
+    alternate["href"] = exchange.origin + "/image/images/" + catalogue_.image_id(name);
+    json["links"].push_back(alternate);
     return json;
   };
   Json body;
@@ -298,9 +306,13 @@ void Nova::create_keypair(Exchange& exchange) {
   const Json* wanted = member(*body, "keypair");
   const auto name = wanted != nullptr ? text_member(*wanted, "name") : std::nullopt;
   if (!name)
-    return refuse(exchange, 400, "Invalid input for field/attribute keypair. 'name' is a required property");
+    return refuse(
+        exchange, 400,
+        bad_field("keypair", wanted != nullptr ? *wanted : Json(), "'name' is a required property"));
   if (!is_key_name(*name))
-    return refuse(exchange, 400, "Invalid input for field/attribute name. Value: " + name->substr(0, 255));
+    return refuse(exchange, 400,
+                  "An invalid 'name' value was provided. The name must be: Only expected characters: [_- "
+                  "0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ]");
   if (backend_.document(kKeypairs, *name) != nullptr)
     return refuse(exchange, 409, "Key pair '" + *name + "' already exists.");
   if (backend_.documents(kKeypairs).size() >= kKeypairsMax)
@@ -324,7 +336,11 @@ void Nova::create_keypair(Exchange& exchange) {
   Json shown = keypair_json(exchange, *name, to_text(stored));
   if (!given)
     shown["private_key"] =
-        "-----BEGIN RSA PRIVATE KEY-----\n" + base64_encode(secret) + "\n-----END RSA PRIVATE KEY-----\n";
+        "-----BEGIN RSA "
+        "PRIVATE KEY-----\n" +
+        base64_encode(secret) +
+        "\n-----END RSA "
+        "PRIVATE KEY-----\n";
   shown["user_id"] = catalogue_.user_id(exchange.who.user);
   Json answered;
   answered["keypair"] = shown;

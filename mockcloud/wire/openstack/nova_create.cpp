@@ -12,11 +12,6 @@ constexpr std::size_t kNameMax = 255;
 constexpr std::size_t kUserDataMax = 65'535;  // characters of base64
 constexpr std::uint64_t kServersMax = 100;    // of one request
 
-std::string bad_field(const std::string& field, const Json& value, const std::string& why) {
-  return "Invalid input for field/attribute " + field.substr(0, kNameMax) + ". Value: " + quoted(value) +
-         ". " + why;
-}
-
 // The last version in which a property is known, and the first; 0: always.
 struct Property {
   std::string_view name;
@@ -70,6 +65,26 @@ struct Nova::Creation {
   std::string first;  // UUID
 };
 
+std::string bad_field(const std::string& field, const Json& value, const std::string& why) {
+  // A text stands in the message as it is; whatever else as Python prints it.
+  const std::string shown = value.is_string() ? value.get<std::string>().substr(0, kNameMax) : quoted(value);
+  return "Invalid input for field/attribute " + field.substr(0, kNameMax) + ". Value: " + shown + ". " + why;
+}
+
+bool check_name(Exchange& exchange, const Json& name) {
+  std::string why;
+  if (!name.is_string())
+    why = quoted(name) + " is not of type 'string'";
+  else if (name.get_ref<const std::string&>().find_first_not_of(' ') == std::string::npos)
+    why = quoted(name) + " is too short";
+  else if (name.get_ref<const std::string&>().size() > kNameMax)
+    why = quoted(name) + " is too long";
+  else
+    return true;
+  refuse(exchange, 400, bad_field("name", name, why));
+  return false;
+}
+
 std::optional<Tags> metadata_of(Exchange& exchange, const Json& metadata) {
   const auto bad = [&](int status, const std::string& message) -> std::optional<Tags> {
     refuse(exchange, status, message);
@@ -100,7 +115,7 @@ bool Nova::check_body(Exchange& exchange, const Json& wanted) const {
     return false;
   };
   for (const char* required : {"name", "flavorRef"})
-    if (member(wanted, required) == nullptr)
+    if (!wanted.contains(required))
       return bad(bad_field("server", wanted, std::string("'") + required + "' is a required property"));
   if (exchange.minor >= 37 && member(wanted, "networks") == nullptr)
     return bad(bad_field("server", wanted, "'networks' is a required property"));
@@ -113,16 +128,12 @@ bool Nova::check_body(Exchange& exchange, const Json& wanted) const {
       return bad(
           bad_field("server", wanted,
                     "Additional properties are not allowed ('" + key.substr(0, 80) + "' was unexpected)"));
-    const bool must_be_text = key == "name" || key == "user_data" || key == "key_name" ||
-                              key == "availability_zone" || key == "adminPass" || key == "hostname";
-    if (must_be_text && !value.is_string() && !(value.is_null() && key != "name"))
+    const bool must_be_text = key == "user_data" || key == "key_name" || key == "availability_zone" ||
+                              key == "adminPass" || key == "hostname";
+    if (must_be_text && !value.is_string() && !value.is_null())
       return bad(bad_field(key, value, quoted(value) + " is not of type 'string'"));
   }
-  const std::string name = text_member(wanted, "name").value_or("");
-  if (name.empty() || name.find_first_not_of(' ') == std::string::npos)
-    return bad(bad_field("name", Json(name), "'' is too short"));
-  if (name.size() > kNameMax) return bad(bad_field("name", Json(name), quoted(Json(name)) + " is too long"));
-  return true;
+  return check_name(exchange, wanted["name"]);
 }
 
 bool Nova::read_places(Exchange& exchange, const Json& wanted, Creation& creation) const {
@@ -184,7 +195,7 @@ bool Nova::read_network(Exchange& exchange, const Json& wanted, Creation& creati
   bool first = true;
   for (const auto& each : *networks) {
     const auto id = text_member(each, "uuid"), port = text_member(each, "port");
-    if (port) return bad("Port " + port->substr(0, 80) + " could not be found.");
+    if (port) return bad("Port id " + port->substr(0, 80) + " could not be found.");
     if (!id || !is_uuid(*id))
       return bad(bad_field("uuid", each, quoted(each) + " is not valid under any of the given schemas"));
     const auto name = catalogue_.network_name(*id);
@@ -212,8 +223,7 @@ bool Nova::read_details(Exchange& exchange, const Json& wanted, Creation& creati
     for (const auto& group : *groups) {
       const std::string name = text_member(group, "name").value_or("");
       if (name != "default" && name != named_uuid("group", "default"))
-        return bad("Security group " + name.substr(0, 80) + " not found for project " +
-                   catalogue_.project_id() + ".");
+        return bad("Unable to find security_group with name or id '" + name.substr(0, 80) + "'");
       details["security_groups"] = Json::array({"default"});
     }
   }
@@ -277,7 +287,7 @@ void Nova::create(const ExchangePtr& exchange) {
   if (!body) return;
   const Json* wanted = member(*body, "server");
   if (wanted == nullptr || !wanted->is_object())
-    return refuse(*exchange, 400, bad_field("body", *body, "'server' is a required property"));
+    return refuse(*exchange, 400, "'server' is a required property");
   auto creation = std::make_shared<Creation>();
   creation->exchange = exchange;
   creation->spec.name = text_member(*wanted, "name").value_or("");

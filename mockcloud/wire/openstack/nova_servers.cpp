@@ -66,6 +66,38 @@ constexpr std::string_view kStatuses[] = {"ACTIVE",      "BUILD",     "DELETED",
                                           "HARD_REBOOT", "PAUSED",    "REBOOT",  "RESIZE",
                                           "SHUTOFF",     "SUSPENDED", "UNKNOWN", "VERIFY_RESIZE"};
 
+// What servers may be sorted by; all but four of them sort by the time of creation here.
+constexpr std::string_view kSortKeys[] = {"access_ip_v4",
+                                          "access_ip_v6",
+                                          "auto_disk_config",
+                                          "availability_zone",
+                                          "config_drive",
+                                          "created_at",
+                                          "display_description",
+                                          "display_name",
+                                          "host",
+                                          "hostname",
+                                          "image_ref",
+                                          "instance_type_id",
+                                          "kernel_id",
+                                          "key_name",
+                                          "launch_index",
+                                          "launched_at",
+                                          "locked_by",
+                                          "node",
+                                          "power_state",
+                                          "progress",
+                                          "project_id",
+                                          "ramdisk_id",
+                                          "root_device_name",
+                                          "task_state",
+                                          "terminated_at",
+                                          "updated_at",
+                                          "user_id",
+                                          "uuid",
+                                          "vm_state",
+                                          "locked"};
+
 std::string upper(std::string text) {
   for (char& c : text)
     if (c >= 'a' && c <= 'z') c = static_cast<char>(c - 'a' + 'A');
@@ -165,13 +197,16 @@ std::optional<Nova::Filter> Nova::filter_of(Exchange& exchange) const {
     if (!known && exchange.minor >= 75 && !key.starts_with('_'))
       return bad("'" + key.substr(0, 80) + "' does not match any of the regexes: '^_'");
     if (key == "all_tenants" && value != "0" && value != "False" && value != "false") {
-      refuse_policy(exchange, "os_compute_api:servers:detail:get_all_tenants");
+      refuse_policy(exchange, std::string("os_compute_api:servers:") +
+                                  (exchange.path.size() == 2 ? "detail" : "index") + ":get_all_tenants");
       return std::nullopt;
     }
     if (key == "name" || key == "ip") {
       // An address is compared from its beginning, a name anywhere.
       auto pattern = NamePattern::parse(key == "ip" ? "^" + value : value);
-      if (!pattern) return bad("Invalid input received: Invalid filter field: " + key + ".");
+      if (!pattern)
+        return bad("Invalid input for query parameters " + key + ". Value: " + value.substr(0, 255) + ". '" +
+                   value.substr(0, 255) + "' is not a 'regex'");
       (key == "ip" ? filter.address : filter.name) = std::move(pattern);
     } else if (key == "status") {
       filter.status = upper(value);
@@ -198,10 +233,13 @@ std::optional<Nova::Filter> Nova::filter_of(Exchange& exchange) const {
                    value.substr(0, 80) + "' is not a 'date-time'");
       (key == "changes-since" ? filter.since : filter.before) = at;
     } else if (key == "sort_key") {
+      if (std::find(std::begin(kSortKeys), std::end(kSortKeys), value) == std::end(kSortKeys))
+        return bad("Invalid input for query parameters sort_key. Value: " + value.substr(0, 80) + ". '" +
+                   value.substr(0, 80) + "' is not one of the columns that Nova sorts by");
       filter.sort_key = value;
     } else if (key == "sort_dir") {
       if (value != "asc" && value != "desc")
-        return bad("Invalid input for query parameters sort_dir. Value: " + value.substr(0, 80));
+        return bad("Invalid input received: Unknown sort direction, must be 'desc' or 'asc'");
       filter.ascending = value == "asc";
     }
   }
@@ -300,11 +338,12 @@ void Nova::update(const ExchangePtr& exchange) {
     const bool known = key == "name" || key == "accessIPv4" || key == "accessIPv6" ||
                        key == "OS-DCF:diskConfig" || (key == "description" && exchange->minor >= 19) ||
                        (key == "hostname" && exchange->minor >= 90);
-    if (!known || (key == "name" && (!value.is_string() || value.get<std::string>().empty() ||
-                                     value.get<std::string>().size() > 255)))
-      return refuse(*exchange, 400,
-                    "Invalid input for field/attribute " + (known ? key : std::string("server")) +
-                        ". Value: " + quoted(known ? value : *wanted) + ".");
+    if (!known)
+      return refuse(
+          *exchange, 400,
+          bad_field("server", *wanted,
+                    "Additional properties are not allowed ('" + key.substr(0, 80) + "' was unexpected)"));
+    if (key == "name" && !check_name(*exchange, value)) return;
   }
   with_server(exchange, [this, exchange, wanted = *wanted](const Server& server) {
     const auto name = text_member(wanted, "name");
