@@ -194,13 +194,20 @@ TEST_F(CloudInit, FetchesTheBinaryOnlyWithTheRightSum) {
 TEST_F(CloudInit, RefusesValuesThatMakeNoSense) {
   put_drover();
   for (const char* values :
-       {"DROVER_MANAGER_IP=", "DROVER_MANAGER_IP='10.0.0.1\"'", "DROVER_MANAGER_IP='a b'",
-        "DROVER_TOKEN=", "DROVER_TOKEN='a b'", "DROVER_TOKEN='a\nb'", "DROVER_MANAGER_PORT=http",
+       {"DROVER_MANAGER_IP=", "DROVER_MANAGER_IP='10.0.0.1\"'", "DROVER_MANAGER_IP='a b'", "DROVER_TOKEN=",
+        "DROVER_TOKEN='a\tb'", "DROVER_TOKEN='a\n'", "DROVER_TOKEN='a\nb'", "DROVER_MANAGER_PORT=http",
         "DROVER_MYSQLD_PORT='3306\nx: y'", "DROVER_BUFFER_POOL_MB=-1", "DROVER_INSTANCE_ID='i-1\"'"}) {
     const Outcome outcome = run("drover_main", std::string("DROVER_INSTANCE_ID=i-1\n") + values);
     EXPECT_NE(outcome.code, 0) << values;
     EXPECT_FALSE(fs::exists(root_ / "etc/drover/agent.yaml")) << values;
   }
+}
+
+TEST_F(CloudInit, TakesAnyTokenOfOneLine) {
+  put_drover();
+  ASSERT_EQ(run("drover_main", "DROVER_INSTANCE_ID=i-1\nDROVER_TOKEN='it is $HOME, %s \"quoted\" \\n'").code,
+            0);
+  EXPECT_EQ(read(root_ / "etc/drover/agent.token"), "it is $HOME, %s \"quoted\" \\n\n");
 }
 
 TEST_F(CloudInit, WritesIPv6AddressesInBrackets) {

@@ -52,8 +52,9 @@ drover_check_values() {
   for drover_number in "$DROVER_MANAGER_PORT" "$DROVER_AGENT_PORT" "$DROVER_MYSQLD_PORT" "$DROVER_BUFFER_POOL_MB"; do
     drover_only "$drover_number" '0-9' || drover_die "a port or a size is no number: '$drover_number'"
   done
-  drover_only "$DROVER_TOKEN" 'A-Za-z0-9._~+/=-' ||
-    drover_die "DROVER_TOKEN is empty, or has characters that no token has"
+  if [ -z "$DROVER_TOKEN" ] || [ "$(printf %s "$DROVER_TOKEN" | tr -d '\000-\037\177')" != "$DROVER_TOKEN" ]; then
+    drover_die "DROVER_TOKEN is empty, or is no single line"
+  fi
 }
 
 # drover_context_value NAME FILE: of a line NAME='value', as OpenNebula writes its context.
