@@ -154,6 +154,8 @@ Result<InstanceInfo> Cloud::create(const InstanceSpec& spec, const std::string& 
   if (outcome.kind == BootOutcome::Kind::wrong_image) vm.spec.image = outcome.text;
   vm.zone = *zone_for(spec);
   vm.token = token;
+  for (const auto& [tag, value] : spec.tags)
+    if (tag == "drover-token") vm.told_token = value;
   vm.created_at = vm.state_since = scheduler_.now();
   const std::string address = next_address();
   const Duration address_delay =

@@ -53,10 +53,13 @@ struct Instance {
   bool paused = false;
   bool counts_to_quota = true;
   TerminateOutcome terminate_outcome = TerminateOutcome::normal;
+  std::string told_token;  // of a driver whose protocol has no tokens: the tag "drover-token" at creation
   std::uint64_t transition_timer = 0;  // the pending lifecycle timer; 0: none
   TimePoint transition_due{};
   std::vector<std::uint32_t> volumes;
 
+  // The token by which the caller asked for it, whether the cloud honours it or not.
+  const std::string& asked_token() const { return told_token.empty() ? token : told_token; }
   // Reported gone, but running.
   bool zombie() const { return is_gone(state) && powered; }
   // Holds resources: what a leak checker counts.

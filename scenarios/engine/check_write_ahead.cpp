@@ -60,9 +60,9 @@ void WriteAhead::check_kill(const IaasCall& call) {
   }
   const auto* vm = world_.cloud().instance(call.object);
   if (vm == nullptr) return;
-  const auto* node = durable.node(node_number(node_of_token(vm->token)));
+  const auto* node = durable.node(node_number(node_of_token(vm->asked_token())));
   if (node != nullptr && node->state == NodeState::creating && node->vm.empty() &&
-      node->attempt == attempt_of_token(vm->token))
+      node->attempt == attempt_of_token(vm->asked_token()))
     report(what, model::node_name(node->id) + " still waits for it", "killInstance of a VM that is wanted");
 }
 

@@ -15,6 +15,10 @@ class Detour {
   virtual const char* world() const = 0;       // "mock", as --world has it
   virtual const char* for_people() const = 0;  // "the mock cloud's wire"
 
+  // Whether newInstance with a used token makes no second VM whatever the cloud shows. Where it may, a
+  // surplus VM is no failure while it is found and destroyed in the end.
+  virtual bool honours_tokens() const = 0;
+
   // What the manager calls instead of `calls`. All of these outlive detach().
   virtual Iaas& attach(Scheduler& scheduler, cloud::Cloud& cloud, Iaas& calls) = 0;
   // The only process of the manager has ended, and its connections with it.

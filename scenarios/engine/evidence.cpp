@@ -42,7 +42,7 @@ bool Evidence::any(Actions actions, TimePoint since) const {
 }
 
 bool Evidence::any_to(const cloud::Instance& vm, Actions actions, TimePoint since) const {
-  const std::string node = node_of_token(vm.token);
+  const std::string node = node_of_token(vm.asked_token());
   const auto deed = [&](const Deed& d) {
     return is_one_of(d.action, actions) && (d.vm.empty() || d.vm == vm.id) && end_of(d) >= since;
   };
@@ -54,7 +54,7 @@ bool Evidence::any_to(const cloud::Instance& vm, Actions actions, TimePoint sinc
 }
 
 bool Evidence::touched(const cloud::Instance& vm, TimePoint since) const {
-  const std::string node = node_of_token(vm.token);
+  const std::string node = node_of_token(vm.asked_token());
   const auto deed = [&](const Deed& d) {
     return (d.vm == vm.id || (d.vm.empty() && !is_about_manager(d.action))) && end_of(d) >= since;
   };

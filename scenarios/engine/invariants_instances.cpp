@@ -51,7 +51,7 @@ void Checkers::check_surplus(const cloud::Instance& vm, const std::string& subje
   if (const auto* service = world_.durable().service();
       service != nullptr && service->doomed.contains(before))
     return;
-  if (world_.evidence().any_to(vm, {"ignore_token", "expire_token"})) return;
+  if (!world_.honours_tokens() || world_.evidence().any_to(vm, {"ignore_token", "expire_token"})) return;
   world_.report("S1", subject + " has two VMs at once", "S1 surplus VM");
 }
 
@@ -72,7 +72,7 @@ bool Checkers::holds_data(const std::string& id) {
 void Checkers::check_foreign(const std::string& id) {
   const auto* vm = world_.cloud().instance(id);
   if (vm == nullptr) return;
-  if (!vm->token.starts_with(world_.configuration().service_id + ":"))
+  if (!vm->asked_token().starts_with(world_.configuration().service_id + ":"))
     world_.report("S6", "VM " + id + " is none of the service's, and was destroyed", "S6 foreign VM");
 }
 

@@ -49,7 +49,7 @@ void Checkers::check_stopped() {
   if (world_.evidence().any({"stale_list", "torn_list", "not_found", "backwards"}, shutdown_at_)) return;
   std::size_t living = 0;
   world_.cloud().for_each_instance([&](const cloud::Instance& vm) {
-    if (node_of_token(vm.token).empty() || !vm.live() || is_gone(vm.state)) return;
+    if (node_of_token(vm.asked_token()).empty() || !vm.live() || is_gone(vm.state)) return;
     if (!world_.evidence().any_to(vm, {"vm.forget_tags", "drop_tags", "late_effect"})) ++living;
   });
   if (living > 0)

@@ -77,6 +77,8 @@ class SimWorld final : public World, public fault::ActionSink {
   node::Traffic* traffic() { return traffic_.get(); }
   WorldNetwork& network() { return *network_; }
   JournalDisk& journal() { return *disk_; }
+  // Of the cloud as the manager meets it.
+  bool honours_tokens() const { return detour_ == nullptr || detour_->honours_tokens(); }
   // What a crash would leave of the journal now.
   DurableView& durable() { return *durable_; }
   // What has been done to this world so far.

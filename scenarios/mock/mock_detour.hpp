@@ -26,6 +26,7 @@ class MockDetour final : public Detour {
 
   const char* world() const override { return "mock"; }
   const char* for_people() const override { return "the mock cloud's wire"; }
+  bool honours_tokens() const override { return protocol_ == Protocol::ec2; }
   Iaas& attach(Scheduler& scheduler, cloud::Cloud& cloud, Iaas& calls) override;
   void manager_ended() override;
   void detach() override;
