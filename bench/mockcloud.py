@@ -69,6 +69,14 @@ class Wire:
                 self.more(buffer)
             head = bytes(buffer[at:end])
             length = int(re.search(rb"Content-Length: (\d+)", head).group(1))
+            if length > 1 << 20:
+                body = bytearray(length)
+                have = len(buffer) - end - 4
+                body[:have] = buffer[end + 4:]
+                while have < length:
+                    have += self.socket.recv_into(memoryview(body)[have:])
+                buffer, at = bytearray(), 0
+                continue
             while len(buffer) < end + 4 + length:
                 self.more(buffer)
             body = bytes(buffer[end + 4:end + 4 + length])

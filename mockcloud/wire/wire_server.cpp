@@ -1,5 +1,6 @@
 #include "mockcloud/wire/wire_server.hpp"
 
+#include <array>
 #include <boost/asio/ip/tcp.hpp>
 #include <boost/asio/post.hpp>
 #include <boost/asio/steady_timer.hpp>
@@ -20,14 +21,13 @@ using SystemError = boost::system::error_code;
 // What is read at once after an answer that closes the connection, so that the client gets to see it.
 constexpr std::size_t kLingerMax = std::size_t{64} << 20U;
 
-std::string to_wire(const http::Response& response, bool head, bool keep_alive) {
+std::string header_of(const http::Response& response, bool keep_alive) {
   std::string text =
       "HTTP/1.1 " + std::to_string(response.status) + " " + http::reason_of(response.status) + "\r\n";
   for (const auto& [name, value] : response.fields) text += name + ": " + value + "\r\n";
   if (response.status != 204) text += "Content-Length: " + std::to_string(response.body.size()) + "\r\n";
   if (!keep_alive) text += "Connection: close\r\n";
-  text += "\r\n";
-  return head || response.status == 204 ? text : text + response.body;
+  return text + "\r\n";
 }
 
 }  // namespace
@@ -151,7 +151,9 @@ class Session : public std::enable_shared_from_this<Session> {
     watch_for_close();
     waiting_ = true;
     // An answer that is dropped leaves the client without one: the connection stays open until it gives up.
-    Respond respond = [self = shared_from_this()](http::Response response) { self->answer(response); };
+    Respond respond = [self = shared_from_this()](http::Response response) {
+      self->answer(std::move(response));
+    };
     shared_->enter([&] {
       Face& face = shared_->face_of(request_);
       if (shared_->journal.begun) number_ = shared_->journal.begun(face, request_);
@@ -171,20 +173,23 @@ class Session : public std::enable_shared_from_this<Session> {
     });
   }
 
-  void answer(const http::Response& response) {
+  void answer(http::Response response) {
     if (!waiting_ || shared_->gone || !socket_.is_open()) return;
     waiting_ = false;
     if (shared_->journal.ended) shared_->journal.ended(number_, response.status);
     if (shared_->traffic != nullptr) shared_->traffic->answered(peer_port_);
-    out_ = to_wire(response, request_method_is_head(), keep_alive_);
+    header_ = header_of(response, keep_alive_);
+    body_ = std::move(response.body);
+    if (response.status == 204 || request_method_is_head()) body_.clear();
     write();
   }
   bool request_method_is_head() const { return parser_->get().method() == beast::http::verb::head; }
 
   void write() {
     arm(shared_->config.read_timeout);
-    asio::async_write(socket_, asio::buffer(out_),
+    asio::async_write(socket_, std::array{asio::buffer(header_), asio::buffer(body_)},
                       [self = shared_from_this()](const SystemError& error, std::size_t) {
+                        self->body_ = std::string();  // which may have been large
                         if (error || !self->keep_alive_) return self->linger();
                         self->begin();
                       });
@@ -217,9 +222,9 @@ class Session : public std::enable_shared_from_this<Session> {
     if (shared_->traffic != nullptr) shared_->traffic->taken(peer_port_);
     keep_alive_ = false;
     if (status != 413) request_ = http::Request{};
-    const http::Response response = shared_->face_of(request_).refusal(status, failed.message());
+    http::Response response = shared_->face_of(request_).refusal(status, failed.message());
     waiting_ = true;
-    answer(response);
+    answer(std::move(response));
   }
 
   std::shared_ptr<WireServer::Shared> shared_;
@@ -230,7 +235,8 @@ class Session : public std::enable_shared_from_this<Session> {
   std::optional<beast::http::request_parser<beast::http::string_body>> parser_;
   http::Request request_;
   std::uint64_t number_ = 0;  // in the journal
-  std::string out_;
+  std::string header_;        // of the answer
+  std::string body_;
   bool keep_alive_ = true;
   bool waiting_ = false;
 };

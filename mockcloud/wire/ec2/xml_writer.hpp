@@ -46,29 +46,34 @@ class XmlWriter {
   }
 
  private:
-  void escape(std::string_view value) {
-    for (const char c : value) {
-      switch (c) {
-        case '&':
-          out_ += "&amp;";
-          break;
-        case '<':
-          out_ += "&lt;";
-          break;
-        case '>':
-          out_ += "&gt;";
-          break;
-        case '"':
-          out_ += "&quot;";
-          break;
-        case '\r':
-          out_ += "&#13;";
-          break;
-        default:
-          // XML 1.0 has no way to write the other control characters.
-          out_ += static_cast<unsigned char>(c) < 0x20 && c != '\t' && c != '\n' ? '?' : c;
-      }
+  // Nothing for a character that stands for itself.
+  static const char* escaped(char c) {
+    switch (c) {
+      case '&':
+        return "&amp;";
+      case '<':
+        return "&lt;";
+      case '>':
+        return "&gt;";
+      case '"':
+        return "&quot;";
+      case '\r':
+        return "&#13;";
+      default:
+        // XML 1.0 has no way to write the other control characters.
+        return static_cast<unsigned char>(c) < 0x20 && c != '\t' && c != '\n' ? "?" : nullptr;
     }
+  }
+  void escape(std::string_view value) {
+    std::size_t written = 0;
+    for (std::size_t i = 0; i < value.size(); ++i) {
+      const char* instead = escaped(value[i]);
+      if (instead == nullptr) continue;
+      out_.append(value, written, i - written);
+      out_ += instead;
+      written = i + 1;
+    }
+    out_.append(value, written);
   }
 
   std::string& out_;
