@@ -206,7 +206,10 @@ def measure(args, server):
         row = {}
         for name, parameters in describe.items():
             request = signer.request(Action="DescribeInstances", **parameters)
-            row[name] = median_ms(wires[0], request, 200 if name == "one id" else 10)
+            times, cpu = 200 if name == "one id" else 20, server.cpu()
+            row[name] = median_ms(wires[0], request, times)
+            if name == "all":
+                row["all, CPU"] = (server.cpu() - cpu) / times * 1000
         figures["describe_ms"][size] = row
         print("   DescribeInstances, ms: " + ", ".join(f"{name} {value:.3f}" for name, value in row.items()), flush=True)
     figures["megabytes"] = server.megabytes()

@@ -76,6 +76,7 @@ class Session : public std::enable_shared_from_this<Session> {
 
   void begin() {
     arm(shared_->config.idle_timeout);
+    reading_ = true;
     parser_.emplace();
     parser_->header_limit(static_cast<std::uint32_t>(shared_->config.header_bytes_max));
     parser_->body_limit(shared_->config.body_bytes_max);
@@ -97,8 +98,16 @@ class Session : public std::enable_shared_from_this<Session> {
     timer_.expires_after(timeout);
     timer_.async_wait([weak = weak_from_this()](const SystemError& error) {
       const auto self = weak.lock();
-      if (!error && self) self->close();
+      if (!error && self) self->on_timeout();
     });
+  }
+
+  // Half a request is refused, nothing at all is just the end.
+  void on_timeout() {
+    if (!reading_ || !parser_->got_some()) return close();
+    timed_out_ = true;
+    SystemError ignored;
+    socket_.cancel(ignored);
   }
 
   void on_header(const SystemError& error) {
@@ -145,6 +154,7 @@ class Session : public std::enable_shared_from_this<Session> {
 
   void on_request() {
     timer_.cancel();
+    reading_ = false;
     keep_alive_ = parser_->get().keep_alive();
     request_.body = std::move(parser_->get().body());
     if (shared_->traffic != nullptr) shared_->traffic->taken(peer_port_);
@@ -214,15 +224,18 @@ class Session : public std::enable_shared_from_this<Session> {
   // What cannot be read is refused in the words of the protocol that it seems to be.
   void on_unreadable(const SystemError& failed) {
     using beast::http::error;
+    reading_ = false;
     const bool is_http = failed.category() == beast::http::make_error_code(error::bad_version).category();
-    if (!is_http || failed == error::end_of_stream || failed == error::partial_message) return close();
-    int status = 400;
+    const bool is_over = !is_http || failed == error::end_of_stream || failed == error::partial_message;
+    if (is_over && !timed_out_) return close();
+    int status = timed_out_ ? 408 : 400;
     if (failed == error::body_limit) status = 413;
     if (failed == error::header_limit || failed == error::buffer_overflow) status = 431;
     if (shared_->traffic != nullptr) shared_->traffic->taken(peer_port_);
     keep_alive_ = false;
-    if (status != 413) request_ = http::Request{};
-    http::Response response = shared_->face_of(request_).refusal(status, failed.message());
+    if (status != 413 && status != 408) request_ = http::Request{};
+    http::Response response = shared_->face_of(request_).refusal(
+        status, timed_out_ ? "it did not arrive in time" : failed.message());
     waiting_ = true;
     answer(std::move(response));
   }
@@ -238,6 +251,8 @@ class Session : public std::enable_shared_from_this<Session> {
   std::string header_;        // of the answer
   std::string body_;
   bool keep_alive_ = true;
+  bool reading_ = false;  // a request, or waiting for one
+  bool timed_out_ = false;
   bool waiting_ = false;
 };
 

@@ -172,7 +172,7 @@ with checks.group("paginators and filters"):
                       ("describe_instance_type_offerings", "InstanceTypeOfferings")]:
         pages = ec2.get_paginator(name).paginate() if ec2.can_paginate(name) else [getattr(ec2, name)()]
         found = [row for page in pages for row in page[key]]
-        checks.check("paginator " + name, found or key == "Volumes", found)
+        checks.check("paginator " + name, found or key in ("Volumes", "InstanceStatuses"), found)
     tags = [tag for page in ec2.get_paginator("describe_tags").paginate(
         Filters=only[:0] + [{"Name": "key", "Values": ["set"]}, {"Name": "value", "Values": [run]}],
         PaginationConfig={"PageSize": 5}) for tag in page["Tags"]]

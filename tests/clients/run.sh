@@ -28,6 +28,7 @@ start() {
   local name=$1 settings=$2 log="$folder/$1.log" try
   shift 2
   printf '%s\n' "$settings" >"$folder/$name.yaml"
+  : >"$log"
   "$drover" mockcloud --config "$folder/$name.yaml" --listen "${urls[$name]:-127.0.0.1:0}" "$@" >"$log" 2>&1 &
   pids[$name]=$!
   for ((try = 0; try < 100; ++try)); do

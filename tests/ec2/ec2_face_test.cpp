@@ -305,6 +305,26 @@ TEST_F(Ec2FaceTest, ErrorsAndTheirStatus) {
   EXPECT_EQ(state(id), "pending");
 }
 
+TEST_F(Ec2FaceTest, SecurityGroups) {
+  const std::string id =
+      ask("CreateSecurityGroup", {{"GroupName", "g"}, {"GroupDescription", "d"}})->text("groupId");
+  const http::Fields all_out{{"GroupId", id},
+                             {"IpPermissions.1.IpProtocol", "-1"},
+                             {"IpPermissions.1.FromPort", "0"},
+                             {"IpPermissions.1.ToPort", "0"},
+                             {"IpPermissions.1.IpRanges.1.CidrIp", "0.0.0.0/0"}};
+  EXPECT_EQ(ask("AuthorizeSecurityGroupEgress", all_out)->error(), "400 InvalidPermission.Duplicate");
+  EXPECT_EQ(ask("RevokeSecurityGroupEgress", all_out)->error(), "200 ");
+  EXPECT_EQ(ask("RevokeSecurityGroupEgress", all_out)->error(), "400 InvalidPermission.NotFound");
+  const http::Fields port{
+      {"GroupId", id}, {"IpProtocol", "tcp"}, {"FromPort", "22"}, {"ToPort", "22"}, {"CidrIp", "10.0.0.0/8"}};
+  EXPECT_EQ(ask("AuthorizeSecurityGroupIngress", port)->error(), "200 ");
+  EXPECT_THAT(ask("DescribeSecurityGroups", {{"GroupId.1", id}})->texts("cidrIp"), ElementsAre("10.0.0.0/8"));
+  launch({{"SecurityGroupId.1", id}});
+  EXPECT_EQ(ask("DeleteSecurityGroup", {{"GroupId", id}})->error(), "400 DependencyViolation");
+  EXPECT_EQ(ask("DescribeInstances", filter("group-name", "g"))->texts("instanceId").size(), 1U);
+}
+
 TEST_F(Ec2FaceTest, HostileTextsAreEscaped) {
   const std::string hostile = "<b>&\"'\r\n\x01]]> é";
   const std::string id = launch(tagged("Name", hostile))->text("instanceId");

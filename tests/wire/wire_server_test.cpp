@@ -224,6 +224,21 @@ TEST_F(WireServerTest, WhatIsTooLargeIsRefusedByWhomItIsFor) {
   EXPECT_TRUE(first_.seen.empty());
 }
 
+TEST_F(WireServerTest, HalfARequestIsRefusedInTheEnd) {
+  config_.read_timeout = config_.idle_timeout = 1ms;
+  start();
+  for (const char* half :
+       {"GET /a HTTP/1.1\r\nHo", "POST /first HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\n\r\nhalf"}) {
+    Client client = connect();
+    client.send(half);
+    EXPECT_TRUE(client.ends()) << half;
+    EXPECT_THAT(client.text, StartsWith("HTTP/1.1 408")) << half;
+  }
+  Client silent = connect();
+  EXPECT_TRUE(silent.ends());
+  EXPECT_EQ(silent.text, "");
+}
+
 TEST_F(WireServerTest, ABodyOfJustTheLimitIsTaken) {
   Client client = connect();
   client.send("POST /b HTTP/1.1\r\nHost: x\r\nContent-Length: 10000\r\n\r\n" + std::string(10'000, 'x'));

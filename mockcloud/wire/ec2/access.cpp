@@ -163,9 +163,13 @@ struct FullGroup {
   json egress = json::array();
 };
 
+// What every new group lets out: everything.
+json all_out() {
+  return json::array({{{"protocol", "-1"}, {"ranges", {"0.0.0.0/0"}}, {"from", nullptr}, {"to", nullptr}}});
+}
+
 FullGroup default_group() {
-  FullGroup group{kDefaultGroup, "default", "default VPC security group", json::array(), json::array()};
-  return group;
+  return {kDefaultGroup, "default", "default VPC security group", json::array(), all_out()};
 }
 
 std::vector<FullGroup> all_groups(const Backend& backend) {
@@ -215,7 +219,7 @@ void create_group(const CallPtr& call) {
                 "The security group '" + name + "' already exists for VPC '" + vpc_id(self.backend) + "'",
                 {}};
         *id = "sg-" + self.backend.token("ec2.group", 17);
-        save_group(self.backend, {*id, name, description, json::array(), json::array()});
+        save_group(self.backend, {*id, name, description, json::array(), all_out()});
         for (const TagSpecification& each : tags)
           if (each.resource_type == "security-group") set_resource_tags(self.backend, *id, each.tags);
         return success();
@@ -271,6 +275,7 @@ Answer<json> read_permissions(const Call& call) {
     json permission{{"protocol", call.query.value(prefix + "IpProtocol")}, {"ranges", ranges}};
     DROVER_TRY(permission["from"], port(prefix + "FromPort"));
     DROVER_TRY(permission["to"], port(prefix + "ToPort"));
+    if (permission["protocol"] == "-1") permission["from"] = permission["to"] = json();  // all have none
     permissions.push_back(std::move(permission));
     return success();
   };
