@@ -47,6 +47,7 @@ constexpr Row kRows[] = {
     {"cloud/a-cloud-that-answers-nothing-for-a-while.yaml", "calls_wait_for_ever"},
     {"cloud/a-slow-account.yaml", "retries_are_off"},
     {"cloud/a-twin-is-destroyed.yaml", "reconciler_is_off"},
+    {"cloud/a-whole-life-on-a-bad-cloud.yaml", "kill_does_nothing"},
     {"cloud/brown-out.yaml", "retries_are_off"},
     {"cloud/calls-delivered-twice.yaml", "creates_twice"},
     {"cloud/errors-after-the-effect.yaml", "never_looks_before_asking_again"},
