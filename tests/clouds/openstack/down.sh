@@ -2,6 +2,7 @@
 # Stops what up.sh started, by its recorded process groups, and nothing else. --wipe also removes the folder R.
 set -u
 cd "$(dirname "$0")" || exit 1
+# shellcheck source-path=SCRIPTDIR source=env.sh
 . ./env.sh
 services=(nova-compute nova-api nova-scheduler nova-conductor neutron glance placement keystone rabbit mysql)
 

@@ -5,6 +5,7 @@
 # these are installed. A server is ACTIVE after a second; one whose name begins with "fail" ends in ERROR.
 set -eu
 cd "$(dirname "$0")"
+# shellcheck source-path=SCRIPTDIR source=env.sh
 . ./env.sh
 begun=$(date +%s)
 step() { printf '[%3ds] %s\n' "$(($(date +%s) - begun))" "$*"; }
