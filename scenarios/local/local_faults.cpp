@@ -10,7 +10,6 @@ namespace drover::scenario {
 namespace {
 
 constexpr Duration kReplicated = 3s;  // how long a replica is waited for before it is harmed
-constexpr Duration kUpgradeGrace = 10s;
 constexpr std::uint32_t kDefaultServerId = 1;
 
 ServerPlace place_of(const LocalCloud::Machine& vm) { return {vm.id, vm.folder, vm.address}; }
@@ -25,11 +24,6 @@ Error unknown(const std::string& name) {
 
 }  // namespace
 
-void LocalWorld::later(Duration after, std::function<void()> undo) {
-  healers_.push_back(undo);
-  if (after != fault::kNeverHappens) scheduler_.call_after(domain_, after, std::move(undo));
-}
-
 // "node-2", "2", "vm-3": the living VM of a node before one that is gone.
 std::optional<LocalCloud::Machine> LocalWorld::machine_of(const std::string& target) const {
   std::string node = target;
@@ -42,21 +36,11 @@ std::optional<LocalCloud::Machine> LocalWorld::machine_of(const std::string& tar
   return found;
 }
 
-void LocalWorld::perform(const fault::Action& action) {
-  if (quiet_) return;
-  fault::Action aimed = action;
-  if (aimed.target.empty() && !aimed.name.starts_with("manager.")) {
-    std::vector<std::string> living;
-    for (const auto& vm : cloud_->machines())
-      if (!is_gone(vm.state) && vm.has_power) living.push_back(vm.id);
-    if (!living.empty())
-      aimed.target = living[choices_.below(living.size(), "fault:" + action.rule, "target")];
-    engine_->aimed_at(action, aimed.target);
-  }
-  const auto done = act(aimed);
-  if (done.has_value()) return;
-  trace_.add(TraceKind::note, action.name, done.error().message);
-  engine_->not_performed(action);
+std::vector<std::string> LocalWorld::living_vms() const {
+  std::vector<std::string> living;
+  for (const auto& vm : cloud_->machines())
+    if (!is_gone(vm.state) && vm.has_power) living.push_back(vm.id);
+  return living;
 }
 
 Result<void> LocalWorld::act(const fault::Action& action) {
@@ -67,45 +51,6 @@ Result<void> LocalWorld::act(const fault::Action& action) {
   if (action.name.starts_with("agent.")) return act_on_agent(action, *vm);
   if (action.name.starts_with("db.")) return act_on_database(action, *vm);
   return unknown(action.name);
-}
-
-Result<void> LocalWorld::act_on_manager(const fault::Action& action) {
-  const auto& arguments = action.arguments;
-  if (!manager_ || manager_->ending) {
-    if (action.name == "manager.crash") return success();
-    return make_error(ErrorCode::not_found, "the manager does not run");
-  }
-  if (action.name == "manager.crash") {
-    const auto restart = unless_never(arguments.duration("restart"));
-    crash_manager(restart);
-    if (!restart) healers_.push_back([this] { start_manager(); });
-    return success();
-  }
-  if (action.name == "manager.crash_loop") {
-    crash_again(static_cast<std::uint64_t>(arguments.number("crashes")), arguments.duration("up"),
-                arguments.duration("down"));
-    return success();
-  }
-  if (action.name == "manager.upgrade") {
-    trace_.add(TraceKind::crash, "manager", "stops");
-    manager_->ending = true;
-    finish_upgrade(arguments.duration("down"), scheduler_.later(kUpgradeGrace));
-    return success();
-  }
-  if (action.name != "manager.pause") return unknown(action.name);
-  if (manager_->manager.frozen()) return make_error(ErrorCode::not_found, "the manager is frozen already");
-  freeze_manager(arguments.duration("for"));
-  return success();
-}
-
-// No new calls, a while for those under way, then the end, as drover serve has it.
-void LocalWorld::finish_upgrade(Duration down, TimePoint deadline) {
-  scheduler_.call_after(domain_, 100ms, [this, down, deadline] {
-    if (!manager_) return;
-    if (!pending_.empty() && scheduler_.now() < deadline) return finish_upgrade(down, deadline);
-    manager_->ending = false;
-    crash_manager(down);
-  });
 }
 
 // Its processes stand still before anything listens there: to the cloud it goes on booting.

@@ -10,9 +10,6 @@ using model::ServiceState;
 
 namespace {
 
-constexpr Duration kAnswerBound = 15min;  // L7: a dump may take that long
-constexpr std::size_t kSecretMin = 8;     // shorter ones are in texts by chance
-
 std::string list_of(const std::vector<std::string>& names) {
   std::string text;
   for (const auto& name : names) text += (text.empty() ? "" : ", ") + name;
@@ -21,46 +18,17 @@ std::string list_of(const std::vector<std::string>& names) {
 
 }  // namespace
 
-LocalReferee::LocalReferee(LocalWorld& world) : world_(world) {
-  world_.set_watch([this](const std::string& text, const char* where) { check_secret(text, where); });
-}
-
-LocalReferee::~LocalReferee() { world_.set_watch(nullptr); }
-
 std::vector<std::string> LocalReferee::judged() const {
   return {"S1", "S2", "S3", "S5", "S7", "S8", "S9", "S11", "L1", "L2", "L3", "L4", "L7"};
 }
 
 // --- always ---
 
-void LocalReferee::acknowledged(model::OperationId operation, const std::string& key) {
-  acknowledged_[operation] = key;
-  if (key.empty()) return;
-  const auto [known, is_new] = keys_.emplace(key, operation);
-  if (!is_new && known->second != operation)
-    world_.report("S7",
-                  "the key \"" + key + "\" was answered with the operations " +
-                      std::to_string(known->second) + " and " + std::to_string(operation),
-                  "S7 two operations");
-}
-
 void LocalReferee::after_change() {
   auto both = world_.sight().writable_at_once;
   std::erase_if(both, [this](const std::string& vm) { return world_.was_opened_by_fault(vm); });
   if (both.size() > 1)
     world_.report("S2", list_of(both) + " take writes at the same time", "S2 two writable");
-}
-
-void LocalReferee::after_event() {
-  const TimePoint since = world_.pending_since();
-  if (since != kNever && world_.scheduler().now() - since > kAnswerBound)
-    world_.report("L7", "a call was not answered within " + drover::to_text(kAnswerBound), "L7");
-}
-
-void LocalReferee::check_secret(const std::string& text, const char* where) {
-  for (const auto& secret : world_.secrets())
-    if (secret.size() >= kSecretMin && text.find(secret) != std::string::npos)
-      world_.report("S11", std::string("a secret is in ") + where, std::string("S11 ") + where);
 }
 
 // --- at rest ---
@@ -74,16 +42,9 @@ bool LocalReferee::is_settled(const model::Node& node) const {
 }
 
 bool LocalReferee::settled() {
-  const auto* manager = world_.manager();
-  if (manager == nullptr || world_.has_pending_requests()) return false;
-  const auto state = manager->dstate();
-  if (state != ServiceState::S_RUNNING && state != ServiceState::S_STOPPED && state != ServiceState::S_INIT &&
-      state != ServiceState::S_ERROR)
-    return false;
-  const auto& model = manager->model();
-  if (model.active_operations() > 0 || model.count(NodeState::removing) > 0) return false;
-  if (world_.leaked_instances() > 0) return false;
-  return std::all_of(model.nodes().begin(), model.nodes().end(),
+  if (!is_at_rest()) return false;
+  const auto& nodes = world_.manager()->model().nodes();
+  return std::all_of(nodes.begin(), nodes.end(),
                      [this](const auto& entry) { return is_settled(entry.second); });
 }
 
@@ -99,40 +60,14 @@ std::uint64_t LocalReferee::check_writes() {
 }
 
 void LocalReferee::at_end(bool judged) {
-  check_acknowledged();
-  if (!judged) return;
-  const auto* manager = world_.manager();
-  if (manager == nullptr) return world_.report("L2", "the manager does not run at the end", "L2 no manager");
-  for (const auto id : manager->model().active()) {
-    const auto* operation = manager->model().operation(id);
-    world_.report("L1",
-                  model::operation_name(id) + " (" + model::to_text(operation->request.kind) + ") is still " +
-                      model::to_text(operation->state),
-                  std::string("L1 ") + model::to_text(operation->request.kind));
-  }
-  const auto state = manager->dstate();
-  if (state == ServiceState::S_PROLOGUE || state == ServiceState::S_ADAPTING ||
-      state == ServiceState::S_EPILOGUE)
-    world_.report("L2", std::string("the service is still ") + model::to_text(state), "L2 service state");
+  if (!check_manager(judged)) return;
   check_instances();
   check_members();
   check_replicas();
   check_server_ids();
 }
 
-void LocalReferee::check_acknowledged() {
-  const auto* manager = world_.manager();
-  if (manager == nullptr) return;
-  for (const auto& [operation, key] : acknowledged_)
-    if (operation >= manager->model().service.next_operation)
-      world_.report("S8",
-                    model::operation_name(operation) + " was acknowledged, and the manager has forgotten it",
-                    "S8 operation");
-}
-
 void LocalReferee::check_instances() {
-  if (const auto leaked = world_.leaked_instances(); leaked > 0)
-    world_.report("L3", std::to_string(leaked) + " VM(s) live that nobody accounts for", "L3 leaked VM");
   std::map<std::string, std::string> of_node;
   for (const auto& vm : world_.machines()) {
     if (is_gone(vm.state)) continue;

@@ -107,13 +107,6 @@ void LocalWorld::machine_entered(const LocalCloud::Machine& vm) {
   engine_->observe(std::string("vm.") + to_text(vm.state), vm.node);
 }
 
-std::string LocalWorld::master_vm() const {
-  if (!manager_) return {};
-  const auto& model = manager_->manager.model();
-  const auto* primary = model.node(model.service.primary);
-  return primary == nullptr ? std::string() : primary->vm;
-}
-
 std::size_t LocalWorld::leaked_instances() const {
   if (!manager_) return 0;
   const auto& model = manager_->manager.model();
