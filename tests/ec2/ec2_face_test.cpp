@@ -334,6 +334,9 @@ TEST_F(Ec2FaceTest, HostileTextsAreEscaped) {
   EXPECT_EQ(shown->texts("key"), (std::vector<std::string>{"Name", "</key><key>"}));
   // XML has no way to write a control character.
   EXPECT_EQ(shown->texts("value").front(), "<b>&\"'\r\n?]]> é");
+  ask("CreateTags", {{"ResourceId.1", id}, {"Tag.1.Key", "broken"}, {"Tag.1.Value", "<\xff\xc3"}});
+  const auto broken = ask("DescribeTags", filter("key", "broken"));
+  EXPECT_EQ(broken->text("value"), "<??") << "what is no UTF-8 would make the whole answer unreadable";
   EXPECT_THAT(ask("<script>")->error(), "400 InvalidAction");
   EXPECT_THAT(ask("DescribeInstances", {{"InstanceId.1", "<i>"}})->text("Message"), HasSubstr("<i>"));
 }

@@ -4,6 +4,8 @@
 #include <string>
 #include <string_view>
 
+#include "manager/system/xml_rpc.hpp"
+
 namespace drover::wire::ec2 {
 
 class XmlWriter {
@@ -67,6 +69,10 @@ class XmlWriter {
   void escape(std::string_view value) {
     std::size_t written = 0;
     for (std::size_t i = 0; i < value.size(); ++i) {
+      if (static_cast<unsigned char>(value[i]) >= 0x80) {  // which must be UTF-8, or no client can read it
+        out_ += xml_rpc::escape(value.substr(written));
+        return;
+      }
       const char* instead = escaped(value[i]);
       if (instead == nullptr) continue;
       out_.append(value, written, i - written);
