@@ -169,8 +169,8 @@ void add_vm_actions(std::vector<ActionRow>& rows) {
   rows.insert(
       rows.end(),
       {
-          done("vm.crash", t, kTolerable, kEverywhere, {}, "the machine powers off; its disk stays"),
-          done("vm.reboot", t, kTolerable, kEverywhere,
+          done("vm.crash", t, kTolerable, kProcesses, {}, "the machine powers off; its disk stays"),
+          done("vm.reboot", t, kTolerable, kProcesses,
                {{"keep_disk", kBoolean, "yes", "no: the data is gone after the reboot"}},
                "the machine reboots"),
           done("vm.pause", t, kTolerable, kProcesses, {duration_or_never("for", "30s", "until it goes on")},
@@ -238,7 +238,7 @@ void add_agent_actions(std::vector<ActionRow>& rows) {
   rows.insert(
       rows.end(),
       {
-          done("agent.crash", t, kTolerable, kEverywhere, {restart},
+          done("agent.crash", t, kTolerable, kProcesses, {restart},
                "the agent's process dies; the server goes on"),
           done(
               "agent.crash_at_command", t, kTolerable, kMocked,
@@ -250,7 +250,7 @@ void add_agent_actions(std::vector<ActionRow>& rows) {
                {{"commands", kNumber, "1", "how many commands"},
                 duration("after", "50ms", "when the second copy arrives, counted from the first")},
                "its next command arrives twice; the second answer is dropped"),
-          done("agent.hang", t, kTolerable, kEverywhere,
+          done("agent.hang", t, kTolerable, kProcesses,
                {duration_or_never("for", "30s", "until it answers again")},
                "accepts connections, answers nothing"),
           done("agent.lie", t, kBeyond, kMocked, {{"commands", kNumber, "1", "how many commands"}},

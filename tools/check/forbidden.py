@@ -12,7 +12,8 @@ from source_text import blank_comments, cpp_files, includes, read_text, run
 
 SCANNED = ("manager/", "mockcloud/", "scenarios/")
 REAL_WORLD = ("manager/adapters/", "manager/agent/", "manager/system/", "manager/api/http", "manager/api/multipart",
-              "mockcloud/wire/", "scenarios/local/", "scenarios/mock/")
+              "mockcloud/wire/", "scenarios/local/", "scenarios/mock/",
+              "scenarios/cloud/")
 READS_FILES = re.compile(r"^scenarios/engine/(.*/)?(load|report)_[^/]*\.cpp$")
 
 FREE = r"(?<![\w.>])"  # not a member and not the tail of a longer name

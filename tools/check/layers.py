@@ -36,6 +36,9 @@ MAY_SEE = {
                                   "scenarios/engine"},
     # Runs scenarios with the drivers of real clouds in front of the mock cloud's wires.
     "scenarios/mock": MANAGER | {"manager/adapters", "manager/system", "scenarios/engine"} | MOCKCLOUD,
+    # Runs scenarios on a real cloud, whose driver it is given.
+    "scenarios/cloud": MANAGER | {"manager/adapters", "manager/system", "mockcloud/fault", "scenarios/engine",
+                                  "scenarios/local"},
     "scenarios/explore": MANAGER | MOCKCLOUD | {"scenarios/engine"},
     "tools": EVERYTHING,
     "tests": EVERYTHING,

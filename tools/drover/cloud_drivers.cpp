@@ -2,6 +2,8 @@
 
 #include <chrono>
 
+#include "manager/adapters/user_data.hpp"
+
 namespace drover::tools {
 namespace {
 
@@ -106,6 +108,29 @@ Result<CloudDriver> make_driver(const ServeSettings& settings, const std::string
   if (settings.cloud == "ec2") return make_ec2(settings.clouds.ec2, scheduler, client);
   return make_error(ErrorCode::unavailable,
                     "--cloud " + settings.cloud + " is not available in this version");
+}
+
+Result<std::string> user_data_of(const ServeSettings& settings, const std::string& manager_url,
+                                 const Secret& token, std::uint16_t agent_port) {
+  const NodeSettings& nodes = settings.clouds.nodes;
+  // OpenNebula's driver has the script of old configurations, with the manager's address filled in.
+  if (settings.cloud == "opennebula" && !settings.clouds.opennebula.agent_script_file.empty())
+    return std::string();
+  if (!nodes.user_data_file.empty()) return read_setting_file(nodes.user_data_file, "nodes.user_data_file");
+  const auto url = http::parse_url(manager_url);
+  if (!url)
+    return make_error(ErrorCode::invalid,
+                      "nodes.manager_url: " + manager_url + " is no URL that VMs could reach");
+  AgentStart agent;
+  agent.manager_ip = url->host;
+  agent.manager_port = url->port;
+  agent.token = token;
+  agent.agent_port = agent_port;
+  agent.buffer_pool_mb = nodes.buffer_pool_mb;
+  agent.binary_url = nodes.binary_url;
+  agent.binary_sha256 = nodes.binary_sha256;
+  agent.packages = nodes.packages;
+  return render_user_data(agent);
 }
 
 }  // namespace drover::tools

@@ -28,6 +28,11 @@ struct CloudDriver {
 Result<CloudDriver> make_driver(const ServeSettings& settings, const std::string& manager_url,
                                 Scheduler& scheduler, HttpClient& client);
 
+// What every VM is told, so that its agent starts and finds the manager. Errors: invalid (manager_url is no
+// URL), unavailable (a file that cannot be read).
+Result<std::string> user_data_of(const ServeSettings& settings, const std::string& manager_url,
+                                 const Secret& token, std::uint16_t agent_port);
+
 // Nanoseconds since 1970, of the system's clock.
 TimePoint wall_time();
 

@@ -19,8 +19,10 @@
 #include "scenarios/engine/runner.hpp"
 #include "scenarios/local/stage.hpp"
 #include "scenarios/mock/mock_detour.hpp"
+#include "tools/drover/cloud_drivers.hpp"
 #include "tools/drover/exit_codes.hpp"
 #include "tools/drover/glob.hpp"
+#include "tools/drover/run_cloud.hpp"
 #include "tools/drover/shard.hpp"
 #include "tools/drover/subcommands.hpp"
 
@@ -37,6 +39,8 @@ struct RunSettings {
   std::vector<std::string> paths;
   std::string world = "sim";
   std::string api = "ec2";
+  std::string config;  // of --world cloud
+  bool dry_run = false;
   std::string seeds_text, one_case, tag, filter, replay, junit, json, trace, shard;
   std::uint64_t seed = 0;
   bool has_seed = false;
@@ -130,6 +134,25 @@ RunResult run_for_real(scenario::LocalStage& stage, const scenario::Scenario& on
   options.timeline = true;
   options.full_trace = !settings.trace.empty();
   RunResult result = stage.run(one, job.seed, options, [] { return interrupted.load(); });
+  result.wall_s = seconds_since(start);
+  return result;
+}
+
+RunResult run_on_a_cloud(const scenario::CloudPlace& place, const scenario::Scenario& one, const Job& job,
+                         const RunSettings& settings) {
+  const auto start = std::chrono::steady_clock::now();
+  scenario::RunOptions options;
+  options.timeline = true;
+  options.full_trace = !settings.trace.empty();
+  const auto name = new_run_name();
+  RunResult result;
+  if (name.has_value()) {
+    const std::int64_t wall = wall_time().time_since_epoch() / 1s;
+    result = scenario::run_on_cloud(
+        one, job.seed, options, place, name.value(), wall, [] { return interrupted.load(); },
+        [](const std::string& line) { std::cerr << "drover run: " + line + "\n"; });
+    result.repro += " --config " + settings.config;
+  }
   result.wall_s = seconds_since(start);
   return result;
 }
@@ -328,7 +351,9 @@ int plan(const RunSettings& settings, std::vector<ScenarioFile>& files, std::vec
     if (!settings.filter.empty() && !matches_glob(settings.filter, file.name)) continue;
     const std::size_t index = files.size();
     const std::uint64_t from = seeds_given ? first : file.seeds.first;
-    const std::uint64_t to = settings.quick ? from : seeds_given ? last : file.seeds.last;
+    // On a cloud that costs money more than one has to be asked for.
+    const bool one_seed = settings.quick || (settings.world == "cloud" && !seeds_given);
+    const std::uint64_t to = one_seed ? from : seeds_given ? last : file.seeds.last;
     for (std::size_t i = 0; i < file.cases.size(); ++i) {
       if (!settings.one_case.empty() && to_text(file.cases[i].values) != settings.one_case) continue;
       for (std::uint64_t seed = from; seed <= to; ++seed) jobs.push_back({index, i, seed, {}});
@@ -344,14 +369,17 @@ int plan(const RunSettings& settings, std::vector<ScenarioFile>& files, std::vec
 
 int run(const RunSettings& settings) {
   const bool is_local = settings.world == "local";
-  if (settings.world != "sim" && settings.world != "mock" && !is_local) {
-    std::cerr << "drover run: this version runs scenarios in the worlds \"sim\", \"mock\" and \"local\"; \""
-              << settings.world << "\" is not available. Leave --world out, or give --world sim.\n";
+  const bool is_cloud = settings.world == "cloud";
+  if (settings.dry_run && !is_cloud)
+    return usage("--dry-run says what --world cloud would create; nothing else costs money");
+  if (settings.world != "sim" && settings.world != "mock" && !is_local && !is_cloud) {
+    std::cerr << "drover run: there are the worlds \"sim\", \"mock\", \"local\" and \"cloud\"; \""
+              << settings.world << "\" is none of them. Leave --world out, or give --world sim.\n";
     return kExitUnavailable;
   }
   if (!scenario::parse_protocol(settings.api))
     return usage("--api takes ec2, openstack or opennebula, not \"" + settings.api + "\"");
-  if (is_local && (settings.twice || !settings.replay.empty()))
+  if ((is_local || is_cloud) && (settings.twice || !settings.replay.empty()))
     return usage(
         "--twice and --replay compare digests: real servers take no steps twice alike; use --world sim");
   std::vector<ScenarioFile> files;
@@ -381,12 +409,32 @@ int run(const RunSettings& settings) {
       return run_for_real(*stage, one, job, settings);
     };
   }
+  scenario::CloudPlace place;
+  if (is_cloud) {
+    auto opened = open_cloud_place(settings.config);
+    if (opened.has_error()) {
+      std::cerr << "drover run: " << opened.error().message << "\n";
+      return opened.error().code == ErrorCode::invalid ? kExitUsage : kExitUnavailable;
+    }
+    std::signal(SIGPIPE, SIG_IGN);
+    place = std::move(opened).value();
+    run_one = [&settings, &place](const scenario::Scenario& one, const Job& job) {
+      return run_on_a_cloud(place, one, job, settings);
+    };
+  }
+  if (settings.dry_run) {
+    for (const Job& job : jobs)
+      std::cout << scenario::describe_plan(files[job.file].cases[job.one_case], place);
+    std::filesystem::remove_all(place.folder);
+    return kExitPassed;
+  }
   const auto start = std::chrono::steady_clock::now();
   const unsigned cores = std::max(1U, std::thread::hardware_concurrency());
-  const unsigned threads = settings.jobs != 0 ? settings.jobs : is_local ? 1 : cores;
+  const unsigned threads = settings.jobs != 0 ? settings.jobs : is_local || is_cloud ? 1 : cores;
   Batch batch(files, jobs, settings, std::move(run_one));
   auto results = batch.execute(threads);
   stage.reset();
+  if (is_cloud) std::filesystem::remove_all(place.folder);
   judge_random_faults(results);
   const auto summary = scenario::summarize(results, seconds_since(start));
   std::set<std::uint64_t> seeds;
@@ -430,11 +478,13 @@ void add_run(CLI::App& app, int& exit_code) {
   command
       ->add_option(
           "--world", settings->world,
-          "Where to run: sim, mock (real drivers over the mock cloud's wire), or local (real servers on "
-          "this machine)")
+          "Where to run: sim, mock (real drivers over the mock cloud's wire), local (real servers on this "
+          "machine), or cloud (a real one: VMs that cost money)")
       ->capture_default_str();
   command->add_option("--api", settings->api, "The wire of --world mock: ec2, openstack or opennebula")
       ->capture_default_str();
+  command->add_option("--config", settings->config, "Of --world cloud: a configuration of drover serve");
+  command->add_flag("--dry-run", settings->dry_run, "Of --world cloud: only say what would be created");
   auto* seed = command->add_option("--seed", settings->seed, "One seed instead of those in the file");
   command->add_option("--seeds", settings->seeds_text, "A range of seeds, A..B")->excludes(seed);
   command->add_option("--case", settings->one_case, "One case of the matrix, such as n=3,crash=true");

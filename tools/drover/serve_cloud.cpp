@@ -1,7 +1,5 @@
 #include "tools/drover/serve_cloud.hpp"
 
-#include "manager/adapters/user_data.hpp"
-
 namespace drover::tools {
 namespace {
 
@@ -121,28 +119,6 @@ CloudWorld::~CloudWorld() {
   client_.reset();
 }
 
-Result<std::string> CloudWorld::user_data(const std::string& manager_url) const {
-  const NodeSettings& nodes = settings_.clouds.nodes;
-  // OpenNebula's driver has the script of old configurations, with the manager's address filled in.
-  if (settings_.cloud == "opennebula" && !settings_.clouds.opennebula.agent_script_file.empty())
-    return std::string();
-  if (!nodes.user_data_file.empty()) return read_setting_file(nodes.user_data_file, "nodes.user_data_file");
-  const auto url = http::parse_url(manager_url);
-  if (!url)
-    return make_error(ErrorCode::invalid,
-                      "nodes.manager_url: " + manager_url + " is no URL that VMs could reach");
-  AgentStart agent;
-  agent.manager_ip = url->host;
-  agent.manager_port = url->port;
-  agent.token = token_;
-  agent.agent_port = config_.agent_port;
-  agent.buffer_pool_mb = nodes.buffer_pool_mb;
-  agent.binary_url = nodes.binary_url;
-  agent.binary_sha256 = nodes.binary_sha256;
-  agent.packages = nodes.packages;
-  return render_user_data(agent);
-}
-
 Result<void> CloudWorld::start(RealTimePump& pump, const std::string& manager_url) {
   HttpClientConfig http;
   http.ca_file = settings_.clouds.ca_file;
@@ -156,7 +132,7 @@ Result<void> CloudWorld::start(RealTimePump& pump, const std::string& manager_ur
          ": set nodes.manager_url when they cannot reach it there");
   DROVER_TRY(driver_, make_driver(settings_, url, scheduler_, *client_));
   driver_.iaas = std::make_unique<TokensOfOneJournal>(std::move(driver_.iaas), token_prefix_);
-  DROVER_TRY(config_.instance.user_data, user_data(url));
+  DROVER_TRY(config_.instance.user_data, user_data_of(settings_, url, token_, config_.agent_port));
   agent_ = std::make_unique<HttpAgent>(io_, pump, token_);
   hooks_ = std::make_unique<FailoverHooks>(scheduler_, settings_.failover_hooks);
   ops::Hooks hooks;

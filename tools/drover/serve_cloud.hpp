@@ -28,8 +28,6 @@ class CloudWorld : public ServedWorld {
  private:
   CloudWorld(ServeSettings settings, asio::io_context& io, Log log);
   Result<void> prepare();
-  // What every VM is told, so that its agent finds the manager.
-  Result<std::string> user_data(const std::string& manager_url) const;
 
   const ServeSettings settings_;
   asio::io_context& io_;
