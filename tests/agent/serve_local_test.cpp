@@ -9,12 +9,13 @@
 
 #include "manager/agent/database.hpp"
 #include "manager/system/child_process.hpp"
-#include "tests/agent/sql_client.hpp"
+#include "tests/agent/service_client.hpp"
 #include "tests/agent/stage.hpp"
 
 namespace drover {
 namespace {
 
+using agent_test::ServiceClient;
 using agent_test::SqlClient;
 using nlohmann::json;
 using testing_support::DroverProcess;
@@ -45,50 +46,23 @@ class ServeLocal : public testing::Test {
         "--state-dir", scratch_.path("vms"), "--journal", scratch_.path("journal")});
     ASSERT_NE(server_->wait_until_listening(), 0) << server_->err();
   }
+  ServiceClient service() const { return ServiceClient(server_->port()); }
   json get(const std::string& method, const json& params = json::object()) const {
-    return testing_support::call_api(server_->port(), "GET", method, params);
+    return service().get(method, params);
   }
-  // Until the service accepts it; then until the operation has ended. Gives how it ended.
-  json done(const std::string& method, const json& params) const {
-    json answer;
-    EXPECT_TRUE(eventually([&] {
-      answer = testing_support::call_api(server_->port(), "POST", method, params);
-      return answer.contains("result");
-    })) << method
-        << ": " << answer;
-    const json id = answer["result"]["operation"];
-    json operation;
-    EXPECT_TRUE(eventually([&] {
-      operation = get("get_operation", {{"id", id}})["result"]["operation"];
-      return operation["state"] == "DONE" || operation["state"] == "FAILED";
-    })) << method
-        << ": " << operation;
-    EXPECT_EQ(operation["state"], "DONE") << method << ": " << operation;
-    return operation;
-  }
-  json node(const std::string& id) const {
-    return get("get_node_info", {{"serviceNodeId", id}})["result"]["serviceNode"];
-  }
-  std::string address(const std::string& id) const { return node(id)["ip"].get<std::string>(); }
-  SqlClient client(const std::string& id) const { return {address(id), "app", "s3cret-app"}; }
+  json done(const std::string& method, const json& params) const { return service().done(method, params); }
+  json node(const std::string& id) const { return service().node(id); }
+  std::string address(const std::string& id) const { return service().address(id); }
+  SqlClient client(const std::string& id) const { return service().sql(id); }
   // One master with two slaves, a user and a table.
   void make_service() {
     done("add_nodes", {{"count", 3}});
-    done("set_up_replica_master", {{"id", "1"}});
-    ASSERT_TRUE(
-        testing_support::call_api(server_->port(), "POST", "configure_user",
-                                  {{"serviceNodeId", "1"}, {"username", "app"}, {"password", "s3cret-app"}})
-            .contains("result"));
-    SqlClient app = client("1");
-    ASSERT_EQ(app.run("CREATE DATABASE shop"), 0U) << app.message();
-    ASSERT_EQ(app.run("CREATE TABLE shop.t (id INT PRIMARY KEY)"), 0U) << app.message();
-    ASSERT_EQ(app.run("INSERT INTO shop.t VALUES (1)"), 0U) << app.message();
+    ASSERT_NO_FATAL_FAILURE(service().make_master());
     done("set_up_replica_slave", {{"id", "2"}});
     done("set_up_replica_slave", {{"id", "3"}});
   }
   bool has_rows(const std::string& id, const std::string& count) const {
-    // Its server may be down at first.
-    return eventually([&] { return client(id).value("SELECT COUNT(*) FROM shop.t") == count; });
+    return service().has_rows(id, count);
   }
 
   // Sends a signal to the database server of a node.

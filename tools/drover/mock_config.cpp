@@ -7,6 +7,7 @@
 
 #include "scenarios/engine/scenario.hpp"
 #include "scenarios/engine/world_settings.hpp"
+#include "tools/drover/local_machines.hpp"
 #include "tools/drover/serve_config.hpp"
 
 namespace drover::tools {
@@ -16,6 +17,8 @@ using scenario::Field;
 using scenario::FieldType;
 
 constexpr std::size_t kSecretMax = 1024;
+constexpr unsigned kMachinesMax = 32;  // each with a database server of its own
+constexpr std::string_view kMachines[] = {"none", "local"};
 
 const std::vector<Field>& fields() {
   static const std::vector<Field> table = [] {
@@ -41,6 +44,13 @@ const std::vector<Field>& fields() {
         {"region", text, "EC2's region", "us-east-1"},
         {"project", text, "Keystone's project", "drover"},
         {"control", boolean, "whether /_drover is there", "yes"},
+        {"machines",
+         choice,
+         "what instances are: entries in the cloud's books, or processes here that run their user data",
+         "none",
+         {},
+         kMachines},
+        {"machines_dir", text, "folder of the machines; a temporary one, deleted at the end, when left out"},
     };
     rows.push_back({"cloud", section, "as `cloud` of a scenario", "", scenario::cloud_fields()});
     return rows;
@@ -108,6 +118,33 @@ void add_usual_names(const scenario::Settings& cloud, cloud::CloudConfig& config
   config.address_prefix = "10.";  // 65,000 addresses are too few for some
 }
 
+// Real machines have addresses of this machine, boot in their own time, and are few.
+void suit_machines(const std::vector<std::string>& given, cloud::CloudConfig& config) {
+  config.address_prefix = free_local_network();
+  const auto is_given = [&given](const char* key) { return std::ranges::find(given, key) != given.end(); };
+  const auto shorten = [&](const char* key, Distribution& delay) {
+    if (!is_given(key)) delay = Distribution::constant(1s);
+  };
+  shorten("boot", config.boot);
+  shorten("stop", config.stop);
+  shorten("reboot", config.reboot);
+  shorten("terminate", config.terminate);
+  if (!is_given("capacity")) config.capacity = kMachinesMax;
+}
+
+// The usual secret is known to everybody, web pages in a browser of this machine among them.
+Result<void> check_machines(const scenario::Settings& own) {
+  if (!own.has("secret_file") && !own.has("secret_env"))
+    return make_error(ErrorCode::invalid,
+                      "machines: local runs what whoever knows the account's secret launches: give it a "
+                      "secret of your own, with secret_file or secret_env in the configuration");
+  if (!own.boolean("check_signatures"))
+    return make_error(ErrorCode::invalid,
+                      "machines: local runs what whoever may launch instances launches: leave "
+                      "check_signatures on");
+  return success();
+}
+
 }  // namespace
 
 std::span<const Field> mock_fields() { return fields(); }
@@ -115,6 +152,7 @@ std::span<const Field> mock_fields() { return fields(); }
 Result<MockSettings> read_mock_settings(const MockOptions& options) {
   scenario::Settings own(own_fields());
   scenario::Scenario sections;
+  std::vector<std::string> given;  // of the cloud's keys
   if (!options.config.empty()) {
     DROVER_TRY(const std::string text, read_text(options.config, scenario::kDocumentBytesMax));
     DROVER_TRY(const scenario::Node root, scenario::parse_document(text, options.config));
@@ -127,7 +165,10 @@ Result<MockSettings> read_mock_settings(const MockOptions& options) {
     scenario::Node mine = root;
     std::erase_if(mine.members, [](const scenario::Member& member) { return member.key == "cloud"; });
     own.assign(mine);
-    if (const auto* node = root.find("cloud")) sections.cloud.assign(*node);
+    if (const auto* node = root.find("cloud")) {
+      sections.cloud.assign(*node);
+      for (const auto& member : node->members) given.push_back(member.key);
+    }
   }
   MockSettings settings;
   const std::string listen = options.listen.value_or(own.text("listen"));
@@ -151,6 +192,17 @@ Result<MockSettings> read_mock_settings(const MockOptions& options) {
   DROVER_TRY(take_secret(own, settings));
   settings.cloud = scenario::cloud_config(sections);
   add_usual_names(sections.cloud, settings.cloud);
+  const std::string machines = options.machines.value_or(own.text("machines"));
+  if (std::ranges::find(kMachines, machines) == std::end(kMachines))
+    return make_error(ErrorCode::invalid,
+                      "--machines: takes none or local, not " + scenario::in_quotes(machines));
+  settings.machines = machines == "local";
+  if (own.has("machines_dir")) settings.machines_folder = own.text("machines_dir");
+  if (options.machines_folder) settings.machines_folder = *options.machines_folder;
+  if (settings.machines) {
+    DROVER_TRY(check_machines(own));
+    suit_machines(given, settings.cloud);
+  }
   if (auto checked = cloud::check_config(settings.cloud); checked.has_error())
     return make_error(ErrorCode::invalid, options.config + ": cloud: " + checked.error().message);
   return settings;

@@ -16,7 +16,7 @@ namespace drover::tools {
 
 struct MockOptions {
   std::string config;
-  std::optional<std::string> listen, apis, database, faults;
+  std::optional<std::string> listen, apis, database, faults, machines, machines_folder;
   std::optional<double> time_scale;
   std::optional<std::uint64_t> seed;
 };
@@ -30,6 +30,8 @@ struct MockSettings {
   std::uint64_t seed = 1;
   double time_scale = 1;
   bool control = true;
+  bool machines = false;        // real processes for every instance (local_machines.hpp)
+  std::string machines_folder;  // where they live; "": a temporary folder
   cloud::CloudConfig cloud;
   wire::Settings wire;
 };

@@ -120,6 +120,7 @@ MockHost::MockHost(const MockSettings& settings, asio::io_context& io, Log log)
 
 MockHost::~MockHost() {
   server_.reset();
+  machines_.reset();
   domain_.kill();
   cloud_domain_.kill();
 }
@@ -154,6 +155,10 @@ Result<void> MockHost::open_parts() {
   cloud_->set_observer([this](const cloud::Instance& vm, InstanceState) {
     if (engine().watching()) engine().observe(std::string("vm.") + to_text(vm.state), fault_subject(vm));
   });
+  if (!settings_.machines) return success();
+  DROVER_TRY(machines_, LocalMachines::open(io_, settings_.machines_folder, log_));
+  machines_->follow(*cloud_,
+                    [this](const std::string& id) { return guest_identity(*backend_, settings_.apis, id); });
   return success();
 }
 

@@ -12,6 +12,7 @@
 #include "mockcloud/fault/faulty_iaas.hpp"
 #include "mockcloud/wire/control_face.hpp"
 #include "mockcloud/wire/wire_server.hpp"
+#include "tools/drover/local_machines.hpp"
 #include "tools/drover/mock_config.hpp"
 #include "tools/drover/serve_world.hpp"
 
@@ -75,6 +76,7 @@ class MockHost final : public fault::ActionSink {
   std::vector<Rules> rules_;  // the last one counts
   std::unique_ptr<Calls> calls_;
   std::unique_ptr<wire::Backend> backend_;
+  std::unique_ptr<LocalMachines> machines_;  // null: none
   std::vector<std::unique_ptr<wire::Face>> faces_;
   std::unique_ptr<wire::WireServer> server_;
   std::deque<Entry> entries_;  // of the journal, oldest first

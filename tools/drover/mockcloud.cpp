@@ -34,6 +34,9 @@ void announce(const MockSettings& settings, std::uint16_t port) {
           settings.wire.project + " OS_USER_DOMAIN_NAME=Default OS_PROJECT_DOMAIN_NAME=Default");
     if (api == "opennebula") say("opennebula: " + url + "/RPC2   (user " + user + ")");
   }
+  if (settings.machines)
+    say("machines: real ones, in " + settings.cloud.address_prefix +
+        "0/24; user data is run as the user that runs this");
   if (settings.control) say("control: curl " + url + "/_drover");
 }
 
@@ -75,6 +78,12 @@ void add_mockcloud(CLI::App& app, int& exit_code) {
   command->add_option("--seed", options->seed, "Of the cloud's random decisions (default 1)");
   command->add_option("--time-scale", options->time_scale,
                       "Seconds of the cloud that pass in one (default 1; 0: time stands still)");
+  command->add_option(
+      "--machines", options->machines,
+      "none (default), or local: each instance is an agent with a real MariaDB server here. Its "
+      "user data is run as the user that runs this: whoever may use the cloud may run anything");
+  command->add_option("--machines-dir", options->machines_folder,
+                      "Folder of these machines, kept (default: a temporary one)");
   command->callback([options, &exit_code] { exit_code = run(*options); });
 }
 

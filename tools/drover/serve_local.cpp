@@ -17,7 +17,8 @@ namespace fs = std::filesystem;
 
 Error unavailable(const std::string& message) { return make_error(ErrorCode::unavailable, message); }
 
-// The data directory that every new VM begins with: making one takes a second, copying it a blink.
+}  // namespace
+
 Result<void> make_template(const std::string& folder, const std::string& made) {
   std::error_code error;
   if (fs::exists(made, error)) return success();
@@ -34,8 +35,6 @@ Result<void> make_template(const std::string& folder, const std::string& made) {
   fs::remove_all(settings.folder, error);
   return success();
 }
-
-}  // namespace
 
 LocalWorld::LocalWorld(ServeSettings settings, asio::io_context& io, Log log)
     : settings_(std::move(settings)), io_(io), log_(std::move(log)) {

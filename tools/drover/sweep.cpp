@@ -1,5 +1,5 @@
-// drover sweep: what `drover run --world local` starts beside itself, so that nothing is left of it however
-// it ends. Not for people.
+// drover sweep: what `drover run --world local` and `drover mockcloud --machines local` start beside
+// themselves, so that nothing is left of them however they end. Not for people.
 #include <unistd.h>
 
 #include <CLI/CLI.hpp>
@@ -17,10 +17,13 @@ void add_sweep(CLI::App& app, int& exit_code) {
   CLI::App* command = app.add_subcommand("sweep", "Tidy up after drover run --world local");
   command->group("");  // of no help
   auto folder = std::make_shared<std::string>();
-  command->add_option("folder", *folder)->required();
-  command->callback([folder, &exit_code] {
+  command->add_option("folder", *folder);
+  auto leaders = std::make_shared<std::string>();
+  command->add_option("--sessions", *leaders);
+  command->callback([folder, leaders, &exit_code] {
     for (const int number : {SIGINT, SIGTERM, SIGHUP, SIGPIPE}) std::signal(number, SIG_IGN);
-    const auto swept = scenario::wait_and_sweep(STDIN_FILENO, *folder);
+    const auto swept = leaders->empty() ? scenario::wait_and_sweep(STDIN_FILENO, *folder)
+                                        : scenario::wait_and_end_sessions(STDIN_FILENO, *leaders);
     exit_code = swept.has_value() ? kExitPassed : kExitFailed;
   });
 }

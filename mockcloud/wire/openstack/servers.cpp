@@ -11,7 +11,7 @@ constexpr const char* kFailedKind = "failed-server";
 constexpr std::string_view kTokenPrefix = "openstack-";
 
 std::string details_id(const cloud::Instance& vm) {
-  return vm.token.starts_with(kTokenPrefix) ? vm.token : "instance:" + vm.id;
+  return Servers::made(vm) ? vm.token : "instance:" + vm.id;
 }
 
 std::int64_t nanoseconds(TimePoint at) { return at.time_since_epoch().count(); }
@@ -62,6 +62,8 @@ std::optional<Server> to_server(const std::string& uuid, const std::string& text
 }  // namespace
 
 std::string Servers::uuid_of(const cloud::Instance& vm) { return numbered_uuid(kServerKind, vm.number); }
+
+bool Servers::made(const cloud::Instance& vm) { return vm.token.starts_with(kTokenPrefix); }
 
 const cloud::Instance* Servers::instance(const std::string& uuid) const {
   const std::uint32_t number = number_of_uuid(kServerKind, uuid);

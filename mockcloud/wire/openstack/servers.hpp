@@ -36,6 +36,8 @@ class Servers {
   explicit Servers(Backend& backend) : backend_(backend) {}
 
   static std::string uuid_of(const cloud::Instance& vm);
+  // Whether it was asked for over this wire.
+  static bool made(const cloud::Instance& vm);
   // Null for every id that is none of an instance.
   const cloud::Instance* instance(const std::string& uuid) const;
   std::optional<Server> from(const InstanceInfo& info) const;
