@@ -24,7 +24,7 @@ class WorldCloud : public testing::TestWithParam<const char*> {
  protected:
   void SetUp() override {
     if (const std::string missing = agent_test::missing_programs(); !missing.empty()) GTEST_SKIP() << missing;
-    secret_ = scratch_.write("secret", "drover-secret\n");
+    secret_ = scratch_.write("secret", "a-secret-of-this-test\n");
     std::filesystem::create_directory(folder());
     std::filesystem::copy(agent_test::template_folder(), folder() + "/template",
                           std::filesystem::copy_options::recursive);
@@ -66,15 +66,19 @@ class WorldCloud : public testing::TestWithParam<const char*> {
   std::size_t gone() const { return state()["instances"].value("terminated", std::size_t{0}); }
   // A VM of somebody else, in the same account.
   void make_foreign() const {
-    const std::string form =
-        "Action=RunInstances&Version=2016-11-15&ImageId=debian-12-drover&InstanceType=small&MinCount=1&"
-        "MaxCount=1";
+    const std::string call =
+        "<?xml "
+        "version=\"1.0\"?><methodCall><methodName>one.vm.allocate</methodName><params><param><value><string>"
+        "drover:a-secret-of-this-test</string></value></param><param><value><string>NAME = \"foreign\"\nDISK "
+        "= [ IMAGE "
+        "= \"debian-12-drover\" ]\nNIC = [ NETWORK = \"default\" "
+        "]</string></value></param></params></methodCall>";
     testing_support::HttpClient client(mock_->port());
     const auto answer = client.exchange(
-        "POST / HTTP/1.1\r\nHost: mock\r\nConnection: close\r\nContent-Type: "
-        "application/x-www-form-urlencoded\r\nContent-Length: " +
-        std::to_string(form.size()) + "\r\n\r\n" + form);
-    ASSERT_EQ(answer.status, 200) << answer.body;
+        "POST /RPC2 HTTP/1.1\r\nHost: mock\r\nConnection: close\r\nContent-Type: "
+        "text/xml\r\nContent-Length: " +
+        std::to_string(call.size()) + "\r\n\r\n" + call);
+    ASSERT_THAT(answer.body, HasSubstr("<boolean>1<"));
   }
 
   testing_support::ScratchFolder scratch_;
@@ -89,7 +93,7 @@ TEST_P(WorldCloud, AScenarioOfTheLibraryPassesAndNothingIsLeft) {
   EXPECT_THAT(run.out(), HasSubstr("1 passed, 0 failed"));
   EXPECT_EQ(created(), 3U) << "one seed, two nodes, and the VM of somebody else";
   EXPECT_TRUE(eventually([&] { return gone() == 2; })) << state();
-  EXPECT_THAT(run.out() + run.err(), testing::Not(HasSubstr("drover-secret")));
+  EXPECT_THAT(run.out() + run.err(), testing::Not(HasSubstr("a-secret-of-this-test")));
 }
 
 INSTANTIATE_TEST_SUITE_P(Protocols, WorldCloud, testing::Values("ec2", "openstack", "opennebula"),

@@ -158,9 +158,16 @@ TEST_F(RunCommand, EndsWithTwoWhenTwoFilesHaveOneName) {
 
 TEST_F(RunCommand, EndsWithFourForAWorldThatIsNotAvailable) {
   write("one", kOne);
-  const auto outcome = run("--world cloud");
+  const auto outcome = run("--world moon");
   EXPECT_EQ(outcome.code, 4);
   EXPECT_THAT(outcome.out, HasSubstr("--world sim"));
+}
+
+TEST_F(RunCommand, EndsWithTwoForARealCloudWithoutItsConfiguration) {
+  write("one", kOne);
+  const auto outcome = run("--world cloud");
+  EXPECT_EQ(outcome.code, 2);
+  EXPECT_THAT(outcome.out, HasSubstr("--config FILE"));
 }
 
 // --- replay ---
