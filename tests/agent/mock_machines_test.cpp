@@ -177,7 +177,7 @@ TEST(MachinesOfTheMock, RunAnyUserDataInTheirOwnFolderAndLeaveNothing) {
   if (const std::string missing = agent_test::missing_programs(); !missing.empty()) GTEST_SKIP() << missing;
   const testing_support::ScratchFolder scratch;
   const std::string config =
-      scratch.write("mock.yaml", "listen: 127.0.0.1:0\nmachines: local\nsecret_file: " +
+      scratch.write("mock.yaml", "listen: 127.0.0.1:0\napi: opennebula\nmachines: local\nsecret_file: " +
                                      scratch.write("secret", "my-own\n") + "\ncloud: {boot: 0s}\n");
   for (const int ending : {SIGTERM, SIGKILL}) {
     DroverProcess mock({"mockcloud", "--config", config});
