@@ -76,7 +76,7 @@ void Cloud::take_over(StoredCloud stored) {
   merge(config_.sizes, stored.sizes);
   merge(config_.networks, stored.networks);
   for (const auto& [zone, up] : stored.zones) zones_up_[zone] = up;
-  for (auto& row : stored.tokens) tokens_.emplace(std::move(row.token), Token{row.digest, row.number});
+  for (auto& row : stored.tokens) tokens_.emplace(TextKey(row.token), Token{row.digest, row.number});
   for (auto& [name, outcome] : stored.boot_outcomes) boot_outcomes_.emplace(name, std::move(outcome));
 
   const Counters& counters = stored.counters;
@@ -90,11 +90,12 @@ void Cloud::take_over(StoredCloud stored) {
 
   for (auto& loaded : stored.instances) {
     Instance& vm = instances_.emplace_back(std::move(loaded));
-    latest_by_name_[vm.spec.name] = vm.number;
+    for (Text* text : {&vm.spec.image, &vm.spec.size, &vm.spec.zone, &vm.zone}) *text = shared(*text);
+    latest_by_name_[TextKey(vm.spec.name)] = vm.number;
     if (vm.state != InstanceState::terminated || vm.powered) addresses_.add_user(vm.address);
     count_in(vm);
-    if (!lagging()) vm.past.clear();
-    if (lagging() && vm.past.empty()) vm.past.push_back({vm.state_since, vm.state, vm.address});
+    if (!lagging()) vm.past = {};
+    if (lagging() && vm.past.empty()) vm.past.make().push_back({vm.state_since, vm.state, vm.address});
   }
   for (auto& volume : stored.volumes) {
     gigabytes_ += volume.gigabytes;
@@ -155,7 +156,7 @@ Instance* Cloud::find(std::string_view id) {
 const Instance* Cloud::instance(std::string_view id) const { return const_cast<Cloud*>(this)->find(id); }
 
 const Instance* Cloud::instance_named(const std::string& name) const {
-  const auto found = latest_by_name_.find(name);
+  const auto found = latest_by_name_.find(TextKey(name));
   return found == latest_by_name_.end() ? nullptr : &instances_[found->second - 1];
 }
 
@@ -179,18 +180,25 @@ InstanceInfo Cloud::info(const Instance& vm) const {
   return info;
 }
 
+Text Cloud::shared(const std::string& text) {
+  const auto [found, added] = shared_texts_.try_emplace(text);
+  if (added) found->second = text;
+  return found->second;
+}
+
 bool Cloud::lagging() const { return config_.list_lag != Distribution(); }
 
 void Cloud::remember_appearance(Instance& vm) {
   if (!lagging()) return;
   const std::string address = vm.state == InstanceState::terminated ? std::string() : vm.address;
-  if (!vm.past.empty() && vm.past.back().state == vm.state && vm.past.back().address == address) return;
+  std::vector<Instance::Appearance>& past = vm.past.make();
+  if (!past.empty() && past.back().state == vm.state && past.back().address == address) return;
   // A view never goes back, so of what was before it only the newest is still needed.
   std::size_t old = 0;
-  while (old + 1 < vm.past.size() && vm.past[old + 1].at <= view_) ++old;
-  vm.past.erase(vm.past.begin(), vm.past.begin() + static_cast<std::ptrdiff_t>(old));
-  vm.past.push_back({scheduler_.now(), vm.state, address});
-  tables_->insert_appearance(vm, vm.past.back());
+  while (old + 1 < past.size() && past[old + 1].at <= view_) ++old;
+  past.erase(past.begin(), past.begin() + static_cast<std::ptrdiff_t>(old));
+  past.push_back({scheduler_.now(), vm.state, address});
+  tables_->insert_appearance(vm, past.back());
 }
 
 void Cloud::set_fault_count(const std::string& rule, std::uint64_t fired) {

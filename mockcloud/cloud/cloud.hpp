@@ -11,7 +11,8 @@
 #pragma once
 
 #include <array>
-#include <deque>
+#include <boost/container/deque.hpp>
+#include <boost/unordered/unordered_flat_map.hpp>
 #include <functional>
 #include <map>
 #include <memory>
@@ -29,6 +30,7 @@
 #include "mockcloud/cloud/instance_listener.hpp"
 #include "mockcloud/cloud/lifecycle.hpp"
 #include "mockcloud/cloud/tables.hpp"
+#include "mockcloud/cloud/text_key.hpp"
 
 namespace drover::cloud {
 
@@ -203,6 +205,8 @@ class Cloud : public Iaas {
   void release_address(const std::string& address);
   void let_go(Instance& vm);
   std::string next_address();
+  // The one Text that all instances with this text have.
+  Text shared(const std::string& text);
   BootOutcome take_boot_outcome(const std::string& name);
   const std::string* zone_for(const InstanceSpec& spec) const;
 
@@ -217,7 +221,7 @@ class Cloud : public Iaas {
   void arm(Instance& vm, TimerKind kind, TimePoint due, std::string argument = {});
   void disarm(Instance& vm);
   void schedule(TimerRow timer);
-  void fire(const TimerRow& timer);
+  void fire(std::uint64_t id, TimerKind kind, std::uint32_t instance, const Text& argument);
 
   Instance* find(std::string_view id);
   Result<Instance*> require(std::string_view id);
@@ -239,9 +243,14 @@ class Cloud : public Iaas {
   InstanceListener* listener_ = nullptr;
   Observer observer_;
 
-  std::deque<Instance> instances_;                                 // instances_[number - 1]
-  std::unordered_map<std::string, std::uint32_t> latest_by_name_;  // looked up, never iterated
-  std::unordered_map<std::string, Token> tokens_;                  // looked up, never iterated
+  // Several in a block, where std::deque gives each a block of its own; pointers stay valid as well.
+  using Instances =
+      boost::container::deque<Instance, void,
+                              boost::container::deque_options<boost::container::block_size<16U>>::type>;
+  Instances instances_;                                                              // instances_[number - 1]
+  boost::unordered_flat_map<TextKey, std::uint32_t, TextKey::Hash> latest_by_name_;  // never iterated
+  boost::unordered_flat_map<TextKey, Token, TextKey::Hash> tokens_;                  // never iterated
+  std::unordered_map<std::string, Text> shared_texts_;                               // never iterated
   std::map<std::string, BootOutcome> boot_outcomes_;
   std::map<std::string, bool> zones_up_;
   std::map<std::uint32_t, Volume> volumes_;

@@ -123,7 +123,7 @@ Result<void> Cloud::check_room(const InstanceSpec& spec) const {
 
 Result<std::uint32_t> Cloud::check_token(const std::string& key, std::uint64_t digest,
                                          const char* call) const {
-  const auto found = tokens_.find(key);
+  const auto found = tokens_.find(TextKey(key));
   if (found == tokens_.end()) return 0U;
   if (found->second.digest == digest) return found->second.number;
   return make_error(ErrorCode::already_exists, std::string(call) +
@@ -132,7 +132,7 @@ Result<std::uint32_t> Cloud::check_token(const std::string& key, std::uint64_t d
 }
 
 void Cloud::keep_token(const std::string& key, std::uint64_t digest, std::uint32_t number) {
-  tokens_[key] = Token{digest, number};
+  tokens_[TextKey(key)] = Token{digest, number};
   tables_->save_token({key, digest, number});
 }
 
@@ -150,9 +150,10 @@ Result<InstanceInfo> Cloud::create(const InstanceSpec& spec, const std::string& 
   Instance& vm = instances_.emplace_back();
   vm.number = static_cast<std::uint32_t>(instances_.size());
   vm.id = make_id("i-", vm.number);
-  vm.spec = spec;
+  vm.spec = {spec.name, shared(spec.image), shared(spec.size), spec.network, Text(spec.user_data),
+             spec.tags, shared(spec.zone),  spec.extras};
   if (outcome.kind == BootOutcome::Kind::wrong_image) vm.spec.image = outcome.text;
-  vm.zone = *zone_for(spec);
+  vm.zone = shared(*zone_for(spec));
   vm.token = token;
   for (const auto& [tag, value] : spec.tags)
     if (tag == "drover-token") vm.told_token = value;
@@ -162,7 +163,7 @@ Result<InstanceInfo> Cloud::create(const InstanceSpec& spec, const std::string& 
       config_.address_delay.sample(choices_, spec.name, "cloud.address_delay") + outcome.address_delay;
   if (address_delay <= Duration{0}) vm.address = address;
 
-  latest_by_name_[spec.name] = vm.number;
+  latest_by_name_[TextKey(spec.name)] = vm.number;
   count_in(vm);
   tables_->insert_instance(vm);
   remember_appearance(vm);

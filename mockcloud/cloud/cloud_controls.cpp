@@ -45,7 +45,7 @@ Result<void> Cloud::set_boot_outcome(const std::string& name, BootOutcome outcom
   Change change(*this);
   Instance* vm = find(name);
   if (vm != nullptr && vm->state != InstanceState::pending) return wrong_state(*vm, "it is not booting");
-  if (const auto named = latest_by_name_.find(name); vm == nullptr && named != latest_by_name_.end())
+  if (const auto named = latest_by_name_.find(TextKey(name)); vm == nullptr && named != latest_by_name_.end())
     vm = &instances_[named->second - 1];
   if (vm == nullptr || vm->state != InstanceState::pending) {
     tables_->save_boot_outcome(name, outcome);
@@ -168,7 +168,7 @@ Result<void> Cloud::forget_name(const std::string& id) {
 void Cloud::forget_token(const std::string& token) {
   Change change(*this);
   for (const std::string& key : {"instance:" + token, "volume:" + token})
-    if (tokens_.erase(key) > 0) tables_->erase_token(key);
+    if (tokens_.erase(TextKey(key)) > 0) tables_->erase_token(key);
 }
 
 Result<void> Cloud::lose_zone(const std::string& zone, bool gone) {

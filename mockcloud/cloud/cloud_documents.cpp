@@ -36,7 +36,7 @@ Result<void> Cloud::rename(const std::string& id, const std::string& name) {
   Change change(*this);
   DROVER_TRY(Instance * vm, require(id));
   update(*vm, [&] { vm->spec.name = name; });
-  latest_by_name_[name] = vm->number;
+  latest_by_name_[TextKey(name)] = vm->number;
   tables_->save_name(*vm);
   return success();
 }

@@ -108,7 +108,8 @@ void Cloud::enter_terminated(Instance& vm) {
 // The machine is really gone: gives back what it held.
 void Cloud::let_go(Instance& vm) {
   release_address(vm.address);
-  for (const std::uint32_t number : std::vector(vm.volumes)) set_attachment(volumes_.at(number), 0);
+  for (const std::uint32_t number : std::vector(vm.volumes.begin(), vm.volumes.end()))
+    set_attachment(volumes_.at(number), 0);
   if (listener_ != nullptr) listener_->instance_terminated(vm.id);
 }
 
@@ -196,7 +197,7 @@ const std::string* Cloud::zone_for(const InstanceSpec& spec) const {
 }
 
 void Cloud::arm(Instance& vm, TimerKind kind, TimePoint due, std::string argument) {
-  TimerRow timer{next_timer_++, due, kind, vm.number, std::move(argument)};
+  TimerRow timer{next_timer_++, due, kind, vm.number, Text(std::move(argument))};
   if (is_transition(kind)) {
     disarm(vm);
     vm.transition_timer = timer.id;
@@ -213,24 +214,26 @@ void Cloud::disarm(Instance& vm) {
 }
 
 void Cloud::schedule(TimerRow timer) {
-  scheduler_.call_at(domain_, timer.due, [this, timer = std::move(timer)] { fire(timer); });
+  scheduler_.call_at(domain_, timer.due,
+                     [this, id = timer.id, kind = timer.kind, instance = timer.instance,
+                      argument = std::move(timer.argument)] { fire(id, kind, instance, argument); });
 }
 
-void Cloud::fire(const TimerRow& timer) {
-  Instance& vm = instances_[timer.instance - 1];
-  if (is_transition(timer.kind) && vm.transition_timer != timer.id) return;  // disarmed
+void Cloud::fire(std::uint64_t id, TimerKind kind, std::uint32_t instance, const Text& argument) {
+  Instance& vm = instances_[instance - 1];
+  if (is_transition(kind) && vm.transition_timer != id) return;  // disarmed
   Change change(*this);
-  tables_->erase_timer(timer.id);
-  if (is_transition(timer.kind)) vm.transition_timer = 0;
-  if (const auto event = event_of(timer.kind)) {
-    apply(vm, *event, timer.argument);
-  } else if (timer.kind == TimerKind::release_quota) {
+  tables_->erase_timer(id);
+  if (is_transition(kind)) vm.transition_timer = 0;
+  if (const auto event = event_of(kind)) {
+    apply(vm, *event, argument);
+  } else if (kind == TimerKind::release_quota) {
     update(vm, [&] { vm.counts_to_quota = false; });
   } else if (!vm.live() || !vm.address.empty()) {
     // Gone, or given another address meanwhile.
-    addresses_.drop_user(timer.argument);
+    addresses_.drop_user(argument);
   } else {
-    set_address(vm, timer.argument);
+    set_address(vm, argument);
   }
 }
 

@@ -84,9 +84,9 @@ Result<Volume*> Cloud::require_volume(std::string_view id) {
 }
 
 void Cloud::set_attachment(Volume& volume, std::uint32_t instance) {
-  if (volume.attached_to != 0) std::erase(instances_[volume.attached_to - 1].volumes, volume.number);
+  if (volume.attached_to != 0) std::erase(instances_[volume.attached_to - 1].volumes.make(), volume.number);
   volume.attached_to = instance;
-  if (instance != 0) instances_[instance - 1].volumes.push_back(volume.number);
+  if (instance != 0) instances_[instance - 1].volumes.make().push_back(volume.number);
   tables_->save_volume(volume);
 }
 

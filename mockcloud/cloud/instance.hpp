@@ -4,9 +4,10 @@
 
 #include <cstdint>
 #include <string>
-#include <vector>
 
 #include "manager/ports/iaas.hpp"
+#include "mockcloud/cloud/rare_vector.hpp"
+#include "mockcloud/cloud/text.hpp"
 
 namespace drover::cloud {
 
@@ -39,27 +40,41 @@ inline constexpr int kTerminateOutcomes = 4;
 const char* to_text(TerminateOutcome outcome);
 
 struct Instance {
+  // An InstanceSpec in less memory: there may be 100,000 of them, with few images, sizes and zones.
+  struct Spec {
+    std::string name;
+    Text image;
+    Text size;
+    std::string network;
+    Text user_data;
+    Tags tags;
+    Text zone;
+    std::string extras;
+    operator InstanceSpec() const { return {name, image, size, network, user_data, tags, zone, extras}; }
+  };
+
   std::uint32_t number = 0;  // 1, 2, …: the key in every table
   std::string id;            // "i-00000001"
-  InstanceSpec spec;         // as it is now: image and tags may have been changed by controls
-  std::string zone;
+  Spec spec;                 // as it is now: image and tags may have been changed by controls
+  Text zone;
   std::string token;
-  InstanceState state = InstanceState::pending;
   std::string address;  // the VM's own, also while callers are told ""
-  std::string fault;
+  Text fault;
   TimePoint created_at{};
   TimePoint state_since{};
+  InstanceState state = InstanceState::pending;
   bool powered = false;  // an operating system runs on it
   bool paused = false;
   bool counts_to_quota = true;
+  bool reported_changed = false;  // already in the list of take_changed()
   TerminateOutcome terminate_outcome = TerminateOutcome::normal;
-  std::string told_token;  // of a driver whose protocol has no tokens: the tag "drover-token" at creation
+  Text told_token;  // of a driver whose protocol has no tokens: the tag "drover-token" at creation
   std::uint64_t transition_timer = 0;  // the pending lifecycle timer; 0: none
   TimePoint transition_due{};
-  std::vector<std::uint32_t> volumes;
+  RareVector<std::uint32_t> volumes;
 
   // The token by which the caller asked for it, whether the cloud honours it or not.
-  const std::string& asked_token() const { return told_token.empty() ? token : told_token; }
+  const std::string& asked_token() const { return told_token.empty() ? token : told_token.str(); }
   // Reported gone, but running.
   bool zombie() const { return is_gone(state) && powered; }
   // Holds resources: what a leak checker counts.
@@ -71,8 +86,7 @@ struct Instance {
     InstanceState state = InstanceState::pending;
     std::string address;
   };
-  std::vector<Appearance> past;
-  bool reported_changed = false;  // already in the list of take_changed()
+  RareVector<Appearance> past;
 };
 
 struct Volume {

@@ -187,6 +187,14 @@ Result<std::unique_ptr<Tables>> Tables::open(const std::string& path, const Clou
     database.load_image(empty_image());
     database.execute("PRAGMA journal_mode = OFF; PRAGMA cache_size = -65536; BEGIN");
     tables.reset(new Tables(std::move(database), false));
+    tables->fresh_ = tables->spare_ = true;
+  } else if (path.empty()) {
+    DROVER_TRY(Database database, Database::open(path));
+    // Nothing reads these tables while the process lives, so that they need hardly any cache.
+    database.execute("PRAGMA journal_mode = OFF; PRAGMA synchronous = OFF; PRAGMA cache_size = -1024");
+    database.execute(kSchema);
+    database.execute("BEGIN");
+    tables.reset(new Tables(std::move(database), false));
     tables->fresh_ = true;
   } else {
     DROVER_TRY(Database database, Database::open(path));
@@ -218,7 +226,7 @@ Result<std::unique_ptr<Tables>> Tables::open(const std::string& path, const Clou
 }
 
 void Tables::give_back(std::unique_ptr<Tables> tables) {
-  if (tables != nullptr && !tables->file_) spare_tables().push_back(std::move(tables));
+  if (tables != nullptr && tables->spare_) spare_tables().push_back(std::move(tables));
 }
 
 void Tables::clear() {

@@ -37,7 +37,7 @@ struct TimerRow {
   TimePoint due{};
   TimerKind kind{};
   std::uint32_t instance = 0;
-  std::string argument;
+  Text argument;
 };
 
 // What cannot be computed from the other tables.
@@ -79,14 +79,16 @@ Error unreadable_database(const std::string& what);
 
 class Tables {
  public:
-  // ":memory:" or a file, made when missing. ErrorCode::storage for a file that is no cloud's database.
+  // ":memory:", or a file, made when missing, or "": a file of SQLite's own in the folder for temporary
+  // files, which nobody else sees and which goes with the process, but is otherwise as tables in memory.
+  // ErrorCode::storage for a file that is no cloud's database.
   static Result<std::unique_ptr<Tables>> open(const std::string& path, const CloudConfig& config);
 
   // Everything stored. `now` is the scheduler's: the stored clock is made to stand at it.
   Result<StoredCloud> load(TimePoint now);
 
   // A change is one transaction on a file. Changes nest; the outermost one commits: end_change() says true
-  // when the caller has to finish with commit(). In memory nothing happens.
+  // when the caller has to finish with commit(). In memory and in a temporary file nothing happens.
   void begin_change() { ++depth_; }
   bool end_change() { return --depth_ == 0 && dirty_ && file_; }
   void commit(const Counters& counters);
@@ -143,7 +145,8 @@ class Tables {
   TimePoint from_stored(std::int64_t ns) const;
 
   Database database_;
-  bool file_;
+  bool file_;           // outlives the process
+  bool spare_ = false;  // worth keeping for the next open()
   bool dirty_ = false;
   bool fresh_ = false;
   unsigned depth_ = 0;

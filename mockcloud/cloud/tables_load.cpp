@@ -53,8 +53,8 @@ Result<void> Tables::load_instances(StoredCloud& stored) {
     Instance vm;
     vm.number = static_cast<std::uint32_t>(number);
     vm.id = row.text(1);
-    vm.spec =
-        InstanceSpec{row.text(2), row.text(5), row.text(6), row.text(7), row.text(12), {}, {}, row.text(18)};
+    vm.spec = {row.text(2), Text(row.text(5)), Text(row.text(6)), row.text(7), Text(row.text(12)), {},
+               {},          row.text(18)};
     vm.state = *state;
     vm.address = row.text(4);
     vm.zone = row.text(8);
@@ -86,7 +86,7 @@ void Tables::load_belongings(StoredCloud& stored) {
   appearances.query([&](Row row) {
     const auto state = parse_state(row.text(2));
     Instance* vm = at(row.integer(0));
-    if (vm != nullptr && state) vm->past.push_back({from_stored(row.integer(1)), *state, row.text(3)});
+    if (vm != nullptr && state) vm->past.make().push_back({from_stored(row.integer(1)), *state, row.text(3)});
   });
   Statement volumes(database_,
                     "SELECT number, id, name, gigabytes, attached_to FROM volumes ORDER BY number");
@@ -95,7 +95,7 @@ void Tables::load_belongings(StoredCloud& stored) {
                   static_cast<unsigned>(row.integer(3)), 0};
     if (Instance* vm = at(row.integer(4))) {
       volume.attached_to = vm->number;
-      vm->volumes.push_back(volume.number);
+      vm->volumes.make().push_back(volume.number);
     }
     stored.volumes.push_back(std::move(volume));
   });
@@ -112,7 +112,7 @@ Result<void> Tables::load_timers(StoredCloud& stored) {
       return;
     }
     stored.timers.push_back({static_cast<std::uint64_t>(row.integer(0)), from_stored(row.integer(1)), *kind,
-                             static_cast<std::uint32_t>(instance), row.text(4)});
+                             static_cast<std::uint32_t>(instance), Text(row.text(4))});
   });
   if (!wrong.empty()) return unreadable_database(wrong + " is not as the cloud writes them");
   return success();

@@ -134,11 +134,13 @@ Result<std::unique_ptr<MockHost>> MockHost::open(const MockSettings& settings, a
 
 Result<void> MockHost::open_parts() {
   scheduler_.advance_to(system_time());
-  if (settings_.database != kInMemory) {
-    DROVER_TRY(lock_.take(settings_.database));
+  // What the user calls in memory: a cloud may have 100,000 machines, and only the copy in RAM is read.
+  const std::string database = settings_.database == kInMemory ? std::string() : settings_.database;
+  if (!database.empty()) {
+    DROVER_TRY(lock_.take(database));
   }
-  DROVER_TRY(cloud_, cloud::Cloud::open(scheduler_, cloud_domain_, choices_, trace_, settings_.cloud,
-                                        settings_.database));
+  DROVER_TRY(cloud_,
+             cloud::Cloud::open(scheduler_, cloud_domain_, choices_, trace_, settings_.cloud, database));
   calls_ = std::make_unique<Calls>(*this);
   std::vector<fault::Rule> first;
   if (!settings_.faults.empty()) {
