@@ -125,7 +125,7 @@ class Reader {
       const pugi::xml_node name = child.child("name"), content = child.child("value");
       if (!name || !content) return wrong("<member> has no <name> or no <value>");
       DROVER_TRY(auto member, this->value(content, depth + 1));
-      value.members.emplace_back(text_of(name), std::move(member));
+      value.members.push_back({text_of(name), std::move(member)});
     }
     return value;
   }
@@ -282,8 +282,8 @@ std::string write_reply(const Value& value) {
 std::string write_fault(std::int64_t code, std::string_view message) {
   Value fault;
   fault.kind = Value::Kind::structure;
-  fault.members.emplace_back("faultCode", Value::of_int(code));
-  fault.members.emplace_back("faultString", Value::of_text(std::string(message)));
+  fault.members.push_back({"faultCode", Value::of_int(code)});
+  fault.members.push_back({"faultString", Value::of_text(std::string(message))});
   std::string out = kReplyHead;
   out += "<fault>\n";
   write_value(out, fault);

@@ -14,6 +14,8 @@
 
 namespace drover::xml_rpc {
 
+struct Member;
+
 struct Value {
   enum class Kind : unsigned char { integer, boolean, text, real, array, structure, nil };
   Kind kind = Kind::nil;
@@ -22,12 +24,17 @@ struct Value {
   double real = 0;
   std::string text;  // also base64 and dateTime.iso8601, as they stand
   std::vector<Value> items;
-  std::vector<std::pair<std::string, Value>> members;
+  std::vector<Member> members;  // of a structure
 
   static Value of_int(std::int64_t number, bool wide = false);
   static Value of_bool(bool value);
   static Value of_text(std::string text);
   static Value of_array(std::vector<Value> items);
+};
+
+struct Member {
+  std::string first;  // its name
+  Value second;
 };
 
 struct Call {
