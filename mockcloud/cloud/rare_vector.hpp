@@ -9,6 +9,16 @@ namespace drover::cloud {
 template <class T>
 class RareVector {
  public:
+  RareVector() = default;
+  RareVector(const RareVector& other)
+      : vector_(other.empty() ? nullptr : std::make_unique<std::vector<T>>(*other.vector_)) {}
+  RareVector(RareVector&&) noexcept = default;
+  RareVector& operator=(RareVector other) noexcept {
+    vector_ = std::move(other.vector_);
+    return *this;
+  }
+  ~RareVector() = default;
+
   const T* begin() const { return vector_ == nullptr ? nullptr : vector_->data(); }
   const T* end() const { return begin() + size(); }
   std::size_t size() const { return vector_ == nullptr ? 0 : vector_->size(); }
