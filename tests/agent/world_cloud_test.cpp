@@ -28,9 +28,9 @@ class WorldCloud : public testing::TestWithParam<const char*> {
     std::filesystem::create_directory(folder());
     std::filesystem::copy(agent_test::template_folder(), folder() + "/template",
                           std::filesystem::copy_options::recursive);
-    const std::string config = scratch_.write(
-        "mock.yaml",
-        "machines: local\ncheck_signatures: no\ncloud: {boot: 1s, terminate: 500ms, call_latency: 5ms}\n");
+    const std::string config =
+        scratch_.write("mock.yaml", "machines: local\nsecret_file: " + secret_ +
+                                        "\ncloud: {boot: 1s, terminate: 500ms, call_latency: 5ms}\n");
     mock_ = std::make_unique<DroverProcess>(std::vector<std::string>{
         "mockcloud", "--listen", "127.0.0.1:0", "--config", config, "--machines-dir", folder()});
     ASSERT_NE(mock_->wait_until_listening(), 0) << mock_->err();
