@@ -69,7 +69,8 @@ class WorldCloud : public testing::TestWithParam<const char*> {
     const std::string call =
         "<?xml "
         "version=\"1.0\"?><methodCall><methodName>one.vm.allocate</methodName><params><param><value><string>"
-        "drover:a-secret-of-this-test</string></value></param><param><value><string>NAME = \"foreign\"\nDISK "
+        "drover:a-secret-of-this-test</string></value></param><param><value><string>NAME = \"foreign\"\nCPU "
+        "= 1\nMEMORY = 128\nDISK "
         "= [ IMAGE "
         "= \"debian-12-drover\" ]\nNIC = [ NETWORK = \"default\" "
         "]</string></value></param></params></methodCall>";
