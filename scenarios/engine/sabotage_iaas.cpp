@@ -3,42 +3,15 @@
 #include <map>
 #include <set>
 
+#include "manager/ports/forwarding_iaas.hpp"
 #include "scenarios/engine/sabotage_ports.hpp"
 
 namespace drover::scenario {
 namespace {
 
-class Forwarding : public Iaas {
+class Forwarding : public ForwardingIaas {
  public:
   explicit Forwarding(Iaas& inner) : inner_(inner) {}
-  void newInstance(const CallContext& context, const InstanceSpec& spec, const std::string& token,
-                   Handler<InstanceInfo> handler) override {
-    inner_.newInstance(context, spec, token, std::move(handler));
-  }
-  void killInstance(const CallContext& context, const std::string& id, Handler<void> handler) override {
-    inner_.killInstance(context, id, std::move(handler));
-  }
-  void getVMInfo(const CallContext& context, const std::string& id, Handler<InstanceInfo> handler) override {
-    inner_.getVMInfo(context, id, std::move(handler));
-  }
-  void listVMs(const CallContext& context, const std::string& key, const std::string& value,
-               Handler<std::vector<InstanceInfo>> handler) override {
-    inner_.listVMs(context, key, value, std::move(handler));
-  }
-  void createVolume(const CallContext& context, const std::string& name, unsigned gigabytes,
-                    const std::string& token, Handler<VolumeInfo> handler) override {
-    inner_.createVolume(context, name, gigabytes, token, std::move(handler));
-  }
-  void attachVolume(const CallContext& context, const std::string& volume, const std::string& instance,
-                    Handler<void> handler) override {
-    inner_.attachVolume(context, volume, instance, std::move(handler));
-  }
-  void deleteVolume(const CallContext& context, const std::string& volume, Handler<void> handler) override {
-    inner_.deleteVolume(context, volume, std::move(handler));
-  }
-  void listVolumes(const CallContext& context, Handler<std::vector<VolumeInfo>> handler) override {
-    inner_.listVolumes(context, std::move(handler));
-  }
 
  protected:
   // Destroys a VM as a manager that drew the wrong conclusion would.
@@ -55,6 +28,8 @@ class Forwarding : public Iaas {
           handler(std::move(info));
         });
   }
+
+  Iaas& target() override { return inner_; }
 
   Iaas& inner_;
 };

@@ -1,5 +1,7 @@
 #include "scenarios/local/real_world.hpp"
 
+#include "manager/ports/forwarding_iaas.hpp"
+
 namespace drover::scenario {
 namespace {
 
@@ -13,52 +15,26 @@ std::optional<Duration> unless_never(Duration time) {
 
 // --- counting ports, below the faults: what really went out ---
 
-class RealWorld::CountingIaas final : public Iaas {
+class RealWorld::CountingIaas final : public ForwardingIaas {
  public:
   CountingIaas(Iaas& inner, std::uint64_t& calls, std::function<void()> created)
       : inner_(inner), calls_(calls), created_(std::move(created)) {}
   void newInstance(const CallContext& context, const InstanceSpec& spec, const std::string& token,
                    Handler<InstanceInfo> handler) override {
-    ++calls_;
-    inner_.newInstance(context, spec, token,
-                       [this, done = std::move(handler)](Result<InstanceInfo> answer) mutable {
-                         created_();
-                         done(std::move(answer));
-                       });
-  }
-  void killInstance(const CallContext& context, const std::string& id, Handler<void> handler) override {
-    ++calls_;
-    inner_.killInstance(context, id, std::move(handler));
-  }
-  void getVMInfo(const CallContext& context, const std::string& id, Handler<InstanceInfo> handler) override {
-    ++calls_;
-    inner_.getVMInfo(context, id, std::move(handler));
-  }
-  void listVMs(const CallContext& context, const std::string& key, const std::string& value,
-               Handler<std::vector<InstanceInfo>> handler) override {
-    ++calls_;
-    inner_.listVMs(context, key, value, std::move(handler));
-  }
-  void createVolume(const CallContext& context, const std::string& name, unsigned gigabytes,
-                    const std::string& token, Handler<VolumeInfo> handler) override {
-    ++calls_;
-    inner_.createVolume(context, name, gigabytes, token, std::move(handler));
-  }
-  void attachVolume(const CallContext& context, const std::string& volume, const std::string& instance,
-                    Handler<void> handler) override {
-    ++calls_;
-    inner_.attachVolume(context, volume, instance, std::move(handler));
-  }
-  void deleteVolume(const CallContext& context, const std::string& volume, Handler<void> handler) override {
-    ++calls_;
-    inner_.deleteVolume(context, volume, std::move(handler));
-  }
-  void listVolumes(const CallContext& context, Handler<std::vector<VolumeInfo>> handler) override {
-    ++calls_;
-    inner_.listVolumes(context, std::move(handler));
+    target().newInstance(context, spec, token,
+                         [this, done = std::move(handler)](Result<InstanceInfo> answer) mutable {
+                           created_();
+                           done(std::move(answer));
+                         });
   }
 
  private:
+  // Once for each call.
+  Iaas& target() override {
+    ++calls_;
+    return inner_;
+  }
+
   Iaas& inner_;
   std::uint64_t& calls_;
   std::function<void()> created_;

@@ -6,6 +6,7 @@
 #include "manager/adapters/opennebula/opennebula_cloud.hpp"
 #include "manager/adapters/openstack/openstack_cloud.hpp"
 #include "manager/base/check.hpp"
+#include "manager/ports/forwarding_iaas.hpp"
 #include "mockcloud/wire/ec2/ec2_face.hpp"
 #include "mockcloud/wire/opennebula/opennebula_face.hpp"
 #include "mockcloud/wire/openstack/ids.hpp"
@@ -56,46 +57,36 @@ struct MockDetour::Driver {
   std::unique_ptr<Iaas> iaas;
 };
 
-class MockDetour::Front final : public Iaas {
+class MockDetour::Front final : public ForwardingIaas {
  public:
   explicit Front(MockDetour& detour) : detour_(detour) {}
 
   void newInstance(const CallContext& context, const InstanceSpec& spec, const std::string& token,
                    Handler<InstanceInfo> handler) override {
-    driver().newInstance(context, spec, token, inner(std::move(handler)));
+    target().newInstance(context, spec, token, inner(std::move(handler)));
   }
   void killInstance(const CallContext& context, const std::string& id, Handler<void> handler) override {
-    driver().killInstance(context, detour_.to_outer(id), std::move(handler));
+    target().killInstance(context, detour_.to_outer(id), std::move(handler));
   }
   void getVMInfo(const CallContext& context, const std::string& id, Handler<InstanceInfo> handler) override {
-    driver().getVMInfo(context, detour_.to_outer(id), inner(std::move(handler)));
+    target().getVMInfo(context, detour_.to_outer(id), inner(std::move(handler)));
   }
   void listVMs(const CallContext& context, const std::string& key, const std::string& value,
                Handler<std::vector<InstanceInfo>> handler) override {
-    driver().listVMs(context, key, value,
+    target().listVMs(context, key, value,
                      [this, done = std::move(handler)](Result<std::vector<InstanceInfo>> result) mutable {
                        if (result.has_value())
                          for (InstanceInfo& info : result.value()) info.id = detour_.to_inner(info.id);
                        done(std::move(result));
                      });
   }
-  void createVolume(const CallContext& context, const std::string& name, unsigned gigabytes,
-                    const std::string& token, Handler<VolumeInfo> handler) override {
-    driver().createVolume(context, name, gigabytes, token, std::move(handler));
-  }
   void attachVolume(const CallContext& context, const std::string& volume, const std::string& instance,
                     Handler<void> handler) override {
-    driver().attachVolume(context, volume, detour_.to_outer(instance), std::move(handler));
-  }
-  void deleteVolume(const CallContext& context, const std::string& volume, Handler<void> handler) override {
-    driver().deleteVolume(context, volume, std::move(handler));
-  }
-  void listVolumes(const CallContext& context, Handler<std::vector<VolumeInfo>> handler) override {
-    driver().listVolumes(context, std::move(handler));
+    target().attachVolume(context, volume, detour_.to_outer(instance), std::move(handler));
   }
 
  private:
-  Iaas& driver() { return *detour_.driver_->iaas; }
+  Iaas& target() override { return *detour_.driver_->iaas; }
   Handler<InstanceInfo> inner(Handler<InstanceInfo> handler) {
     return [this, done = std::move(handler)](Result<InstanceInfo> result) mutable {
       if (result.has_value()) result.value().id = detour_.to_inner(result.value().id);

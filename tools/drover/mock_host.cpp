@@ -4,6 +4,7 @@
 #include <fstream>
 #include <sstream>
 
+#include "manager/ports/forwarding_iaas.hpp"
 #include "mockcloud/fault/step_arguments.hpp"
 #include "mockcloud/wire/ec2/ec2_face.hpp"
 #include "mockcloud/wire/opennebula/opennebula_face.hpp"
@@ -76,40 +77,12 @@ Result<std::vector<fault::Rule>> read_mock_faults(const std::string& text, const
                                                 cloud_action_names());
 }
 
-class MockHost::Calls final : public Iaas {
+class MockHost::Calls final : public ForwardingIaas {
  public:
   explicit Calls(MockHost& host) : host_(host) {}
-  void newInstance(const CallContext& context, const InstanceSpec& spec, const std::string& token,
-                   Handler<InstanceInfo> handler) override {
-    now().newInstance(context, spec, token, std::move(handler));
-  }
-  void killInstance(const CallContext& context, const std::string& id, Handler<void> handler) override {
-    now().killInstance(context, id, std::move(handler));
-  }
-  void getVMInfo(const CallContext& context, const std::string& id, Handler<InstanceInfo> handler) override {
-    now().getVMInfo(context, id, std::move(handler));
-  }
-  void listVMs(const CallContext& context, const std::string& key, const std::string& value,
-               Handler<std::vector<InstanceInfo>> handler) override {
-    now().listVMs(context, key, value, std::move(handler));
-  }
-  void createVolume(const CallContext& context, const std::string& name, unsigned gigabytes,
-                    const std::string& token, Handler<VolumeInfo> handler) override {
-    now().createVolume(context, name, gigabytes, token, std::move(handler));
-  }
-  void attachVolume(const CallContext& context, const std::string& volume, const std::string& instance,
-                    Handler<void> handler) override {
-    now().attachVolume(context, volume, instance, std::move(handler));
-  }
-  void deleteVolume(const CallContext& context, const std::string& volume, Handler<void> handler) override {
-    now().deleteVolume(context, volume, std::move(handler));
-  }
-  void listVolumes(const CallContext& context, Handler<std::vector<VolumeInfo>> handler) override {
-    now().listVolumes(context, std::move(handler));
-  }
 
  private:
-  Iaas& now() { return *host_.rules_.back().iaas; }
+  Iaas& target() override { return *host_.rules_.back().iaas; }
   MockHost& host_;
 };
 

@@ -1,11 +1,13 @@
 #include "tools/drover/serve_cloud.hpp"
 
+#include "manager/ports/forwarding_iaas.hpp"
+
 namespace drover::tools {
 namespace {
 
 // A fresh journal counts its nodes from 1 again, and a cloud remembers tokens: those of one journal are not
 // those of another.
-class TokensOfOneJournal final : public Iaas {
+class TokensOfOneJournal final : public ForwardingIaas {
  public:
   TokensOfOneJournal(std::unique_ptr<Iaas> cloud, std::string prefix)
       : cloud_(std::move(cloud)), prefix_(std::move(prefix)) {}
@@ -14,32 +16,13 @@ class TokensOfOneJournal final : public Iaas {
                    Handler<InstanceInfo> handler) override {
     cloud_->newInstance(context, spec, own(token), std::move(handler));
   }
-  void killInstance(const CallContext& context, const std::string& id, Handler<void> handler) override {
-    cloud_->killInstance(context, id, std::move(handler));
-  }
-  void getVMInfo(const CallContext& context, const std::string& id, Handler<InstanceInfo> handler) override {
-    cloud_->getVMInfo(context, id, std::move(handler));
-  }
-  void listVMs(const CallContext& context, const std::string& key, const std::string& value,
-               Handler<std::vector<InstanceInfo>> handler) override {
-    cloud_->listVMs(context, key, value, std::move(handler));
-  }
   void createVolume(const CallContext& context, const std::string& name, unsigned gigabytes,
                     const std::string& token, Handler<VolumeInfo> handler) override {
     cloud_->createVolume(context, name, gigabytes, own(token), std::move(handler));
   }
-  void attachVolume(const CallContext& context, const std::string& volume, const std::string& instance,
-                    Handler<void> handler) override {
-    cloud_->attachVolume(context, volume, instance, std::move(handler));
-  }
-  void deleteVolume(const CallContext& context, const std::string& volume, Handler<void> handler) override {
-    cloud_->deleteVolume(context, volume, std::move(handler));
-  }
-  void listVolumes(const CallContext& context, Handler<std::vector<VolumeInfo>> handler) override {
-    cloud_->listVolumes(context, std::move(handler));
-  }
 
  private:
+  Iaas& target() override { return *cloud_; }
   std::string own(const std::string& token) const { return token.empty() ? token : prefix_ + token; }
 
   std::unique_ptr<Iaas> cloud_;
