@@ -4,6 +4,7 @@
 
 #include "manager/base/hash.hpp"
 #include "manager/system/http_message.hpp"
+#include "mockcloud/cloud/subject.hpp"
 
 namespace drover::wire {
 namespace {
@@ -19,9 +20,6 @@ std::string_view told_subject(const http::Request& request) {
   const std::string_view rest = agent.substr(at + kMark.size());
   return rest.substr(0, std::min(rest.find(' '), kSubjectMax));
 }
-
-// "node-3" of the value "node-3.1".
-std::string of_tag(const std::string& value) { return value.substr(0, value.find('.')); }
 
 }  // namespace
 
@@ -45,14 +43,12 @@ std::string Backend::subject(const http::Request& request, const cloud::Instance
                              std::string_view fallback) const {
   if (const auto told = told_subject(request); !told.empty()) return std::string(told);
   if (vm == nullptr) return std::string(fallback);
-  return subject(request, vm->spec);
+  return cloud::subject_of(vm->spec.name, vm->spec.tags);
 }
 
 std::string Backend::subject(const http::Request& request, const InstanceSpec& spec) const {
   if (const auto told = told_subject(request); !told.empty()) return std::string(told);
-  for (const auto& [key, value] : spec.tags)
-    if (key == kNodeTag) return of_tag(value);
-  return spec.name;
+  return cloud::subject_of(spec.name, spec.tags);
 }
 
 void Backend::request(std::string_view subject, std::string_view site,

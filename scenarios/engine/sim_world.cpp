@@ -1,5 +1,6 @@
 #include "scenarios/engine/sim_world.hpp"
 
+#include "mockcloud/cloud/subject.hpp"
 #include "scenarios/engine/world_settings.hpp"
 
 namespace drover::scenario {
@@ -207,9 +208,7 @@ std::string SimWorld::master_vm() const {
 }
 
 std::string SimWorld::subject_of(const cloud::Instance& vm) {
-  for (const auto& [key, value] : vm.spec.tags)
-    if (key == kNodeTag) return value.substr(0, value.find('.'));
-  return vm.spec.name;
+  return cloud::subject_of(vm.spec.name, vm.spec.tags);
 }
 
 const cloud::Instance* SimWorld::instance_of(const std::string& target) const {

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "mockcloud/cloud/subject.hpp"
+
 namespace drover::tools {
 namespace {
 
@@ -133,11 +135,7 @@ std::string cloud_action_names() {
   return names;
 }
 
-std::string fault_subject(const cloud::Instance& vm) {
-  for (const auto& [key, value] : vm.spec.tags)
-    if (key == kNodeTag) return value.substr(0, value.find('.'));
-  return vm.spec.name;
-}
+std::string fault_subject(const cloud::Instance& vm) { return cloud::subject_of(vm.spec.name, vm.spec.tags); }
 
 std::string find_target(cloud::Cloud& cloud, Choices& choices, const fault::Action& action) {
   std::vector<std::string> living;
