@@ -10,6 +10,7 @@
 #include "manager/base/trace.hpp"
 #include "manager/model/records.hpp"
 #include "manager/ops/config.hpp"
+#include "manager/ops/departed.hpp"
 #include "manager/ops/journal.hpp"
 #include "manager/ports/agent.hpp"
 #include "manager/ports/iaas.hpp"
@@ -52,6 +53,7 @@ class Core {
   Journal journal;
   Signal operations_changed;         // an operation ended or was accepted
   std::set<std::string> destroying;  // doomed VMs that a coroutine is destroying now
+  Departed departed;                 // VMs that are known to be destroyed
   std::uint64_t highest_epoch = 0;   // that an agent of ours told
   bool stood_down = false;           // another manager has taken over
 

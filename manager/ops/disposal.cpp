@@ -30,8 +30,10 @@ Task<Result<void>> kill_vm(Core& core, std::string subject, std::string vm) {
     }
     auto info = co_await core.get_vm_info(subject, vm);
     if (info.has_value() ? is_gone(info.value().state)
-                         : info.error().code == ErrorCode::not_found && killed.has_value())
+                         : info.error().code == ErrorCode::not_found && killed.has_value()) {
+      core.departed.add(std::move(vm), core.now());
       co_return success();
+    }
     if (info.has_value()) last = std::string("it is still ") + to_text(info.value().state);
     if (core.now() >= deadline) {
       co_return make_error(ErrorCode::timeout, "VM " + vm + " is not confirmed gone after " +

@@ -126,6 +126,7 @@ class MySQLServerManager {
   Task<Result<void>> remove_all(std::vector<model::NodeId> nodes);
   Task<void> start_up();
 
+  // members.cpp
   Task<void> list(Handler<std::vector<model::NodeId>> handler);
   Task<void> confirm_vanished(std::vector<model::NodeId> missing);
   Task<void> ask_all(std::vector<model::NodeId> nodes, AgentCommand command, Duration timeout,
@@ -151,6 +152,7 @@ class MySQLServerManager {
   Task<void> look_for_lost(model::NodeId id);
   Task<void> reconcile_loop();
   Task<Result<void>> reconcile();
+  Task<Result<void>> sweep();
   Task<std::vector<std::string>> find_orphans(std::vector<InstanceInfo> listed);
   Task<bool> is_newer_than_journal(InstanceInfo info);
   bool takes_members() const;
@@ -169,6 +171,8 @@ class MySQLServerManager {
 
   Core core_;
   Signal settled_;  // an operation's coroutines came to an end
+  Signal swept_;    // a sweep of the reconciler came to an end
+  bool sweeping_ = false;
   std::map<model::OperationId, std::unique_ptr<Running>> running_;
   std::set<model::OperationId> accepting_;  // not yet in the journal: must not begin
   std::size_t repairs_ = 0;

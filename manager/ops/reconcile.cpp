@@ -37,6 +37,22 @@ Origin origin_of(const InstanceInfo& info) {
   return origin;
 }
 
+// Marks a sweep as under way, until its coroutine ends or is ended.
+class Sweep {
+ public:
+  Sweep(bool& sweeping, Signal& swept) : sweeping_(sweeping), swept_(swept) { sweeping_ = true; }
+  Sweep(const Sweep&) = delete;
+  Sweep& operator=(const Sweep&) = delete;
+  ~Sweep() {
+    sweeping_ = false;
+    swept_.notify_all();
+  }
+
+ private:
+  bool& sweeping_;
+  Signal& swept_;
+};
+
 }  // namespace
 
 Task<void> MySQLServerManager::sweep_doomed() {
@@ -127,6 +143,7 @@ Task<std::vector<std::string>> MySQLServerManager::find_orphans(std::vector<Inst
   for (const InstanceInfo& info : listed) {
     if (is_gone(info.state) || info.tag(kServiceTag) != core_.config.service_id) continue;
     if (model.node_of_vm(info.id) != nullptr || model.service.doomed.contains(info.id)) continue;
+    if (core_.departed.contains(info.id, core_.now())) continue;
     const Origin origin = origin_of(info);
     const Node* node = model.node(origin.node);
     if (node != nullptr && node->vm.empty() && Core::node_tag(*node) == info.tag(kNodeTag)) continue;
@@ -149,8 +166,15 @@ Task<std::vector<std::string>> MySQLServerManager::find_orphans(std::vector<Inst
   co_return orphans;
 }
 
-// Destroys what no record accounts for, once that is decided in the journal, and what was doomed before.
+// One sweep at a time: two would find the same orphans, and each destroy them.
 Task<Result<void>> MySQLServerManager::reconcile() {
+  while (sweeping_) (void)co_await swept_.wait(kForever);
+  const Sweep guard(sweeping_, swept_);
+  co_return co_await sweep();
+}
+
+// Destroys what no record accounts for, once that is decided in the journal, and what was doomed before.
+Task<Result<void>> MySQLServerManager::sweep() {
   auto listed = co_await core_.list_vms("reconcile", kServiceTag, core_.config.service_id);
   if (listed.has_error()) co_return std::move(listed).error();
   std::vector<InstanceInfo> infos = std::move(listed).value();
