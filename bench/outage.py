@@ -44,7 +44,7 @@ JSON = {"Content-Type": "application/json"}
 class Service:
     """`drover serve` with real servers; ends them with itself."""
 
-    def __init__(self, folder, durability):
+    def __init__(self, folder, durability, drover=str(ROOT / "build/release/drover")):
         self.vms = Path(folder) / "vms"
         # One fail-over follows the other here: no pause between them, and a former master is cloned whatever it holds.
         manager = {"durability": durability, "poll_agents_timer": "1s",
@@ -52,7 +52,7 @@ class Service:
         configuration = Path(folder) / "drover.json"
         configuration.write_text(json.dumps({"manager": manager}), encoding="utf-8")
         self.process = subprocess.Popen(
-            [str(ROOT / "build/release/drover"), "serve", "--config", str(configuration), "--cloud", "local", "--listen",
+            [drover, "serve", "--config", str(configuration), "--cloud", "local", "--listen",
              "127.0.0.1:0", "--state-dir", str(self.vms), "--journal", str(Path(folder) / "journal.db")],
             stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
         self.url = None
