@@ -7,63 +7,18 @@
 namespace drover::scenario {
 namespace {
 
-using sim::Effect;
-using sim::LinkRule;
-using sim::Parties;
-
-Error nobody(const std::string& why) { return make_error(ErrorCode::not_found, why); }
-
 std::string party_of(const cloud::Instance& vm) { return vm.spec.name.empty() ? vm.id : vm.spec.name; }
-
-// The action, its target and its arguments: the same fault draws the same whatever else there is.
-std::string key_of(const fault::Action& action) {
-  std::string key = action.name + " " + action.target;
-  for (const auto& value : action.arguments.values()) key += " " + value.name + "=" + value.text;
-  return key;
-}
-
-Distribution distribution_of(const fault::Arguments& arguments, std::string_view name) {
-  const auto parsed = Distribution::parse(arguments.text(name));
-  DROVER_CHECK(parsed.has_value(), "a distribution of a network fault was not checked");
-  return parsed.value();
-}
-
-LinkRule cut(std::vector<std::string> side) {
-  LinkRule rule;
-  rule.from = Parties{side, false};
-  rule.to = Parties{std::move(side), true};
-  return rule;
-}
 
 }  // namespace
 
 WorldNetwork::WorldNetwork(SimWorld& world, sim::NetworkConfig config)
-    : world_(world), links_(world.scheduler(), world.choices(), world.trace(), std::move(config)) {
+    : NetworkFaults(world),
+      world_(world),
+      links_(world.scheduler(), world.choices(), world.trace(), std::move(config)) {
   links_.on_change([this] { world_.fleet().links_changed(); });
 }
 
-template <class Act>
-void WorldNetwork::later(Duration time, Act act) {
-  if (time == fault::kNeverHappens) return;
-  world_.scheduler().call_after(world_.domain(), time, [this, act = std::move(act), heals = heals_] {
-    if (heals == heals_) act();
-  });
-}
-
-void WorldNetwork::heal() {
-  ++heals_;
-  links_.heal();
-}
-
-void WorldNetwork::disturb(LinkRule rule, Duration time) {
-  rule.key = key_;
-  const std::uint64_t number = links_.add(std::move(rule));
-  later(time, [this, number] { links_.remove(number); });
-}
-
-// --- who ---
-
-WorldNetwork::Names WorldNetwork::nodes() const {
+WorldNetwork::Names WorldNetwork::living() const {
   Names names;
   world_.cloud().for_each_instance([&](const cloud::Instance& vm) {
     if (vm.live() && !is_gone(vm.state)) names.push_back(party_of(vm));
@@ -71,208 +26,23 @@ WorldNetwork::Names WorldNetwork::nodes() const {
   return names;
 }
 
-// "node-2, clients": the names of the parties.
-Result<WorldNetwork::Names> WorldNetwork::named(std::string_view text) const {
-  Names names;
-  while (!text.empty()) {
-    const auto comma = text.find(',');
-    std::string one(text.substr(0, comma));
-    text.remove_prefix(comma == std::string_view::npos ? text.size() : comma + 1);
-    std::erase(one, ' ');
-    if (one == node::kManager || one == node::kClients) {
-      names.push_back(one);
-    } else if (one == "servers" || one == "agents") {
-      for (auto& name : nodes()) names.push_back(std::move(name));
-    } else {
-      if (one == "master") one = world_.master_vm();
-      const auto* vm = one.empty() ? nullptr : world_.instance_of(one);
-      if (vm == nullptr || is_gone(vm->state)) return nobody("there is no VM of \"" + one + "\"");
-      names.push_back(party_of(*vm));
-    }
-  }
-  return names;
+WorldNetwork::Found WorldNetwork::find(const std::string& target) const {
+  const auto* vm = world_.instance_of(target);
+  if (vm == nullptr) return {};
+  if (is_gone(vm->state)) return {.is_known = true, .party = std::nullopt};
+  return {.is_known = true, .party = party_of(*vm)};
 }
 
-// The target's parties; one node, drawn, where the fault names none: "", or an observation about something
-// else ("op-3").
-Result<WorldNetwork::Names> WorldNetwork::target_of(const fault::Action& action) {
-  const std::string& target = action.target;
-  const bool is_named = target == node::kManager || target == node::kClients || target == "master" ||
-                        target.find("node-") != std::string::npos || world_.instance_of(target) != nullptr;
-  if (!target.empty() && is_named) return named(target);
-  const Names living = nodes();
-  if (living.empty()) return nobody("there is no VM");
-  return Names{living[world_.choices().below(living.size(), key_, "target")]};
-}
+std::string WorldNetwork::master_vm() const { return world_.master_vm(); }
 
-WorldNetwork::Names WorldNetwork::shuffled(Names names, std::string_view site) {
-  for (std::size_t left = names.size(); left > 1; --left)
-    std::swap(names[left - 1], names[world_.choices().below(left, key_, site)]);
-  return names;
-}
-
-LinkRule WorldNetwork::between(Names from, const std::string& peers) const {
-  LinkRule rule = cut(std::move(from));
-  if (peers == node::kManager || peers == node::kClients) {
-    rule.to = Parties{{peers}, false};
-  } else if (peers != "all") {
-    rule.to.names.emplace_back(node::kManager);
-    rule.to.names.emplace_back(node::kClients);
-  }
-  return rule;
-}
-
-// --- what ---
-
-Result<void> WorldNetwork::act(const fault::Action& action) {
-  key_ = key_of(action);
-  disturbed_ = true;
-  const std::string& name = action.name;
-  const Duration time = action.arguments.duration("for");
-  if (name == "net.partition" || name == "net.one_way") return cut_sides(action);
-  if (name == "net.isolate_minority") return cut_minority(time);
-  if (name == "net.ring") return cut_ring(time);
-  if (name == "net.swizzle") return swizzle(time);
-  if (name == "net.half_open") return half_open(action);
-  if (name == "net.halves") {
-    cut_halves(time);
-    return success();
-  }
-  if (name != "net.isolate_master") return disturb_target(action);
-  fault::Action aimed = action;
-  aimed.target = "master";
-  return disturb_target(aimed);
-}
-
-Result<void> WorldNetwork::disturb_target(const fault::Action& action) {
-  const auto& arguments = action.arguments;
-  const std::string& name = action.name;
-  const Duration time = arguments.duration("for");
-  DROVER_TRY(auto target, target_of(action));
-  LinkRule rule = between(std::move(target), std::string(arguments.text("peers")));
-  if (name == "net.flap") {
-    flap(rule, arguments);
-    return success();
-  }
-  if (name == "net.delay") {
-    rule.effect = Effect::delay;
-  } else if (name == "net.reorder") {
-    rule.effect = Effect::reorder;
-  } else if (name == "net.duplicate") {
-    rule.effect = Effect::duplicate;
-  } else if (name == "net.loss") {
-    rule.effect = Effect::loss;
-  } else if (name == "net.hold") {
-    rule.effect = Effect::hold;
-    if (time != fault::kNeverHappens) rule.until = world_.scheduler().later(time);
-  } else if (!name.starts_with("net.isolate")) {
-    return make_error(ErrorCode::invalid, "the simulation does not know the action \"" + name + "\"");
-  }
-  if (arguments.has("by")) rule.by = distribution_of(arguments, "by");
-  if (arguments.has("share")) rule.share = arguments.number("share");
-  disturb(std::move(rule), time);
-  return success();
-}
-
-Result<void> WorldNetwork::cut_sides(const fault::Action& action) {
-  const auto& arguments = action.arguments;
-  Names from;
-  if (arguments.has("from")) {
-    DROVER_TRY(from, named(arguments.text("from")));
-  } else {
-    DROVER_TRY(from, target_of(action));
-  }
-  LinkRule rule = cut(std::move(from));
-  if (arguments.text("to") != "all") {
-    DROVER_TRY(rule.to.names, named(arguments.text("to")));
-    rule.to.except = false;
-  }
-  rule.both_ways = action.name == "net.partition";
-  disturb(std::move(rule), arguments.duration("for"));
-  return success();
-}
-
-Result<void> WorldNetwork::cut_minority(Duration time) {
-  Names names = shuffled(nodes(), "minority");
-  if (names.size() < 3) return nobody("fewer than three nodes have no minority");
-  names.resize(1 + world_.choices().below((names.size() - 1) / 2, key_, "minority_size"));
-  disturb(cut(std::move(names)), time);
-  return success();
-}
-
-void WorldNetwork::cut_halves(Duration time) {
-  Names names = nodes();
-  names.emplace_back(node::kManager);
-  names.emplace_back(node::kClients);
-  names = shuffled(std::move(names), "halves");
-  names.resize(names.size() / 2);
-  disturb(cut(std::move(names)), time);
-}
-
-Result<void> WorldNetwork::cut_ring(Duration time) {
-  Names ring = nodes();
-  ring.insert(ring.begin(), std::string(node::kManager));
-  if (ring.size() < 4) return nobody("in a ring of fewer than four everybody is a neighbour");
-  for (std::size_t i = 0; i + 2 < ring.size(); ++i) {
-    LinkRule rule;
-    rule.from = Parties{{ring[i]}, false};
-    const std::size_t end = i == 0 ? ring.size() - 1 : ring.size();
-    rule.to = Parties{{}, false};
-    for (std::size_t j = i + 2; j < end; ++j) rule.to.names.push_back(ring[j]);
-    disturb(std::move(rule), time);
-  }
-  return success();
-}
-
-// Cut off one by one in the first half of the time, let in one by one in the second.
-Result<void> WorldNetwork::swizzle(Duration time) {
-  Names names = shuffled(nodes(), "swizzle_out");
-  if (names.empty()) return nobody("there is no VM");
-  names.resize(1 + world_.choices().below(names.size(), key_, "swizzle_size"));
-  const Names back = shuffled(names, "swizzle_in");
-  const bool ends = time != fault::kNeverHappens;
-  const Duration half = ends ? time / 2 : Duration{30s};
-  const Duration step = half / static_cast<Duration::rep>(names.size());
-  for (std::size_t i = 0; i < names.size(); ++i) {
-    const auto place = std::ranges::find(back, names[i]) - back.begin();
-    const Duration out = step * static_cast<Duration::rep>(i);
-    const Duration in = ends ? half + step * static_cast<Duration::rep>(place + 1) - out : time;
-    later(out, [this, rule = cut({names[i]}), in, key = key_] {
-      key_ = key;
-      disturb(rule, in);
-    });
-  }
-  return success();
-}
-
-void WorldNetwork::flap(const LinkRule& rule, const fault::Arguments& arguments) {
-  flap_down(rule, distribution_of(arguments, "down"), distribution_of(arguments, "up"),
-            world_.scheduler().later(arguments.duration("for")));
-}
-
-void WorldNetwork::flap_down(const LinkRule& rule, const Distribution& down, const Distribution& up,
-                             TimePoint end) {
-  auto& scheduler = world_.scheduler();
-  if (scheduler.now() >= end) return;
-  constexpr Duration kShortest = 1ms;  // time must go on
-  const Duration low = std::max(kShortest, down.sample(world_.choices(), key_, "flap_down"));
-  const Duration high = std::max(kShortest, up.sample(world_.choices(), key_, "flap_up"));
-  disturb(rule, std::min<Duration>(low, end - scheduler.now()));
-  later(low + high, [this, rule, down, up, end, key = key_] {
-    key_ = key;
-    flap_down(rule, down, up, end);
-  });
-}
-
-Result<void> WorldNetwork::half_open(const fault::Action& action) {
-  DROVER_TRY(const auto target, target_of(action));
+Result<void> WorldNetwork::break_connections(const Names& parties, Duration time) {
   bool any = false;
   world_.cloud().for_each_instance([&](const cloud::Instance& vm) {
-    if (!vm.live() || std::ranges::find(target, party_of(vm)) == target.end()) return;
+    if (!vm.live() || std::ranges::find(parties, party_of(vm)) == parties.end()) return;
     any = world_.fleet().half_open(vm.id) || any;
-    later(action.arguments.duration("for"), [this, id = vm.id] { world_.fleet().reset_half_open(id); });
+    later(time, [this, id = vm.id] { world_.fleet().reset_half_open(id); });
   });
-  if (!any) return nobody("nothing has started on \"" + action.target + "\"");
+  if (!any) return make_error(ErrorCode::not_found, "nothing has started there");
   return success();
 }
 
