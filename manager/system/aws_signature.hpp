@@ -25,8 +25,6 @@ namespace aws {
 std::string to_amz_date(TimePoint at);
 // Of "20261126T160048Z"; nothing for anything else, or for a date that does not exist.
 std::optional<TimePoint> parse_amz_date(std::string_view text);
-// "2026-11-26T16:00:48Z"
-std::string to_iso8601(TimePoint at);
 // Of "2026-11-26T16:00:48", with or without a fraction (up to nine digits are kept), and with "Z" or nothing
 // at its end: always UTC. Nothing for anything else. Years 1900 to 2200.
 std::optional<TimePoint> parse_iso8601(std::string_view text);

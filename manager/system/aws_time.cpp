@@ -81,12 +81,6 @@ std::optional<TimePoint> parse_amz_date(std::string_view text) {
   return at;
 }
 
-std::string to_iso8601(TimePoint at) {
-  const std::string plain = to_amz_date(at);
-  return plain.substr(0, 4) + '-' + plain.substr(4, 2) + '-' + plain.substr(6, 5) + ':' +
-         plain.substr(11, 2) + ':' + plain.substr(13);
-}
-
 std::optional<TimePoint> parse_iso8601(std::string_view text) {
   const auto at = take_time(text, true);
   if (!at) return std::nullopt;

@@ -90,7 +90,8 @@ void Cloud::take_over(StoredCloud stored) {
 
   for (auto& loaded : stored.instances) {
     Instance& vm = instances_.emplace_back(std::move(loaded));
-    for (Text* text : {&vm.spec.image, &vm.spec.size, &vm.spec.zone, &vm.zone}) *text = shared(*text);
+    for (Text* text : {&vm.spec.image, &vm.spec.size, &vm.spec.network, &vm.spec.zone, &vm.zone})
+      *text = shared(*text);
     latest_by_name_[TextKey(vm.spec.name)] = vm.number;
     if (vm.state != InstanceState::terminated || vm.powered) addresses_.add_user(vm.address);
     count_in(vm);
@@ -168,15 +169,7 @@ Result<Instance*> Cloud::require(std::string_view id) {
 
 InstanceInfo Cloud::info(const Instance& vm) const {
   InstanceInfo info;
-  info.id = vm.id;
-  info.name = vm.spec.name;
-  info.state = vm.state;
-  if (vm.state != InstanceState::terminated) info.address = vm.address;
-  info.fault = vm.fault;
-  info.image = vm.spec.image;
-  info.size = vm.spec.size;
-  info.tags = vm.spec.tags;
-  info.created_at = vm.created_at;
+  tell(vm, info);
   return info;
 }
 

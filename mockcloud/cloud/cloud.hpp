@@ -29,12 +29,13 @@
 #include "mockcloud/cloud/instance.hpp"
 #include "mockcloud/cloud/instance_listener.hpp"
 #include "mockcloud/cloud/lifecycle.hpp"
+#include "mockcloud/cloud/snapshot.hpp"
 #include "mockcloud/cloud/tables.hpp"
 #include "mockcloud/cloud/text_key.hpp"
 
 namespace drover::cloud {
 
-class Cloud : public Iaas {
+class Cloud : public Iaas, public Lister {
  public:
   // Aborts when the database cannot be opened or the configuration is invalid: for these use open().
   Cloud(Scheduler& scheduler, Domain& domain, Choices& choices, Trace& trace, CloudConfig config,
@@ -61,6 +62,8 @@ class Cloud : public Iaas {
   void getVMInfo(const CallContext& context, const std::string& id, Handler<InstanceInfo> handler) override;
   void listVMs(const CallContext& context, const std::string& key, const std::string& value,
                Handler<std::vector<InstanceInfo>> handler) override;
+  void list_snapshot(const CallContext& context, const std::string& key, const std::string& value,
+                     Handler<Snapshot> handler) override;
   void createVolume(const CallContext& context, const std::string& name, unsigned gigabytes,
                     const std::string& token, Handler<VolumeInfo> handler) override;
   void attachVolume(const CallContext& context, const std::string& volume, const std::string& instance,
@@ -185,7 +188,7 @@ class Cloud : public Iaas {
   Result<void> check_room(const InstanceSpec& spec) const;
   Result<void> kill(const std::string& id);
   Result<InstanceInfo> look_up(const std::string& id) const;
-  std::vector<InstanceInfo> list(Duration lag, const std::string& key, const std::string& value);
+  Snapshot list(Duration lag, const std::string& key, const std::string& value);
   Result<VolumeInfo> create_volume(const std::string& name, unsigned gigabytes, const std::string& token);
   Result<void> attach_volume(const std::string& volume, const std::string& instance);
   Result<void> delete_volume(const std::string& volume);
@@ -258,6 +261,7 @@ class Cloud : public Iaas {
   AddressPool addresses_;
   std::string released_address_;
   bool reuse_address_ = false;
+  Snapshots snapshots_;
   TimePoint view_{Duration::min()};  // the latest moment that a listing has shown; never goes back
   std::size_t first_listed_ = 0;     // all instances before this index are no longer listed
   std::size_t last_listed_ = 0;      // how many the last listing had: what the next one reserves

@@ -53,10 +53,17 @@ void Cloud::getVMInfo(const CallContext& context, const std::string& id, Handler
 
 void Cloud::listVMs(const CallContext& context, const std::string& key, const std::string& value,
                     Handler<std::vector<InstanceInfo>> handler) {
+  list_snapshot(context, key, value, [done = std::move(handler)](Result<Snapshot> listing) mutable {
+    if (!listing) return done(std::move(listing).error());
+    done(listing.value().infos());
+  });
+}
+
+void Cloud::list_snapshot(const CallContext& context, const std::string& key, const std::string& value,
+                          Handler<Snapshot> handler) {
   const Duration lag = config_.list_lag.sample(choices_, context.subject, "cloud.list_lag");
-  call<std::vector<InstanceInfo>>(
-      context.subject, "cloud.listVMs", std::move(handler),
-      [this, lag, key, value]() -> Result<std::vector<InstanceInfo>> { return list(lag, key, value); });
+  call<Snapshot>(context.subject, "cloud.listVMs", std::move(handler),
+                 [this, lag, key, value]() -> Result<Snapshot> { return list(lag, key, value); });
 }
 
 Result<void> Cloud::admit() {
@@ -150,7 +157,7 @@ Result<InstanceInfo> Cloud::create(const InstanceSpec& spec, const std::string& 
   Instance& vm = instances_.emplace_back();
   vm.number = static_cast<std::uint32_t>(instances_.size());
   vm.id = make_id("i-", vm.number);
-  vm.spec = {spec.name, shared(spec.image), shared(spec.size), spec.network, Text(spec.user_data),
+  vm.spec = {spec.name, shared(spec.image), shared(spec.size), shared(spec.network), Text(spec.user_data),
              spec.tags, shared(spec.zone),  spec.extras};
   if (outcome.kind == BootOutcome::Kind::wrong_image) vm.spec.image = outcome.text;
   vm.zone = shared(*zone_for(spec));
@@ -200,7 +207,7 @@ bool Cloud::is_listed(InstanceState state, TimePoint since, TimePoint view) cons
   return state != InstanceState::terminated || view - since < config_.terminated_listed;
 }
 
-std::vector<InstanceInfo> Cloud::list(Duration lag, const std::string& key, const std::string& value) {
+Snapshot Cloud::list(Duration lag, const std::string& key, const std::string& value) {
   const TimePoint now = scheduler_.now();
   if (lagging()) {
     // What one listing has shown the next one does not take back.
@@ -208,8 +215,7 @@ std::vector<InstanceInfo> Cloud::list(Duration lag, const std::string& key, cons
     if (tables_->file()) tables_->touch();
   }
   const TimePoint view = lagging() ? view_ : now;
-  std::vector<InstanceInfo> listing;
-  listing.reserve(last_listed_);
+  Snapshot listing = snapshots_.begin(last_listed_);
   for (std::size_t i = first_listed_; i < instances_.size(); ++i) {
     const Instance& vm = instances_[i];
     if (vm.created_at > view) break;
@@ -223,11 +229,15 @@ std::vector<InstanceInfo> Cloud::list(Duration lag, const std::string& key, cons
     }
     const auto matches = [&](const auto& tag) { return tag.first == key && tag.second == value; };
     if (!key.empty() && std::none_of(vm.spec.tags.begin(), vm.spec.tags.end(), matches)) continue;
-    listing.push_back(info(vm));
-    if (seen == nullptr) continue;
-    listing.back().state = seen->state;
-    listing.back().address = seen->address;
-    if (seen->state != InstanceState::error) listing.back().fault.clear();
+    if (seen == nullptr) {
+      Snapshots::add(listing, vm);
+      continue;
+    }
+    auto told = std::make_unique<InstanceInfo>(info(vm));
+    told->state = seen->state;
+    told->address = seen->address;
+    if (seen->state != InstanceState::error) told->fault.clear();
+    Snapshots::add(listing, vm, std::move(told));
   }
   last_listed_ = listing.size();
   return listing;

@@ -42,6 +42,7 @@ template <class Function>
 void Cloud::update(Instance& vm, Function change) {
   const auto state = static_cast<std::size_t>(vm.state);
   const bool live = vm.live(), zombie = vm.zombie(), counted = vm.counts_to_quota;
+  snapshots_.before_change(vm);
   change();
   --counts_[state];
   live_ -= live ? 1 : 0;

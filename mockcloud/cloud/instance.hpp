@@ -45,7 +45,7 @@ struct Instance {
     std::string name;
     Text image;
     Text size;
-    std::string network;
+    Text network;
     Text user_data;
     Tags tags;
     Text zone;

@@ -53,7 +53,7 @@ Result<void> Tables::load_instances(StoredCloud& stored) {
     Instance vm;
     vm.number = static_cast<std::uint32_t>(number);
     vm.id = row.text(1);
-    vm.spec = {row.text(2), Text(row.text(5)), Text(row.text(6)), row.text(7), Text(row.text(12)), {},
+    vm.spec = {row.text(2), Text(row.text(5)), Text(row.text(6)), Text(row.text(7)), Text(row.text(12)), {},
                {},          row.text(18)};
     vm.state = *state;
     vm.address = row.text(4);

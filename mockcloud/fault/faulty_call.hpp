@@ -29,9 +29,9 @@ inline void trace_value(Trace& trace, const CallSite& site, std::string_view sub
                         const VolumeInfo& volume) {
   trace.add(site.reply_kind, subject, site.call, "ok", volume.id);
 }
-template <class Item>
-void trace_value(Trace& trace, const CallSite& site, std::string_view subject,
-                 const std::vector<Item>& items) {
+template <class Listing>
+requires requires(const Listing& items) { items.size(); }
+void trace_value(Trace& trace, const CallSite& site, std::string_view subject, const Listing& items) {
   trace.add(site.reply_kind, subject, site.call, "ok", items.size());
 }
 template <class T>

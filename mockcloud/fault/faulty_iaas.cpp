@@ -15,23 +15,30 @@ constexpr CallSite kAttachVolume = site("attachVolume");
 constexpr CallSite kDeleteVolume = site("deleteVolume");
 constexpr CallSite kListVolumes = site("listVolumes");
 
-// Takes the part that a torn listing lacks out of it.
 template <class Item>
-void tear(std::vector<Item>& items, const CallFaults& faults) {
+void erase(std::vector<Item>& items, std::ptrdiff_t from, std::ptrdiff_t count) {
+  items.erase(items.begin() + from, items.begin() + from + count);
+}
+void erase(cloud::Snapshot& items, std::ptrdiff_t from, std::ptrdiff_t count) {
+  items.erase(static_cast<std::size_t>(from), static_cast<std::size_t>(count));
+}
+
+// Takes the part that a torn listing lacks out of it.
+template <class Listing>
+void tear(Listing& items, const CallFaults& faults) {
   const auto size = static_cast<std::ptrdiff_t>(items.size());
   const auto kept = static_cast<std::ptrdiff_t>(static_cast<double>(size) * faults.torn_keep);
   std::ptrdiff_t from = kept;
   if (faults.torn_part == ListPart::start) from = 0;
   if (faults.torn_part == ListPart::middle) from = kept / 2;
-  items.erase(items.begin() + from, items.begin() + from + (size - kept));
+  erase(items, from, size - kept);
 }
 
 // Cuts or replaces a listing, and remembers what the caller saw last.
-template <class Item>
-void adjust_listing(std::vector<Item>& items, std::vector<Item>& seen, const CallFaults& faults,
-                    bool remember) {
+template <class Listing>
+void adjust_listing(Listing& items, Listing& seen, const CallFaults& faults, bool remember) {
   if (faults.stale) {
-    items = faults.empty ? std::vector<Item>() : seen;
+    items = faults.empty ? Listing() : seen;
     return;
   }
   if (faults.torn_keep < 1) tear(items, faults);
@@ -161,22 +168,40 @@ void FaultyIaas::adjust_info(InstanceInfo& info, const CallFaults& faults) {
 
 void FaultyIaas::listVMs(const CallContext& context, const std::string& key, const std::string& value,
                          Handler<std::vector<InstanceInfo>> handler) {
+  const auto list = [this](const CallContext& asked, const std::string& tag, const std::string& wanted,
+                           Handler<std::vector<InstanceInfo>> done) {
+    inner_.listVMs(asked, tag, wanted, std::move(done));
+  };
+  list_with(list, listings_, context, key, value, std::move(handler));
+}
+
+void FaultyIaas::list_snapshot(const CallContext& context, const std::string& key, const std::string& value,
+                               Handler<cloud::Snapshot> handler) {
+  const auto list = [this](const CallContext& asked, const std::string& tag, const std::string& wanted,
+                           Handler<cloud::Snapshot> done) {
+    cloud::list_snapshot(inner_, asked, tag, wanted, std::move(done));
+  };
+  list_with(list, snapshots_, context, key, value, std::move(handler));
+}
+
+template <class Listing, class List>
+void FaultyIaas::list_with(List list, Seen<Listing>& seen, const CallContext& context, const std::string& key,
+                           const std::string& value, Handler<Listing> handler) {
   engine_.trace().add(TraceKind::iaas_call, context.subject, kListVMs.call, key, value);
   CallFaults faults = engine_.at_call(Port::iaas, kListVMs.call, Phase::before, context.subject);
   const bool remember = engine_.may_do(CallAction::stale_list);
-  auto adjust = [this, remember, filter = remember ? key + "=" + value : std::string()](
-                    Result<std::vector<InstanceInfo>>& result, const CallFaults& at_reply) {
-    if (remember || at_reply.any) adjust_listing(result.value(), listings_[filter], at_reply, remember);
+  auto adjust = [&seen, remember, filter = remember ? key + "=" + value : std::string()](
+                    Result<Listing>& result, const CallFaults& at_reply) {
+    if (remember || at_reply.any) adjust_listing(result.value(), seen[filter], at_reply, remember);
   };
-  ReplyPath<std::vector<InstanceInfo>, decltype(adjust)> reply(engine_, kListVMs, context.subject,
-                                                               std::move(handler), adjust);
+  ReplyPath<Listing, decltype(adjust)> reply(engine_, kListVMs, context.subject, std::move(handler), adjust);
   if (!faults.any) {
-    inner_.listVMs(context, key, value, std::move(reply));
+    list(context, key, value, std::move(reply));
     return;
   }
   call_with_faults(engine_, context, std::move(faults), std::move(reply),
-                   [this, key, value](const CallContext& copy, Handler<std::vector<InstanceInfo>> done) {
-                     inner_.listVMs(copy, key, value, std::move(done));
+                   [list, key, value](const CallContext& copy, Handler<Listing> done) {
+                     list(copy, key, value, std::move(done));
                    });
 }
 

@@ -9,11 +9,12 @@
 #include <vector>
 
 #include "manager/ports/iaas.hpp"
+#include "mockcloud/cloud/snapshot.hpp"
 #include "mockcloud/fault/engine.hpp"
 
 namespace drover::fault {
 
-class FaultyIaas final : public Iaas {
+class FaultyIaas final : public Iaas, public cloud::Lister {
  public:
   FaultyIaas(Iaas& inner, Engine& engine) : inner_(inner), engine_(engine) {}
 
@@ -23,6 +24,9 @@ class FaultyIaas final : public Iaas {
   void getVMInfo(const CallContext& context, const std::string& id, Handler<InstanceInfo> handler) override;
   void listVMs(const CallContext& context, const std::string& key, const std::string& value,
                Handler<std::vector<InstanceInfo>> handler) override;
+  // The same call to rules and in the trace.
+  void list_snapshot(const CallContext& context, const std::string& key, const std::string& value,
+                     Handler<cloud::Snapshot> handler) override;
   void createVolume(const CallContext& context, const std::string& name, unsigned gigabytes,
                     const std::string& token, Handler<VolumeInfo> handler) override;
   void attachVolume(const CallContext& context, const std::string& volume, const std::string& instance,
@@ -33,6 +37,11 @@ class FaultyIaas final : public Iaas {
  private:
   Handler<InstanceInfo> without_tags(Handler<InstanceInfo> handler);
   Handler<InstanceInfo> without_name(Handler<InstanceInfo> handler);
+  template <class Listing>
+  using Seen = std::map<std::string, Listing>;  // by "key=value": what the caller was shown last
+  template <class Listing, class List>
+  void list_with(List list, Seen<Listing>& seen, const CallContext& context, const std::string& key,
+                 const std::string& value, Handler<Listing> handler);
   template <class T>
   Handler<T> expiring(const std::string& token, Handler<T> handler);
   std::string as_sent(const std::string& token) const;
@@ -48,8 +57,9 @@ class FaultyIaas final : public Iaas {
 
   Iaas& inner_;
   Engine& engine_;
-  std::map<std::string, Answers> answers_;                     // by instance id
-  std::map<std::string, std::vector<InstanceInfo>> listings_;  // by "key=value"
+  std::map<std::string, Answers> answers_;  // by instance id
+  Seen<std::vector<InstanceInfo>> listings_;
+  Seen<cloud::Snapshot> snapshots_;
   std::vector<VolumeInfo> volumes_;
   std::uint64_t ignored_tokens_ = 0;
   std::map<std::string, unsigned> expired_tokens_;  // and how often

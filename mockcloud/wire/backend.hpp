@@ -12,6 +12,7 @@
 
 #include "manager/ports/agent.hpp"
 #include "manager/system/http_message.hpp"
+#include "manager/system/iso_time.hpp"
 #include "mockcloud/cloud/cloud.hpp"
 
 namespace drover::wire {
@@ -53,6 +54,12 @@ class Backend {
                       std::string_view fallback = {}) const;
   std::string subject(const http::Request& request, const InstanceSpec& spec) const;
 
+  // The port's listVMs, without copies where the cloud can.
+  void list(const CallContext& context, const std::string& key, const std::string& value,
+            Handler<cloud::Snapshot> handler) {
+    cloud::list_snapshot(calls_, context, key, value, std::move(handler));
+  }
+
   // A request that is none of the port's calls: pays the cloud's latency and is throttled like one, then
   // `effect` runs. `site` is of static lifetime: "ec2.StopInstances".
   void request(std::string_view subject, std::string_view site,
@@ -77,8 +84,5 @@ class Backend {
   Settings settings_;
   std::function<TimePoint()> wall_;
 };
-
-// "2026-11-26T16:00:48.000Z"; without the fraction when `milliseconds` is false.
-std::string to_iso8601(TimePoint at, bool milliseconds);
 
 }  // namespace drover::wire

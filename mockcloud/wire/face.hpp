@@ -5,13 +5,23 @@
 
 #include <functional>
 #include <string>
+#include <utility>
 
 #include "manager/system/http_message.hpp"
 
 namespace drover::wire {
 
+// An answer, or the first part of a large one.
+struct WireResponse : http::Response {
+  WireResponse() = default;
+  WireResponse(http::Response response) : http::Response(std::move(response)) {}
+  // Appends the next part when the client has taken the one before; false: it was the last one. Null: `body`
+  // is all.
+  std::move_only_function<bool(std::string& part)> more;
+};
+
 // Called once; dropping it unanswered is how an answer is lost: the client hears nothing.
-using Respond = std::move_only_function<void(http::Response)>;
+using Respond = std::move_only_function<void(WireResponse)>;
 
 class Face {
  public:

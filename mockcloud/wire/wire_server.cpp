@@ -9,6 +9,7 @@
 #include <boost/beast/http/parser.hpp>
 #include <boost/beast/http/read.hpp>
 #include <boost/beast/http/string_body.hpp>
+#include <charconv>
 #include <set>
 
 namespace drover::wire {
@@ -21,13 +22,27 @@ using SystemError = boost::system::error_code;
 // What is read at once after an answer that closes the connection, so that the client gets to see it.
 constexpr std::size_t kLingerMax = std::size_t{64} << 20U;
 
-std::string header_of(const http::Response& response, bool keep_alive) {
+std::string header_of(const WireResponse& response, bool keep_alive) {
   std::string text =
       "HTTP/1.1 " + std::to_string(response.status) + " " + http::reason_of(response.status) + "\r\n";
   for (const auto& [name, value] : response.fields) text += name + ": " + value + "\r\n";
-  if (response.status != 204) text += "Content-Length: " + std::to_string(response.body.size()) + "\r\n";
+  if (response.more)
+    text += "Transfer-Encoding: chunked\r\n";
+  else if (response.status != 204)
+    text += "Content-Length: " + std::to_string(response.body.size()) + "\r\n";
   if (!keep_alive) text += "Connection: close\r\n";
   return text + "\r\n";
+}
+
+// What stands before a part of a body whose length nobody knows yet (RFC 9112, 7.1), and behind it.
+std::string before_chunk(std::size_t size) {
+  if (size == 0) return {};
+  std::array<char, 20> digits{};
+  const auto end = std::to_chars(digits.data(), digits.data() + digits.size(), size, 16).ptr;
+  return std::string(digits.data(), end) + "\r\n";
+}
+std::string after_chunk(std::size_t size, bool last) {
+  return std::string(size == 0 ? "" : "\r\n") + (last ? "0\r\n\r\n" : "");
 }
 
 }  // namespace
@@ -161,7 +176,7 @@ class Session : public std::enable_shared_from_this<Session> {
     watch_for_close();
     waiting_ = true;
     // An answer that is dropped leaves the client without one: the connection stays open until it gives up.
-    Respond respond = [self = shared_from_this()](http::Response response) {
+    Respond respond = [self = shared_from_this()](WireResponse response) {
       self->answer(std::move(response));
     };
     shared_->enter([&] {
@@ -183,26 +198,54 @@ class Session : public std::enable_shared_from_this<Session> {
     });
   }
 
-  void answer(http::Response response) {
+  void answer(WireResponse response) {
     if (!waiting_ || shared_->gone || !socket_.is_open()) return;
     waiting_ = false;
     if (shared_->journal.ended) shared_->journal.ended(number_, response.status);
     if (shared_->traffic != nullptr) shared_->traffic->answered(peer_port_);
+    if (parser_->get().version() < 11) take_whole(response);
     header_ = header_of(response, keep_alive_);
+    if (response.status == 204 || request_method_is_head()) {
+      response.body.clear();
+      response.more = nullptr;
+    }
     body_ = std::move(response.body);
-    if (response.status == 204 || request_method_is_head()) body_.clear();
+    trailer_.clear();
+    more_ = std::move(response.more);
+    if (more_) frame(false);
     write();
   }
   bool request_method_is_head() const { return parser_->get().method() == beast::http::verb::head; }
 
+  // HTTP/1.0 knows no parts.
+  static void take_whole(WireResponse& response) {
+    while (response.more)
+      if (!response.more(response.body)) response.more = nullptr;
+  }
+
   void write() {
     arm(shared_->config.read_timeout);
-    asio::async_write(socket_, std::array{asio::buffer(header_), asio::buffer(body_)},
+    asio::async_write(socket_, std::array{asio::buffer(header_), asio::buffer(body_), asio::buffer(trailer_)},
                       [self = shared_from_this()](const SystemError& error, std::size_t) {
                         self->body_ = std::string();  // which may have been large
+                        if (!error && self->more_) return self->write_part();
+                        self->more_ = nullptr;
                         if (error || !self->keep_alive_) return self->linger();
                         self->begin();
                       });
+  }
+
+  void write_part() {
+    if (shared_->gone) return close();
+    header_.clear();
+    const bool last = !more_(body_);
+    if (last) more_ = nullptr;
+    frame(last);
+    write();
+  }
+  void frame(bool last) {
+    header_ += before_chunk(body_.size());
+    trailer_ = after_chunk(body_.size(), last);
   }
 
   // Closing at once with input unread would reset the connection before the client has read the answer.
@@ -248,8 +291,10 @@ class Session : public std::enable_shared_from_this<Session> {
   std::optional<beast::http::request_parser<beast::http::string_body>> parser_;
   http::Request request_;
   std::uint64_t number_ = 0;  // in the journal
-  std::string header_;        // of the answer
+  std::string header_;        // of the answer, or of a part of it
   std::string body_;
+  std::string trailer_;
+  std::move_only_function<bool(std::string&)> more_;  // the rest of it
   bool keep_alive_ = true;
   bool reading_ = false;  // a request, or waiting for one
   bool timed_out_ = false;

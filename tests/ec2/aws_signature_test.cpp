@@ -5,6 +5,7 @@
 #include <gtest/gtest.h>
 
 #include "manager/system/digest.hpp"
+#include "manager/system/iso_time.hpp"
 
 namespace drover::aws {
 namespace {

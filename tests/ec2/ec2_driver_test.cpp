@@ -3,6 +3,7 @@
 #include <sstream>
 
 #include "manager/system/digest.hpp"
+#include "manager/system/iso_time.hpp"
 #include "tests/ec2/ec2_driver_stage.hpp"
 
 namespace drover::test {
@@ -97,7 +98,7 @@ TEST_F(Ec2Driver, AnAnswerWithoutTagsIsFilledFromTheRequest) {
   EXPECT_EQ(made.value().name, "db-node-1");
   EXPECT_EQ(made.value().tag(kNodeTag), "node-1");
   EXPECT_EQ(made.value().state, InstanceState::pending);
-  EXPECT_EQ(aws::to_iso8601(made.value().created_at), "2026-11-22T09:02:58Z");
+  EXPECT_EQ(to_iso8601(made.value().created_at), "2026-11-22T09:02:58Z");
 }
 
 TEST_F(Ec2Driver, ARecordedListingIsReadInTheOrderOfCreation) {

@@ -369,6 +369,21 @@ TEST_F(Ec2FaceTest, SignaturesAreVerified) {
   EXPECT_EQ(ask("DescribeInstances")->error(), "403 MissingAuthenticationToken");
 }
 
+TEST_F(Ec2FaceTest, AListingOfAnyLengthComesInPartsAndIsOfOneMoment) {
+  ASSERT_EQ(launch({}, "1000")->error(), "200 ");
+  for (int i = 0; i < 3; ++i) ASSERT_EQ(launch()->error(), "200 ");
+  const auto answer = wired_->ask(post({{"Action", "DescribeInstances"}, {"Version", "2016-11-15"}}));
+  ASSERT_TRUE(answer.has_value()) << answer.error().message;
+  EXPECT_EQ(answer.value().field("Content-Length"), nullptr);
+  EXPECT_GT(answer.value().body.size(), std::size_t{1} << 20U);
+  const auto reply = read_reply(answer);
+  EXPECT_EQ(reply->texts("instanceId").size(), 1003U);
+  EXPECT_EQ(reply->texts("reservationId").size(), 4U) << "a part may end inside a reservation";
+  EXPECT_EQ(reply->texts("amiLaunchIndex")[999], "999");
+  const auto states = ask("DescribeInstanceStatus", {{"IncludeAllInstances", "true"}});
+  EXPECT_EQ(states->xml.select_nodes("//instanceStatusSet/item/instanceId").size(), 1003U);
+}
+
 // The face alone on a database, as often as it is started.
 class Started {
  public:

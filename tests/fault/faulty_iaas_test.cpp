@@ -223,6 +223,23 @@ TEST_F(FaultyIaasTest, TornListIsItsFirstHalf) {
   EXPECT_THAT(listed_ids(), ElementsAre("i-1", "i-2"));
 }
 
+TEST_F(FaultyIaasTest, SnapshotsAreTornAndStaleAsListingsAre) {
+  with({rule("iaas.listVMs.reply#2", "stale_list"), rule("iaas.listVMs.reply#4", "torn_list"),
+        rule("iaas.listVMs.before#5", "throttle")});
+  const auto sizes = [&] {
+    Caught<cloud::Snapshot> caught;
+    iaas->list_snapshot(context(), kServiceTag, "db", caught.handler());
+    return caught.last->has_value() ? static_cast<int>(caught.last->value().size()) : -1;
+  };
+  inner.listing = {instance("i-1")};
+  EXPECT_EQ(sizes(), 1);
+  inner.listing = {instance("i-1"), instance("i-2"), instance("i-3"), instance("i-4")};
+  EXPECT_EQ(sizes(), 1) << "stale";
+  EXPECT_EQ(sizes(), 4);
+  EXPECT_EQ(sizes(), 2) << "torn";
+  EXPECT_EQ(sizes(), -1) << "throttled";
+}
+
 TEST_F(FaultyIaasTest, NotFoundWhileItIsThere) {
   with({rule("iaas.getVMInfo.before", "not_found"), rule("iaas.killInstance.before", "not_found")});
   look();

@@ -14,7 +14,8 @@ using testing::HasSubstr;
 using testing::StartsWith;
 using tcp = asio::ip::tcp;
 
-// Answers with what it was asked; "/hold" is answered by hand, "/drop" never.
+// Answers with what it was asked; "/hold" is answered by hand, "/drop" never, "/parts" in three parts,
+// "/many" in 64 of a megabyte.
 class EchoFace final : public Face {
  public:
   explicit EchoFace(std::string prefix = "") : prefix_(std::move(prefix)) {}
@@ -29,7 +30,21 @@ class EchoFace final : public Face {
     }
     http::Response response;
     response.body = request.method + " " + request.target + " " + request.body;
-    respond(std::move(response));
+    WireResponse whole(std::move(response));
+    if (request.target.ends_with("/parts")) {
+      whole.body = "one ";
+      whole.more = [this, left = 2](std::string& part) mutable {
+        ++parts;
+        part += left == 2 ? "and two " : "and three";
+        return --left > 0;
+      };
+    }
+    if (request.target.ends_with("/many"))
+      whole.more = [this](std::string& part) {
+        part.assign(std::size_t{1} << 20U, 'x');
+        return ++parts < 64;
+      };
+    respond(std::move(whole));
   }
   http::Response refusal(int status, const std::string&) const override {
     http::Response response;
@@ -40,6 +55,7 @@ class EchoFace final : public Face {
 
   std::vector<http::Request> seen;
   std::deque<Respond> held;
+  int parts = 0;  // asked for
 
  private:
   std::string prefix_;
@@ -125,6 +141,42 @@ TEST_F(WireServerTest, AConnectionIsKept) {
               HasSubstr("POST /b hi"));
   EXPECT_FALSE(client.closed);
   EXPECT_EQ(last_.seen.size(), 2U);
+}
+
+TEST_F(WireServerTest, ALargeAnswerComesInChunksAndTheNextOneBehindIt) {
+  Client client = connect();
+  client.send("GET /parts HTTP/1.1\r\nHost: x\r\n\r\nGET /next HTTP/1.1\r\nHost: x\r\n\r\n");
+  const std::string all = client.read(3);
+  EXPECT_THAT(all, HasSubstr("Transfer-Encoding: chunked\r\n\r\n4\r\none \r\n8\r\nand two \r\n9\r\n"
+                             "and three\r\n0\r\n\r\nHTTP/1.1 200 OK\r\n"));
+  EXPECT_THAT(all, HasSubstr("GET /next "));
+}
+
+TEST_F(WireServerTest, WhoKnowsNoChunksGetsTheWholeAnswerAndWhoWantsNoBodyNone) {
+  Client old = connect();
+  EXPECT_THAT(old.send("GET /parts HTTP/1.0\r\n\r\n").read(),
+              HasSubstr("Content-Length: 21\r\nConnection: close\r\n\r\none and two and three"));
+  Client head = connect();
+  head.send("HEAD /parts HTTP/1.1\r\nHost: x\r\n\r\nGET /next HTTP/1.1\r\nHost: x\r\n\r\n");
+  EXPECT_THAT(head.read(2), HasSubstr("chunked\r\n\r\nHTTP/1.1 200 OK\r\n"));
+}
+
+TEST_F(WireServerTest, PartsAreMadeAsTheClientTakesThem) {
+  Client client = connect();
+  client.send("GET /many HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n");
+  for (int i = 0; i < 1000; ++i) io_.poll();
+  EXPECT_GT(last_.parts, 0);
+  EXPECT_LT(last_.parts, 32) << "the rest does not fit into the sockets' buffers";
+  std::string buffer(std::size_t{1} << 20U, '\0');
+  std::size_t taken = 0;
+  boost::system::error_code error;
+  while (!error || error == asio::error::would_block) {
+    io_.poll();
+    taken += client.socket.read_some(asio::buffer(buffer), error);
+  }
+  EXPECT_EQ(error, asio::error::eof);
+  EXPECT_EQ(last_.parts, 64);
+  EXPECT_GT(taken, std::size_t{64} << 20U);
 }
 
 TEST_F(WireServerTest, PipelinedRequestsAreAnsweredInTheirOrder) {

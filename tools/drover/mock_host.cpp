@@ -77,9 +77,13 @@ Result<std::vector<fault::Rule>> read_mock_faults(const std::string& text, const
                                                 cloud_action_names());
 }
 
-class MockHost::Calls final : public ForwardingIaas {
+class MockHost::Calls final : public ForwardingIaas, public cloud::Lister {
  public:
   explicit Calls(MockHost& host) : host_(host) {}
+  void list_snapshot(const CallContext& context, const std::string& key, const std::string& value,
+                     Handler<cloud::Snapshot> handler) override {
+    host_.rules_.back().iaas->list_snapshot(context, key, value, std::move(handler));
+  }
 
  private:
   Iaas& target() override { return *host_.rules_.back().iaas; }
@@ -179,23 +183,22 @@ std::uint64_t MockHost::begun(const wire::Face& face, const http::Request& reque
     return 0;
   }
   Entry entry;
-  entry.number = ++last_number_;
   entry.at = scheduler_.now();
-  entry.api = face.name();
   std::string label = face.label(request).substr(0, kLabelMax);
-  if (labels_.size() >= kLabelsMax) labels_.clear();
-  auto& text = labels_[label];
-  if (text == nullptr) text = std::make_shared<const std::string>(std::move(label));
-  entry.request = text;
+  if (asked_.size() >= kLabelsMax) asked_.clear();
+  auto& asked = asked_[std::string(face.name()) + " " + label];
+  if (asked == nullptr) asked = std::make_shared<const Asked>(Asked{face.name(), std::move(label)});
+  entry.asked = asked;
   entries_.push_back(std::move(entry));
+  ++last_number_;
   if (entries_.size() > kEntriesMax) entries_.pop_front();
   engine().set_request(last_number_);
   return last_number_;
 }
 
 void MockHost::ended(std::uint64_t number, int status) {
-  if (number == 0 || entries_.empty() || number < entries_.front().number) return;
-  Entry& entry = entries_[number - entries_.front().number];
+  if (number == 0 || entries_.empty() || number < first_number()) return;
+  Entry& entry = entries_[number - first_number()];
   entry.status = status;
   entry.answered = scheduler_.now();
 }
@@ -208,7 +211,7 @@ json MockHost::state() const {
   }
   return {{"version", DROVER_VERSION},
           {"seed", settings_.seed},
-          {"time", {{"now", wire::to_iso8601(scheduler_.now(), true)}, {"scale", pump_->time_scale()}}},
+          {"time", {{"now", to_iso8601(scheduler_.now(), true)}, {"scale", pump_->time_scale()}}},
           {"instances", instances},
           {"created", cloud_->total_created()},
           {"zombies", cloud_->zombies()},
@@ -234,7 +237,7 @@ json MockHost::journal(std::uint64_t after, std::size_t limit) const {
     return json{{"rule", firing.rule},
                 {"action", firing.action},
                 {"target", firing.target},
-                {"at", wire::to_iso8601(firing.at, true)}};
+                {"at", to_iso8601(firing.at, true)}};
   };
   for (const Rules& set : rules_)
     for (const auto& firing : set.engine->firings()) {
@@ -245,21 +248,22 @@ json MockHost::journal(std::uint64_t after, std::size_t limit) const {
     }
   json entries = json::array();
   std::uint64_t last = after;
+  std::uint64_t number = first_number() - 1;
   for (const Entry& entry : entries_) {
-    if (entry.number <= after) continue;
+    if (++number <= after) continue;
     if (entries.size() >= limit) break;
-    json row{{"request", entry.number},
-             {"at", wire::to_iso8601(entry.at, true)},
-             {"api", entry.api},
-             {"call", *entry.request}};
+    json row{{"request", number},
+             {"at", to_iso8601(entry.at, true)},
+             {"api", entry.asked->api},
+             {"call", entry.asked->request}};
     row["status"] = entry.status == 0 ? json() : json(entry.status);
     if (entry.status != 0) row["took_s"] = to_seconds(entry.answered - entry.at);
     json fired = json::array();
-    const auto [from, to] = by_request.equal_range(entry.number);
+    const auto [from, to] = by_request.equal_range(number);
     for (auto at = from; at != to; ++at) fired.push_back(write(*at->second));
     row["fired"] = std::move(fired);
     entries.push_back(std::move(row));
-    last = entry.number;
+    last = number;
   }
   return {{"requests", std::move(entries)}, {"last", last}, {"outside_of_requests", std::move(outside)}};
 }

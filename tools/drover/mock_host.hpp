@@ -40,13 +40,15 @@ class MockHost final : public fault::ActionSink {
     std::unique_ptr<fault::Engine> engine;
     std::unique_ptr<fault::FaultyIaas> iaas;
   };
-  struct Entry {
-    std::uint64_t number = 0;
-    TimePoint at{};
+  struct Asked {
     const char* api = "";
-    std::shared_ptr<const std::string> request;  // one text for many that ask the same
-    int status = 0;                              // 0: not answered (yet)
+    std::string request;
+  };
+  struct Entry {
+    TimePoint at{};
     TimePoint answered{};
+    std::shared_ptr<const Asked> asked;  // one for many that ask the same
+    int status = 0;                      // 0: not answered (yet)
   };
 
   MockHost(const MockSettings& settings, asio::io_context& io, Log log);
@@ -79,8 +81,9 @@ class MockHost final : public fault::ActionSink {
   std::unique_ptr<LocalMachines> machines_;  // null: none
   std::vector<std::unique_ptr<wire::Face>> faces_;
   std::unique_ptr<wire::WireServer> server_;
-  std::deque<Entry> entries_;  // of the journal, oldest first
-  std::unordered_map<std::string, std::shared_ptr<const std::string>> labels_;
+  std::uint64_t first_number() const { return last_number_ + 1 - entries_.size(); }
+  std::deque<Entry> entries_;  // of the journal, oldest first: those of the requests up to last_number_
+  std::unordered_map<std::string, std::shared_ptr<const Asked>> asked_;  // by api and request
   std::uint64_t last_number_ = 0;
 };
 

@@ -49,12 +49,27 @@ struct Call : std::enable_shared_from_this<Call> {
     std::string body;
     body.reserve(size_hint);
     XmlWriter xml(body);
-    body += "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<";
-    body += action + "Response xmlns=\"http://ec2.amazonaws.com/doc/" + version + "/\">";
-    xml.text("requestId", request_id);
+    begin(body);
     content(xml);
     xml.close(action + "Response");
     send(200, std::move(body));
+  }
+  // `write(text, enough)` appends what comes next until `text` has `enough` bytes; false: that was all. What
+  // is larger than one part is never in memory as a whole.
+  template <class Write>
+  void answer_in_parts(Write write) {
+    constexpr std::size_t kPartBytes = std::size_t{1} << 20U;
+    auto next = [self = shared_from_this(), write = std::move(write)](std::string& part) mutable {
+      if (write(part, kPartBytes)) return true;
+      XmlWriter(part).close(self->action + "Response");
+      return false;
+    };
+    std::string body;
+    begin(body);
+    if (next(body))
+      send(200, std::move(body), std::move(next));
+    else
+      send(200, std::move(body));
   }
   void answer_true() {
     answer([](XmlWriter& xml) { xml.flag("return", true); });
@@ -98,15 +113,21 @@ struct Call : std::enable_shared_from_this<Call> {
   }
 
  private:
-  void send(int status, std::string body) {
+  void begin(std::string& body) const {
+    body += "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<";
+    body += action + "Response xmlns=\"http://ec2.amazonaws.com/doc/" + version + "/\">";
+    XmlWriter(body).text("requestId", request_id);
+  }
+  void send(int status, std::string body, std::move_only_function<bool(std::string&)> more = nullptr) {
     auto last = std::exchange(respond, nullptr);
     if (!last) return;
-    http::Response response;
+    WireResponse response;
     response.status = status;
     response.fields = {{"Content-Type", "text/xml;charset=UTF-8"},
                        {"x-amzn-RequestId", request_id},
                        {"Server", "AmazonEC2"}};
     response.body = std::move(body);
+    response.more = std::move(more);
     last(std::move(response));
   }
 };
@@ -117,6 +138,7 @@ struct Action {
   void (*handle)(const CallPtr& call);
 };
 std::span<const Action> instance_actions();   // instances.cpp
+std::span<const Action> describe_actions();   // describe.cpp
 std::span<const Action> launch_actions();     // launch.cpp
 std::span<const Action> catalogue_actions();  // catalogue.cpp
 std::span<const Action> tag_actions();        // tags.cpp
@@ -138,6 +160,7 @@ struct Extras {
   std::string key_name;
   std::vector<std::string> groups;  // ids; empty: the default group
 };
+inline constexpr std::size_t kDigestDigits = 7;  // of what a request asked for, where it has a token
 std::string to_text(const Extras& extras, const std::string& digest);
 Extras read_extras(const std::string& text);
 

@@ -38,8 +38,8 @@ constexpr Duration kSkewMax = std::chrono::minutes(15);
 constexpr const char* kNewestVersion = "2016-11-15";
 
 const Action* find_action(std::string_view name) {
-  for (const auto table : {instance_actions(), launch_actions(), catalogue_actions(), tag_actions(),
-                           access_actions(), volume_actions()})
+  for (const auto table : {instance_actions(), describe_actions(), launch_actions(), catalogue_actions(),
+                           tag_actions(), access_actions(), volume_actions()})
     for (const Action& row : table)
       if (row.name == name) return &row;
   return nullptr;

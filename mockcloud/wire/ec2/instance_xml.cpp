@@ -108,7 +108,7 @@ std::string to_text(const Extras& extras, const std::string& digest) {
 }
 
 Extras read_extras(const std::string& text) {
-  constexpr std::size_t kDigestAlone = 24;  // {"d":"0123456789abcdef"}
+  constexpr std::size_t kDigestAlone = 8 + kDigestDigits;  // {"d":"0123456"}
   Extras extras;
   if (text.empty() || (text.size() == kDigestAlone && text.starts_with("{\"d\":"))) return extras;
   const auto json = nlohmann::json::parse(text, nullptr, false);

@@ -49,23 +49,24 @@ struct Range {
   std::int64_t filter = -2, start = -1, end = -1, state = -1;
 };
 
-std::string pool(const Backend& backend, const std::vector<InstanceInfo>& all, const Range& range,
-                 bool whole) {
-  std::vector<const InstanceInfo*> shown;
+std::string pool(const Backend& backend, const cloud::Snapshot& all, const Range& range, bool whole) {
+  std::vector<std::size_t> shown;
+  InstanceInfo info;
   // Newest first, as oned's API_LIST_ORDER has it by default.
-  for (auto info = all.rbegin(); info != all.rend(); ++info) {
-    const std::int64_t id = vm_id(info->id);
+  for (std::size_t row = all.size(); row-- > 0;) {
     if (range.filter > 0) continue;  // of another user
-    // The notes matter to these alone, and reading those of every VM would take long.
-    const bool noted = info->state == InstanceState::pending || info->state == InstanceState::stopped;
-    std::optional<VmNotes> notes;
-    if (noted) notes = notes_of(backend, info->id);
-    const int state = vm_state(*info, notes).state;
-    if (range.state == -1 && state == 6) continue;
-    if (range.state >= 0 && state != range.state) continue;
+    const std::int64_t id = vm_id(all.id(row));
     if (range.end >= -1 && range.start != -1 && (id < range.start || (range.end != -1 && id > range.end)))
       continue;
-    shown.push_back(&*info);
+    all.tell(row, info);
+    // The notes matter to these alone, and reading those of every VM would take long.
+    const bool noted = info.state == InstanceState::pending || info.state == InstanceState::stopped;
+    std::optional<VmNotes> notes;
+    if (noted) notes = notes_of(backend, info.id);
+    const int state = vm_state(info, notes).state;
+    if (range.state == -1 && state == 6) continue;
+    if (range.state >= 0 && state != range.state) continue;
+    shown.push_back(row);
   }
   std::size_t first = 0, last = shown.size();
   if (range.end < -1) {  // a page: an offset and a size
@@ -73,7 +74,10 @@ std::string pool(const Backend& backend, const std::vector<InstanceInfo>& all, c
     last = std::min(last, first + static_cast<std::size_t>(-range.end));
   }
   std::string text;
-  for (std::size_t i = first; i < last; ++i) text += vm_element(backend, *shown[i], whole);
+  for (std::size_t i = first; i < last; ++i) {
+    all.tell(shown[i], info);
+    text += vm_element(backend, info, whole);
+  }
   return element("VM_POOL", text);
 }
 
@@ -88,11 +92,10 @@ void list(Backend& backend, Exchange exchange, bool whole) {
   CallContext context;
   context.subject = subject;
   auto shared = std::make_shared<Exchange>(std::move(exchange));
-  backend.calls().listVMs(context, {}, {},
-                          [&backend, shared, range, whole](const Result<std::vector<InstanceInfo>>& result) {
-                            if (!result) return fail(*shared, result.error());
-                            succeed(*shared, pool(backend, result.value(), range, whole));
-                          });
+  backend.list(context, {}, {}, [&backend, shared, range, whole](const Result<cloud::Snapshot>& result) {
+    if (!result) return fail(*shared, result.error());
+    succeed(*shared, pool(backend, result.value(), range, whole));
+  });
 }
 void vmpool_info(Backend& backend, Exchange exchange) { list(backend, std::move(exchange), false); }
 void vmpool_infoextended(Backend& backend, Exchange exchange) { list(backend, std::move(exchange), true); }

@@ -141,7 +141,7 @@ std::string template_element(const Backend& backend, const InstanceInfo& info, c
   };
   const bool disk = !notes || one::find(own, "DISK") != nullptr;
   const bool nic = !notes || one::find(own, "NIC") != nullptr;
-  const std::string network = vm != nullptr ? vm->spec.network : std::string();
+  const std::string network = vm != nullptr ? vm->spec.network.str() : std::string();
   if (!whole) {
     std::string inner = text_element("CPU", or_default("CPU", "1")) +
                         text_element("MEMORY", or_default("MEMORY", "1024")) +
@@ -206,6 +206,8 @@ std::int64_t vm_id(const std::string& instance) {
     std::from_chars(instance.data() + kIdPrefix.size(), instance.data() + instance.size(), number);
   return number - 1;
 }
+
+bool made_here(const cloud::Instance& vm) { return vm.spec.extras == kMadeHere; }
 
 std::optional<VmNotes> notes_of(const Backend& backend, const std::string& instance) {
   const std::string* text = backend.document(kNotes, instance);

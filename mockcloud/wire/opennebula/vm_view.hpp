@@ -14,6 +14,11 @@ namespace drover::wire::opennebula {
 std::string instance_id(std::int64_t vm);
 std::int64_t vm_id(const std::string& instance);
 
+// Whether a client of OpenNebula asked for it. Known before it boots, and when the answer was lost.
+bool made_here(const cloud::Instance& vm);
+// What its spec has as extras, so that it is.
+inline constexpr const char* kMadeHere = "{\"one\":true}";
+
 // A document of the cloud's, by the instance's id.
 struct VmNotes {
   one::Template of;           // CPU, MEMORY, DISK, NIC, CONTEXT, …

@@ -94,10 +94,12 @@ void Neutron::ports(const ExchangePtr& exchange) {
   exchange->subject = backend_.subject(exchange->request, nullptr, "list");
   CallContext context;
   context.subject = exchange->subject;
-  backend_.calls().listVMs(context, {}, {}, [this, exchange](Result<std::vector<InstanceInfo>> result) {
+  backend_.list(context, {}, {}, [this, exchange](const Result<cloud::Snapshot>& result) {
     if (!result) return refuse(*exchange, result.error());
     std::vector<Json> items;
-    for (const InstanceInfo& info : result.value()) {
+    InstanceInfo info;
+    for (std::size_t row = 0; row < result.value().size(); ++row) {
+      result.value().tell(row, info);
       const auto server = servers_.from(info);
       if (server && server->state != InstanceState::terminated && !addresses_json(*server, false).empty())
         items.push_back(port_json(*server));

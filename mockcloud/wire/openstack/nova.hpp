@@ -30,8 +30,7 @@ class Nova {
   // Servers (nova_servers.cpp).
   void list(const ExchangePtr& exchange, bool detail);
   std::optional<Filter> filter_of(Exchange& exchange) const;
-  void answer_list(Exchange& exchange, const Filter& filter, const std::vector<InstanceInfo>& listed,
-                   bool detail);
+  void answer_list(Exchange& exchange, const Filter& filter, const cloud::Snapshot& listed, bool detail);
   void with_server(const ExchangePtr& exchange, std::move_only_function<void(const Server&)> then);
   void show(const ExchangePtr& exchange);
   void update(const ExchangePtr& exchange);

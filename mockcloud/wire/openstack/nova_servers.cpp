@@ -252,17 +252,18 @@ void Nova::list(const ExchangePtr& exchange, bool detail) {
   exchange->subject = backend_.subject(exchange->request, nullptr, "list");
   CallContext context;
   context.subject = exchange->subject;
-  backend_.calls().listVMs(
-      context, {}, {}, [this, exchange, filter = *filter, detail](Result<std::vector<InstanceInfo>> result) {
-        if (!result) return refuse(*exchange, result.error());
-        answer_list(*exchange, filter, result.value(), detail);
-      });
+  backend_.list(context, {}, {},
+                [this, exchange, filter = *filter, detail](const Result<cloud::Snapshot>& result) {
+                  if (!result) return refuse(*exchange, result.error());
+                  answer_list(*exchange, filter, result.value(), detail);
+                });
 }
 
-void Nova::answer_list(Exchange& exchange, const Filter& filter, const std::vector<InstanceInfo>& listed,
-                       bool detail) {
+void Nova::answer_list(Exchange& exchange, const Filter& filter, const cloud::Snapshot& listed, bool detail) {
   std::vector<Server> found;
-  for (const InstanceInfo& info : listed) {
+  InstanceInfo info;
+  for (std::size_t row = 0; row < listed.size(); ++row) {
+    listed.tell(row, info);
     auto server = servers_.from(info);
     if (server && filter.admits(*server, catalogue_, calendar_)) found.push_back(std::move(*server));
   }
