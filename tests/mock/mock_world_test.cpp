@@ -34,7 +34,6 @@ constexpr Difference kOpenStack[] = {
     {"regressions/a-replaced-manager-outlives-its-successor.yaml", "", kOtherMoment},
 };
 constexpr Difference kOpenNebula[] = {
-    {"library/scaling/a-thousand-nodes.yaml", "", "the pool is listed before each allocation: minutes"},
     {"regressions/a-replaced-manager-outlives-its-successor.yaml", "", kOtherMoment},
 };
 

@@ -99,7 +99,7 @@ TEST(OpenNebulaDriver, ATokenIsFoundInThePool) {
   const std::string user = "<DROVER_TOKEN>t</DROVER_TOKEN><DROVER_SPEC>" + opennebula::digest_of(kSpec) +
                            "</DROVER_SPEC><DROVER_SERVICE>shop</DROVER_SERVICE>";
   stage.client.answers = {ok("<VM_POOL>" + vm_xml("8") + vm_xml("7", 3, 3, user) + "</VM_POOL>"),
-                          ok("<VM_POOL>" + vm_xml("7", 3, 3, user) + "</VM_POOL>")};
+                          ok(vm_xml("7", 3, 3, user))};
   const auto found = stage.create(kSpec);
   ASSERT_TRUE(found.has_value()) << found.error().message;
   EXPECT_EQ(found.value().id, "7");
@@ -109,6 +109,43 @@ TEST(OpenNebulaDriver, ATokenIsFoundInThePool) {
   ASSERT_TRUE(refused.has_error());
   EXPECT_EQ(refused.error().code, ErrorCode::already_exists);
   EXPECT_EQ(refused.error().effect, Effect::none);
+}
+
+TEST(OpenNebulaDriver, OnlyVmsThatItHasNotSeenAreSearchedForAToken) {
+  DriverStage stage;
+  const std::string theirs =
+      "<DROVER_TOKEN>theirs</DROVER_TOKEN><DROVER_SPEC>" + opennebula::digest_of(kSpec) + "</DROVER_SPEC>";
+  stage.client.answers = {ok(pool_xml({"8", "7"})), ok(9),
+                          ok("<VM_POOL>" + vm_xml("10", 3, 3, theirs) + vm_xml("9") + "</VM_POOL>"), ok(11),
+                          ok(vm_xml("10", 3, 3, theirs))};
+  EXPECT_EQ(stage.create(kSpec, "a").value().id, "9");
+  EXPECT_EQ(stage.create(kSpec, "b").value().id, "11");
+  EXPECT_EQ(stage.create(kSpec, "theirs").value().id, "10") << "of another process, and seen meanwhile";
+  EXPECT_THAT(stage.client.methods(), ElementsAre("one.vmpool.info", "one.vm.allocate", "one.vmpool.info",
+                                                  "one.vm.allocate", "one.vm.info"));
+  const auto& range = stage.client.sent[2].call.params;
+  EXPECT_EQ(range[2].number, 9) << "from this id";
+  EXPECT_EQ(range[3].number, -1) << "to the last one";
+}
+
+TEST(OpenNebulaDriver, AVmThatIsDoneGivesItsTokenFreeAndAllAreReadAgain) {
+  DriverStage stage;
+  const std::string user =
+      "<DROVER_TOKEN>t</DROVER_TOKEN><DROVER_SPEC>" + opennebula::digest_of(kSpec) + "</DROVER_SPEC>";
+  const std::string seven = vm_xml("7", 3, 3, user), eight = vm_xml("8", 3, 3, user);
+  // Two have the token; the one that was known is DONE by now.
+  stage.client.answers = {ok("<VM_POOL>" + eight + seven + "</VM_POOL>"),
+                          ok(seven),
+                          ok(vm_xml("7", 6, 0, user)),
+                          ok("<VM_POOL>" + eight + "</VM_POOL>"),
+                          ok(eight),
+                          refused(1024, "Error getting virtual machine [8]."),
+                          ok(pool_xml({})),
+                          ok(12)};
+  EXPECT_EQ(stage.create(kSpec).value().id, "7");
+  EXPECT_EQ(stage.create(kSpec).value().id, "8");
+  EXPECT_EQ(stage.create(kSpec).value().id, "12");
+  EXPECT_EQ(stage.client.sent[3].call.params[2].number, 0) << "a page, and not a range";
 }
 
 TEST(OpenNebulaDriver, TwoCallsWithOneTokenAllocateOnce) {

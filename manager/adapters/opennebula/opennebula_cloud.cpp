@@ -11,7 +11,7 @@ namespace {
 using opennebula::VmRecord;
 using xml_rpc::Value;
 
-constexpr std::size_t kMadeMax = 10'000;
+constexpr std::size_t kKnownMax = 100'000;
 constexpr std::size_t kIdDigitsMax = 9;
 
 Error no_volumes() {
@@ -105,28 +105,55 @@ Task<Result<InstanceInfo>> OpenNebulaCloud::create(Ask ask, InstanceSpec spec, s
   if (spec.image.empty()) spec.image = config_.image;
   if (spec.network.empty()) spec.network = config_.network;
   const std::string digest = opennebula::digest_of(spec);
-  const Error other = make_error(ErrorCode::already_exists,
-                                 "newInstance: the idempotency token was used before with other parameters; "
-                                 "use a new token for a new request");
-  if (const auto known = made_.find(token); !token.empty() && known != made_.end()) {
-    if (known->second.digest != digest) co_return other;
-    const std::string id = known->second.id;
-    auto there = co_await info(ask, id);
-    if (there || there.error().code != ErrorCode::not_found) co_return there;
-    made_.erase(token);
-  }
   if (!token.empty()) {
-    auto listing = co_await list(ask);
-    if (!listing) co_return listing.error();
-    const std::string kept = opennebula::kept_token(token);
-    for (const VmRecord& record : listing.value().records) {
-      if (record.token != kept) continue;
-      if (record.digest != digest) co_return other;
-      co_return record.info;
-    }
+    auto twin = co_await twin_of(ask, opennebula::kept_token(token), digest);
+    if (!twin) co_return twin.error();
+    if (twin.value()) co_return *std::move(twin).value();
   }
   auto made = co_await allocate(ask, std::move(spec), token, digest);
   co_return made;
+}
+
+Task<Result<std::optional<InstanceInfo>>> OpenNebulaCloud::twin_of(Ask ask, std::string token,
+                                                                   std::string digest) {
+  for (bool learned = false;; learned = true) {
+    if (const auto found = known_.find(token); found != known_.end()) {
+      const Known known = found->second;
+      if (known.digest != digest)
+        co_return make_error(
+            ErrorCode::already_exists,
+            "newInstance: the idempotency token was used before with other parameters; use a "
+            "new token for a new request");
+      auto there = co_await info(ask, known.id);
+      const bool done = there ? there.value().state == InstanceState::terminated
+                              : there.error().code == ErrorCode::not_found;
+      // What this process made is remembered although it is DONE.
+      if (there && (known.made || !done)) co_return std::optional<InstanceInfo>(std::move(there).value());
+      if (!done) co_return there.error();
+      // Another VM may have the same token: all are read again.
+      known_.erase(token);
+      learned_below_ = 0;
+    }
+    if (learned) co_return std::optional<InstanceInfo>();
+    auto all = co_await learn_tokens(ask);
+    if (!all) co_return all.error();
+  }
+}
+
+Task<Result<void>> OpenNebulaCloud::learn_tokens(Ask ask) {
+  if (known_.size() > kKnownMax) {
+    known_.clear();
+    learned_below_ = 0;
+  }
+  const std::int64_t first = learned_below_;
+  auto listing = co_await list_from(std::move(ask), first);
+  if (!listing) co_return listing.error();
+  for (const VmRecord& record : listing.value().records) {
+    if (!record.token.empty())
+      known_.try_emplace(record.token, Known{record.digest, std::to_string(record.id), false});
+    learned_below_ = std::max(learned_below_, record.id + 1);
+  }
+  co_return success();
 }
 
 Task<Result<InstanceInfo>> OpenNebulaCloud::allocate(Ask ask, InstanceSpec spec, std::string token,
@@ -164,8 +191,7 @@ Task<Result<InstanceInfo>> OpenNebulaCloud::allocate(Ask ask, InstanceSpec spec,
   made.tags = spec.tags;
   made.created_at = scheduler_.now();
   if (!token.empty()) {
-    if (made_.size() >= kMadeMax) made_.clear();
-    made_[token] = Known{digest, made.id};
+    known_[placed.token] = Known{digest, made.id, true};
   }
   co_return made;
 }
@@ -243,6 +269,25 @@ Task<Result<OpenNebulaCloud::Listing>> OpenNebulaCloud::list(Ask ask) {
   co_return make_error(ErrorCode::unavailable,
                        "the list of VMs changed too often while it was read; try again", Effect::none,
                        Retry::soon);
+}
+
+Task<Result<OpenNebulaCloud::Listing>> OpenNebulaCloud::list_from(Ask ask, std::int64_t first) {
+  if (first == 0) {
+    auto all = co_await list(std::move(ask));
+    co_return all;
+  }
+  std::vector<Value> params;
+  // -3: the user's own; a range of ids with an open end; -1: every state but DONE.
+  for (const std::int64_t number : std::initializer_list<std::int64_t>{-3, first, -1, -1})
+    params.push_back(Value::of_int(number));
+  auto answer = co_await read(std::move(ask), "one.vmpool.info", std::move(params));
+  if (!answer) co_return answer.error();
+  auto range = opennebula::parse_vm_pool(answer.value());
+  if (!range) co_return range.error();
+  Listing listing;
+  listing.join(std::move(range).value());
+  listing.sort();
+  co_return listing;
 }
 
 // Pages overlap by one VM. Where a page does not begin with the VM that the one before ended with, VMs have

@@ -1,13 +1,15 @@
 // The Iaas port on OpenNebula, over XML-RPC. A VM's id is OpenNebula's ("42"). What drover has to find again
 // is in the VM's user template: the tags (DROVER_SERVICE, …), the idempotency token and a digest of what was
 // asked for. OpenNebula keeps no tokens itself: newInstance looks for one before it allocates
-// (docs/opennebula.md says where that is less than a promise). There are no volumes.
+// (docs/opennebula.md says where that is less than a promise), among the VMs that it has not seen yet: ids of
+// VMs only grow. There are no volumes.
 //
 // All of it on the scheduler's thread.
 #pragma once
 
 #include <map>
 #include <memory>
+#include <optional>
 #include <set>
 #include <string>
 #include <vector>
@@ -81,9 +83,11 @@ class OpenNebulaCloud final : public Iaas {
     std::string subject;
     TimePoint deadline{};
   };
+  // What is known of a token.
   struct Known {
     std::string digest;
     std::string id;
+    bool made = false;  // by this process; otherwise a listing has shown it
   };
 
   // A name that was looked up, and until when it counts: another image may be called so later.
@@ -106,6 +110,9 @@ class OpenNebulaCloud final : public Iaas {
 
   Task<void> run_new(Ask ask, InstanceSpec spec, std::string token, Handler<InstanceInfo> handler);
   Task<Result<InstanceInfo>> create(Ask ask, InstanceSpec spec, std::string token);
+  // The VM that has the token, nothing when there is none, or why that cannot be told.
+  Task<Result<std::optional<InstanceInfo>>> twin_of(Ask ask, std::string token, std::string digest);
+  Task<Result<void>> learn_tokens(Ask ask);
   Task<Result<InstanceInfo>> allocate(Ask ask, InstanceSpec spec, std::string token, std::string digest);
   Task<void> run_kill(Ask ask, std::string id, Handler<void> handler);
   Task<Result<void>> kill(Ask ask, std::string id);
@@ -120,6 +127,8 @@ class OpenNebulaCloud final : public Iaas {
   // All VMs of the account but those that are DONE, in the order of their ids.
   Task<Result<Listing>> list(Ask ask);
   Task<Result<bool>> add_pages(Ask ask, Listing* listing);
+  // Those of them with an id of `first` or more.
+  Task<Result<Listing>> list_from(Ask ask, std::int64_t first);
   // The id of an image or network given by id or name. `pool` is "image" or "vn".
   Task<Result<std::string>> id_of(Ask ask, std::string pool, std::string wanted);
 
@@ -129,8 +138,10 @@ class OpenNebulaCloud final : public Iaas {
   http::Url url_;
   bool url_valid_ = false;
   std::string session_;
-  std::map<std::string, Known> made_;  // by token, of this process: bounded
-  std::set<std::string> under_way_;    // tokens
+  std::map<std::string, Known> known_;  // by token, as VMs keep it: bounded
+  // Tokens of all VMs below this id that were not DONE are known; 0: of none.
+  std::int64_t learned_below_ = 0;
+  std::set<std::string> under_way_;  // tokens
   Signal token_free_;
   std::map<std::string, Found> found_;  // by "image/name": bounded by what is configured
   Domain domain_;                       // last: its coroutines end first
