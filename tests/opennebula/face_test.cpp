@@ -1,5 +1,6 @@
 // What the face does beyond the recorded answers: sessions, templates, states, pools, actions.
 #include "manager/system/digest.hpp"
+#include "mockcloud/wire/opennebula/vm_view.hpp"
 #include "tests/opennebula/stage.hpp"
 
 namespace drover {
@@ -243,6 +244,23 @@ TEST_F(OpenNebulaFaceTest, AMachineOfAnotherWireIsShownWhole) {
   EXPECT_EQ(test::inside(xml, "IMAGE"), "debian-12-drover");
   EXPECT_EQ(test::inside(xml, "USER_DATA"), "data");
   EXPECT_EQ(test::inside(xml, "USER_TEMPLATE"), "<NAME><![CDATA[x]]></NAME>");
+}
+
+TEST(OpenNebulaFaceBoot, AMachineThatBootsBeforeTheAnswerIsKnownAsOpenNebulas) {
+  cloud::CloudConfig config;
+  config.boot = Distribution::constant(Duration{0});
+  config.call_latency = Distribution::constant(std::chrono::seconds(2));
+  test::OneStage stage(std::move(config));
+  std::vector<bool> at_boot;
+  stage.cloud().set_observer([&](const cloud::Instance& vm, InstanceState) {
+    if (vm.state == InstanceState::running) at_boot.push_back(wire::opennebula::made_here(vm));
+  });
+  std::optional<Result<InstanceInfo>> other;
+  stage.cloud().newInstance({}, {"raw", "debian-12-drover", "small", "default", "", {}}, "",
+                            [&](Result<InstanceInfo> result) { other.emplace(std::move(result)); });
+  stage.wired().run_until([&] { return other.has_value(); });
+  ASSERT_TRUE(stage.call("one.vm.allocate", kMachine, false).ok);
+  EXPECT_EQ(at_boot, (std::vector<bool>{false, true}));
 }
 
 TEST(OpenNebulaFaceLimits, QuotaCapacityAndThrottlingAreSaidInTheProtocol) {

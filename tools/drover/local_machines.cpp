@@ -123,10 +123,10 @@ GuestIdentity guest_identity(const wire::Backend& backend, const std::vector<std
   const cloud::Instance* vm = backend.cloud().instance(id);
   std::string api = apis.size() == 1 ? apis.front() : "ec2";
   if (apis.size() != 1 && vm != nullptr) {
-    // OpenNebula's notes are lost with a lost answer, the driver's tag is not.
+    // Those of a database of an earlier version have notes only.
     if (wire::openstack::Servers::made(*vm))
       api = "openstack";
-    else if (!vm->told_token.empty() || wire::opennebula::notes_of(backend, id))
+    else if (wire::opennebula::made_here(*vm) || wire::opennebula::notes_of(backend, id))
       api = "opennebula";
   }
   GuestIdentity identity;

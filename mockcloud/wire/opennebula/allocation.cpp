@@ -197,6 +197,7 @@ Result<Allocation> allocation_of(const Backend& backend, const one::Template& fr
   if (made.spec.size.empty()) made.spec.size = one::value_of(from, "INSTANCE_TYPE");
   if (made.spec.size.empty()) made.spec.size = first_of(config.sizes);
   made.spec.user_data = user_data_of(from);
+  made.spec.extras = kMadeHere;
   UserAttributes user = user_attributes(from);
   made.spec.tags = std::move(user.tags);
   made.notes.user = std::move(user.others);
