@@ -20,21 +20,20 @@ bool may_repeat(Message message) {
   return message == Message::agent_call || message == Message::heartbeat || message == Message::api_request;
 }
 
-bool covers(const LinkRule& rule, std::string_view from, std::string_view to) {
-  if (rule.from.holds(from) && rule.to.holds(to)) return true;
-  return rule.both_ways && rule.from.holds(to) && rule.to.holds(from);
-}
-
-// What is held for ever does not arrive.
-bool cuts(const LinkRule& rule) {
-  return rule.effect == Effect::cut || (rule.effect == Effect::hold && rule.until == kNever);
-}
-
 std::uint64_t site_of(std::string_view from, std::string_view to, std::uint64_t kind) {
   return mix(mix(hash_text(from), hash_text(to)), kind);
 }
 
 }  // namespace
+
+bool covers(const LinkRule& rule, std::string_view from, std::string_view to) {
+  if (rule.from.holds(from) && rule.to.holds(to)) return true;
+  return rule.both_ways && rule.from.holds(to) && rule.to.holds(from);
+}
+
+bool cuts(const LinkRule& rule) {
+  return rule.effect == Effect::cut || (rule.effect == Effect::hold && rule.until == kNever);
+}
 
 bool Parties::holds(std::string_view name) const {
   return (std::ranges::find(names, name) != names.end()) != except;

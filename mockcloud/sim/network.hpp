@@ -58,6 +58,11 @@ struct LinkRule {
   TimePoint until = kNever;  // of `hold`; kNever: what is held is lost, as if cut
 };
 
+// Whether what `from` sends to `to` is a matter of the rule.
+bool covers(const LinkRule& rule, std::string_view from, std::string_view to);
+// Whether nothing of it ever arrives: what is held for ever does not.
+bool cuts(const LinkRule& rule);
+
 class Network final : public node::Links {
  public:
   Network(Scheduler& scheduler, Choices& choices, Trace& trace, NetworkConfig config);
