@@ -10,6 +10,7 @@
 
 #include "manager/system/child_process.hpp"
 #include "manager/system/net_stream.hpp"
+#include "manager/system/network_space.hpp"
 
 namespace drover {
 namespace {
@@ -80,30 +81,60 @@ void LocalCloud::newInstance(const CallContext&, const InstanceSpec& spec, const
                               "the local cloud has " + std::to_string(config_.instances_max) +
                                   " VMs and takes no more (local.instances)",
                               Effect::none, Retry::later));
-  auto address = free_address();
-  if (address.has_error()) return handler(std::move(address).error());
   Vm vm;
   vm.number = next_number_++;
   vm.spec = spec;
   vm.token = token;
   vm.info.id = "vm-" + std::to_string(vm.number);
   vm.info.name = spec.name;
-  vm.info.address = address.value();
   vm.info.image = spec.image;
   vm.info.size = spec.size;
   vm.info.tags = spec.tags;
   vm.info.created_at = scheduler_.now();
+  if (auto made = make_place(vm); made.has_error()) return handler(std::move(made).error());
   vms_.push_back(std::move(vm));
   Vm& added = vms_.back();
   if (auto started = start(added); started.has_error()) {
     kill_processes(added);
-    std::error_code ignored;
-    fs::remove_all(folder_of(added), ignored);
+    clear_place(added);
     vms_.pop_back();
     (void)save();
     return handler(std::move(started).error());
   }
   handler(added.info);
+}
+
+Result<void> LocalCloud::make_place(Vm& vm) {
+  std::string address;
+  if (config_.ground != nullptr) {
+    std::error_code error;
+    fs::create_directories(folder_of(vm), error);
+    if (error)
+      return make_error(ErrorCode::unavailable, folder_of(vm) + " cannot be made: " + error.message());
+    DROVER_TRY(address, config_.ground->settle(vm.info.id, folder_of(vm)));
+  }
+  if (address.empty()) {
+    DROVER_TRY(address, free_address());
+  }
+  vm.info.address = std::move(address);
+  return success();
+}
+
+void LocalCloud::clear_place(const Vm& vm) {
+  if (config_.ground != nullptr) config_.ground->leave(vm.info.id, folder_of(vm));
+  std::error_code ignored;
+  fs::remove_all(folder_of(vm), ignored);
+}
+
+int LocalCloud::network_of(const Vm& vm) const {
+  return config_.ground == nullptr ? -1 : config_.ground->network_of(vm.info.id);
+}
+
+// Asked from where the VM is: whether somebody else reaches it is not the cloud's business.
+bool LocalCloud::agent_listens(const Vm& vm) const {
+  const system::InsideNetwork inside(network_of(vm));
+  return inside.entered() &&
+         system::connect_to(vm.info.address, config_.agent_port, kConnectTimeout).has_value();
 }
 
 Result<void> LocalCloud::start(Vm& vm) {
@@ -148,7 +179,12 @@ Result<void> LocalCloud::start_processes(Vm& vm) {
   call.is_server = true;
   call.own_session = true;
   call.death_signal = config_.ephemeral ? SIGTERM : 0;
-  DROVER_TRY(vm.pid, system::start_program(call));
+  {
+    const system::InsideNetwork inside(network_of(vm));
+    if (!inside.entered())
+      return make_error(ErrorCode::unavailable, "the network of " + vm.info.id + " cannot be entered");
+    DROVER_TRY(vm.pid, system::start_program(call));
+  }
   vm.start_ticks = system::start_ticks(vm.pid);
   return save();
 }
@@ -205,8 +241,7 @@ void LocalCloud::refresh(Vm& vm) {
     vm.info.fault = "its processes have ended: " + system::tail_of_file(folder_of(vm) + "/agent.log", 300);
     log_(vm.info.id + ": " + vm.info.fault);
     (void)save();
-  } else if (vm.info.state == InstanceState::pending &&
-             system::connect_to(vm.info.address, config_.agent_port, kConnectTimeout).has_value()) {
+  } else if (vm.info.state == InstanceState::pending && agent_listens(vm)) {
     vm.info.state = InstanceState::running;
     (void)save();
   }
@@ -232,8 +267,7 @@ bool LocalCloud::finish(Vm& vm) {
     kill_processes(vm);  // one that was started meanwhile
     return false;
   }
-  std::error_code ignored;
-  fs::remove_all(folder_of(vm), ignored);
+  clear_place(vm);
   vm.info.state = InstanceState::terminated;
   vm.ended_at = scheduler_.now();
   vm.pid = -1;

@@ -19,6 +19,20 @@
 
 namespace drover {
 
+// Where VMs have their addresses and their disks, if not on the loopback and the disk of this machine: for
+// rehearsals. What it makes ends with this process, and so must the VMs (LocalCloudConfig::ephemeral).
+class LocalGround {
+ public:
+  virtual ~LocalGround() = default;
+  // Makes room for a new VM, whose folder is there and empty. Its address; "" where the cloud is to choose.
+  // Errors: unavailable; nothing is left then.
+  virtual Result<std::string> settle(const std::string& vm, const std::string& folder) = 0;
+  // The network of its processes (system::NetworkSpace); -1: that of this thread.
+  virtual int network_of(const std::string& vm) const = 0;
+  // No process of it runs any more. Unknown ones are ignored.
+  virtual void leave(const std::string& vm, const std::string& folder) = 0;
+};
+
 struct LocalCloudConfig {
   std::string folder;           // of the VMs and of what is known of them; must exist
   std::string program;          // the drover binary
@@ -34,6 +48,7 @@ struct LocalCloudConfig {
   Duration remembered_for{std::chrono::hours(1)};  // a terminated VM and its token
   // Which 127.64+N/256.N%256.0/24 the VMs of a new folder live in; unset: by the process's number.
   std::optional<unsigned> network;
+  LocalGround* ground = nullptr;  // must outlive the cloud
 };
 
 class LocalCloud : public Iaas {
@@ -110,6 +125,11 @@ class LocalCloud : public Iaas {
   Result<void> save();
   Result<void> start(Vm& vm);
   Result<void> start_processes(Vm& vm);
+  // A folder and an address for a new VM.
+  Result<void> make_place(Vm& vm);
+  void clear_place(const Vm& vm);
+  int network_of(const Vm& vm) const;
+  bool agent_listens(const Vm& vm) const;
   Result<std::string> free_address() const;
   std::string folder_of(const Vm& vm) const { return config_.folder + "/" + vm.info.id; }
   // The session's processes, none when it is another's by now.

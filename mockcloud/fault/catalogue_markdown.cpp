@@ -1,6 +1,6 @@
 #include <string>
 
-#include "mockcloud/fault/catalogue.hpp"
+#include "mockcloud/fault/local_need.hpp"
 
 namespace drover::fault {
 namespace {
@@ -48,7 +48,8 @@ std::string where_text(const ActionRow& row) {
   return text;
 }
 
-std::string worlds_text(unsigned worlds) {
+std::string worlds_text(const ActionRow& row) {
+  const unsigned worlds = row.worlds;
   std::string text;
   const auto add = [&](World world, const char* name) {
     if ((worlds & world) == 0) return;
@@ -57,7 +58,7 @@ std::string worlds_text(unsigned worlds) {
   };
   add(kSim, "sim");
   add(kMock, "mock");
-  add(kLocal, "local");
+  add(kLocal, local_need_of(row) == LocalNeed::none ? "local" : "local(root)");
   add(kCloud, "cloud");
   return text;
 }
@@ -77,7 +78,7 @@ void append_actions(std::string& text, Target target) {
     text += "| " + code(row.name) + " | " + cell(row.summary) + " | ";
     if (row.is_call()) text += cell(where_text(row)) + " | ";
     text += cell(arguments_text(row)) + " | " + (row.beyond_budget ? "beyond" : "tolerable") + " | " +
-            worlds_text(row.worlds) + " |\n";
+            worlds_text(row) + " |\n";
   }
 }
 
@@ -114,7 +115,9 @@ void append_places(std::string& text) {
       "\n## Fault by point and world\n\nWhere each action can be done: at calls in these phases, at any "
       "other "
       "point (`vm.*`, `repl.*`, `operation.*`, `step.*`, `node.*`, `service.*`, `manager.*`, a rule's id) or "
-      "time; and in which worlds. The last column is what `drover explore` tries; a single firing of what is "
+      "time; and in which worlds. `local(root)`: on real servers where drover may make networks and small "
+      "disks of its own, as root or the root of a user namespace; elsewhere the scenario is SKIPPED. The "
+      "last column is what `drover explore` tries; a single firing of what is "
       "*masked* must not be seen from outside: no operation fails because of it, and the end is the same as "
       "without it.\n\n"
       "| target | action | `iaas.*` | `agent.*` | `store.*` | elsewhere | worlds | budget | variants |\n"
@@ -127,7 +130,7 @@ void append_places(std::string& text) {
     }
     text += "| " + std::string(to_text(row.target)) + " | " + code(row.name) + " | ";
     for (const auto port : {Port::iaas, Port::agent, Port::store}) text += port_cell(row, port) + " | ";
-    text += elsewhere_cell(row) + " | " + worlds_text(row.worlds) + " | " +
+    text += elsewhere_cell(row) + " | " + worlds_text(row) + " | " +
             (row.beyond_budget ? "beyond" : "tolerable") + " | " + cell(variants) + " |\n";
   }
 }

@@ -6,8 +6,9 @@ namespace {
 constexpr auto kDuration = ArgumentType::duration;
 
 // All are tolerable: nobody dies, and what was promised must hold whoever cannot hear whom.
-ActionRow net(std::string_view name, std::vector<ArgumentRow> arguments, std::string_view summary) {
-  return {name, Target::net, CallAction::none, 0, "", false, false, kSim, std::move(arguments), summary};
+ActionRow net(std::string_view name, std::vector<ArgumentRow> arguments, std::string_view summary,
+              unsigned worlds = kSim | kLocal) {
+  return {name, Target::net, CallAction::none, 0, "", false, false, worlds, std::move(arguments), summary};
 }
 
 ArgumentRow lasts(std::string_view fallback) {
@@ -72,7 +73,7 @@ void add_weather(std::vector<ActionRow>& rows) {
                {"by", kDuration, "uniform(0s, 2s)", "how long after the first copy the second arrives"},
                peers(),
                lasts("1m")},
-              "agent commands, heartbeats, and API requests that may be repeated arrive twice"),
+              "agent commands, heartbeats, and API requests that may be repeated arrive twice", kSim),
           net("net.reorder",
               {{"by", kDuration, "uniform(0s, 5s)", "drawn for each message"}, peers(), lasts("1m")},
               "messages of different connections overtake each other"),

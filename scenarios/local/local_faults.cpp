@@ -45,8 +45,12 @@ std::vector<std::string> LocalWorld::living_vms() const {
 
 Result<void> LocalWorld::act(const fault::Action& action) {
   if (action.name.starts_with("manager.")) return act_on_manager(action);
+  if (action.name.starts_with("net."))
+    return network_ ? network_->act(action)
+                    : make_error(ErrorCode::unavailable, "this run has no network of its own");
   const auto vm = machine_of(action.target);
   if (!vm) return make_error(ErrorCode::not_found, "there is no VM of \"" + action.target + "\"");
+  if (action.name.ends_with(".disk_full")) return fill_disk(action, *vm);
   if (action.name.starts_with("vm.")) return act_on_vm(action, *vm);
   if (action.name.starts_with("agent.")) return act_on_agent(action, *vm);
   if (action.name.starts_with("db.")) return act_on_database(action, *vm);
@@ -153,6 +157,15 @@ Result<void> LocalWorld::crash_server(const fault::Action& action, const LocalCl
   const auto restart = unless_never(action.arguments.duration("restart"));
   if (restart) scheduler_.call_after(domain_, *restart, [this, id = vm.id] { start_server(id); });
   return success();
+}
+
+// A VM has one disk: its agent and its server are both without room.
+Result<void> LocalWorld::fill_disk(const fault::Action& action, const LocalCloud::Machine& vm) {
+  if (place_.ground == nullptr || is_gone(vm.state))
+    return make_error(ErrorCode::not_found, vm.id + " has no disk that could be filled");
+  later(action.arguments.duration("for"),
+        [this, folder = vm.folder] { (void)place_.ground->free_disk(folder); });
+  return place_.ground->fill_disk(vm.folder);
 }
 
 // As a supervisor of the machine would; the manager may have done it before.

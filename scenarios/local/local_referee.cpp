@@ -26,7 +26,9 @@ std::vector<std::string> LocalReferee::judged() const {
 
 void LocalReferee::after_change() {
   auto both = world_.sight().writable_at_once;
-  std::erase_if(both, [this](const std::string& vm) { return world_.was_opened_by_fault(vm); });
+  std::erase_if(both, [this](const std::string& vm) {
+    return world_.was_opened_by_fault(vm) || !world_.clients_reach(vm);
+  });
   if (both.size() > 1)
     world_.report("S2", list_of(both) + " take writes at the same time", "S2 two writable");
 }

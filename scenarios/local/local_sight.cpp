@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <boost/asio/post.hpp>
 
+#include "mockcloud/node/links.hpp"
 #include "scenarios/local/local_world.hpp"
 
 namespace drover::scenario {
@@ -120,6 +121,10 @@ std::size_t LocalWorld::leaked_instances() const {
   return leaked;
 }
 
+bool LocalWorld::clients_reach(const std::string& vm) const {
+  return !network_ || (network_->reaches(node::kClients, vm) && network_->reaches(vm, node::kClients));
+}
+
 bool LocalWorld::replicas_lag() {
   const auto* master = sight_.of(master_vm());
   return std::any_of(sight_.servers.begin(), sight_.servers.end(), [&](const ServerView& view) {
@@ -141,13 +146,14 @@ double LocalWorld::truth(Truth which) {
     case Truth::healthy_replicas:
       return count([](const ServerView& view) { return view.replicates() && view.read_only; });
     case Truth::writable_masters: {
-      const double open =
-          count([](const ServerView& view) { return view.takes_writes() && !view.replication.configured; });
+      const double open = count([this](const ServerView& view) {
+        return view.takes_writes() && !view.replication.configured && clients_reach(view.vm);
+      });
       // One after the other they were open; at once only if a second look said so.
       return open > 1 && sight_.writable_at_once.size() < 2 ? 1.0 : open;
     }
     case Truth::writable_servers:
-      return count([](const ServerView& view) { return view.takes_writes(); });
+      return count([this](const ServerView& view) { return view.takes_writes() && clients_reach(view.vm); });
     case Truth::lag_max: {
       double worst = 0;
       for (const auto& view : sight_.servers)

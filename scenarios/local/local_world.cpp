@@ -5,6 +5,7 @@
 
 #include "manager/base/hash.hpp"
 #include "manager/system/child_process.hpp"
+#include "mockcloud/node/links.hpp"
 
 namespace drover::scenario {
 namespace {
@@ -16,6 +17,7 @@ constexpr Pace kPace{.await_look = 100ms,
                      .catch_up_bound = 1min,
                      .catch_up_look = 200ms};
 constexpr Duration kDoubtAtMostEvery = 100ms;
+constexpr Duration kSendAgainEvery = 1s;
 
 }  // namespace
 
@@ -49,6 +51,9 @@ Result<void> LocalWorld::prepare() {
   cloud.agent_port = configuration_.agent_port;
   cloud.ephemeral = true;
   cloud.network = place_.network;
+  cloud.ground = place_.ground;
+  if (place_.ground != nullptr && place_.ground->links() != nullptr)
+    network_ = std::make_unique<LocalNetwork>(*this, *place_.ground->links());
   if (scenario_.cloud.has("quota.instances"))
     cloud.instances_max = static_cast<unsigned>(scenario_.cloud.integer("quota.instances"));
   DROVER_TRY(cloud_, LocalCloud::open(scheduler_, std::move(cloud), [this](const std::string& line) {
@@ -63,6 +68,7 @@ Result<void> LocalWorld::prepare() {
   config.writers = writers;
   config.rate_per_second = scenario_.traffic.number("rate");
   config.password = place_.writers_password;
+  if (network_) config.network = place_.ground->clients_network();
   config.on_failure = [this, self = std::weak_ptr(self_)] {
     asio::post(io_, [this, self] {
       if (self.lock()) ask_topology_again();
@@ -101,7 +107,32 @@ void LocalWorld::start() {
   writers_->start();
 }
 
+void LocalWorld::quiesce() {
+  if (network_ && !is_quiet()) network_->heal();
+  RealWorld::quiesce();
+}
+
 // --- clients ---
+
+void LocalWorld::carry(std::string_view from, std::string_view to, Patience patience,
+                       std::function<void()> arrive) {
+  if (!network_ || network_->reaches(from, to)) return arrive();
+  if (patience == Patience::once) return;
+  scheduler_.call_after(domain_, kSendAgainEvery, [this, from, to, patience, arrive = std::move(arrive)] {
+    carry(from, to, patience, arrive);
+  });
+}
+
+void LocalWorld::request(api::Request request, std::function<void(ClientAnswer)> answer, Patience patience) {
+  if (!network_) return RealWorld::request(std::move(request), std::move(answer), patience);
+  auto take = [this, answer = std::move(answer), patience](ClientAnswer with) {
+    carry(node::kManager, node::kClients, patience, [answer, with = std::move(with)] { answer(with); });
+  };
+  carry(node::kClients, node::kManager, patience,
+        [this, request = std::move(request), take = std::move(take), patience] {
+          RealWorld::request(request, take, patience);
+        });
+}
 
 std::string LocalWorld::add_upload(std::string content) {
   const std::string path = place_.folder + "/upload-" + std::to_string(++uploads_);
@@ -127,20 +158,23 @@ void LocalWorld::ask_topology_again() {
       question.verb = api::Verb::get;
       question.method = "get_topology";
       question.params = nlohmann::json::object();
-      request(std::move(question), [this](const ClientAnswer& answer) {
-        if (answer.has_error() || answer.value().failed || !answer.value().result.is_object()) return;
-        const auto& topology = answer.value().result;
-        std::optional<std::string> master;
-        const auto id = topology.find("master");
-        if (id != topology.end() && id->is_string())
-          for (const auto& row : topology.value("nodes", nlohmann::json::array()))
-            if (row.value("id", std::string()) == id->get<std::string>())
-              master = row.value("ip", std::string());
-        if (master == known_master_ || (master && master->empty())) return;
-        trace_.add(TraceKind::client, "clients", "master:", master ? *master : "none");
-        known_master_ = master;
-        writers_->set_master(master);
-      });
+      request(
+          std::move(question),
+          [this](const ClientAnswer& answer) {
+            if (answer.has_error() || answer.value().failed || !answer.value().result.is_object()) return;
+            const auto& topology = answer.value().result;
+            std::optional<std::string> master;
+            const auto id = topology.find("master");
+            if (id != topology.end() && id->is_string())
+              for (const auto& row : topology.value("nodes", nlohmann::json::array()))
+                if (row.value("id", std::string()) == id->get<std::string>())
+                  master = row.value("ip", std::string());
+            if (master == known_master_ || (master && master->empty())) return;
+            trace_.add(TraceKind::client, "clients", "master:", master ? *master : "none");
+            known_master_ = master;
+            writers_->set_master(master);
+          },
+          Patience::once);
     });
   });
 }

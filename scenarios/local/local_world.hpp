@@ -14,7 +14,9 @@
 #include "manager/adapters/http_agent.hpp"
 #include "manager/adapters/local_cloud.hpp"
 #include "manager/adapters/sqlite_store.hpp"
+#include "scenarios/local/local_network.hpp"
 #include "scenarios/local/real_world.hpp"
+#include "scenarios/local/run_ground.hpp"
 #include "scenarios/local/servers.hpp"
 #include "scenarios/local/writers.hpp"
 
@@ -22,12 +24,13 @@ namespace drover::scenario {
 
 // Where a run has its files and processes, and what it is started with.
 struct LocalPlace {
-  std::string folder;         // of this run alone; exists, removed by whoever made it
-  std::string program;        // the drover binary, for agents
-  std::string data_template;  // made by LocalStage
-  Secret writers_password;    // that of the template
-  std::string user;           // of the servers' superuser: the system's
-  unsigned network = 0;       // LocalCloudConfig::network
+  std::string folder;           // of this run alone; exists, removed by whoever made it
+  std::string program;          // the drover binary, for agents
+  std::string data_template;    // made by LocalStage
+  Secret writers_password;      // that of the template
+  std::string user;             // of the servers' superuser: the system's
+  unsigned network = 0;         // LocalCloudConfig::network
+  RunGround* ground = nullptr;  // of this run alone, where its scenario needs one; outlives the world
 };
 
 class LocalWorld final : public RealWorld {
@@ -42,6 +45,10 @@ class LocalWorld final : public RealWorld {
   const char* for_people() const override { return "the local world"; }
   Pace pace() const override;
   void start() override;
+  void request(api::Request request, std::function<void(ClientAnswer)> answer,
+               Patience patience = Patience::keeps_on) override;
+  void quiesce() override;
+  bool is_disturbed() override { return network_ && network_->disturbed(); }
   std::string add_upload(std::string content) override;
   Result<void> act(const fault::Action& action) override;
   void destroy_foreign(const std::string& target, Handler<void> handler) override;
@@ -53,18 +60,22 @@ class LocalWorld final : public RealWorld {
   bool replicas_lag() override;
   const Sight& sight() const { return sight_; }
   std::vector<LocalCloud::Machine> machines() const { return cloud_->machines(); }
+  std::optional<LocalCloud::Machine> machine_of(const std::string& target) const;
   std::size_t leaked_instances() const override;
   // Whether a fault opened the VM's server to writes, and it has not been seen closed since.
   bool was_opened_by_fault(const std::string& vm) const { return opened_.contains(vm); }
   // Whether a server has lost what it held.
   bool has_lost_a_disk() const { return lost_disk_; }
+  // Both ways, as the network's rules are now.
+  bool clients_reach(const std::string& vm) const;
 
  private:
   LocalWorld(const Scenario& scenario, std::uint64_t seed, const LocalPlace& place, asio::io_context& io);
   Result<void> prepare();
   std::vector<std::string> living_vms() const override;
 
-  // Clients.
+  // Clients. Their calls do not leave this process: what the network would do to them is done here.
+  void carry(std::string_view from, std::string_view to, Patience patience, std::function<void()> arrive);
   void ask_topology();
   void ask_topology_again();
 
@@ -89,12 +100,13 @@ class LocalWorld final : public RealWorld {
   Result<void> exhaust_connections(const fault::Action& action, const LocalCloud::Machine& vm);
   Result<void> stop_sql_thread(const fault::Action& action, const ServerPlace& server);
   Result<void> take_server_id(const ServerPlace& server);
+  Result<void> fill_disk(const fault::Action& action, const LocalCloud::Machine& vm);
   void start_server(const std::string& vm);
-  std::optional<LocalCloud::Machine> machine_of(const std::string& target) const;
 
   const LocalPlace place_;
   std::unique_ptr<SqliteStore> store_;
   std::unique_ptr<LocalCloud> cloud_;
+  std::unique_ptr<LocalNetwork> network_;  // null on the loopback
   std::unique_ptr<HttpAgent> http_agent_;
   std::unique_ptr<Writers> writers_;
   std::unique_ptr<RealServers> servers_;

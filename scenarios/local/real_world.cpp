@@ -185,7 +185,8 @@ void RealWorld::later(Duration after, std::function<void()> undo) {
 void RealWorld::perform(const fault::Action& action) {
   if (quiet_) return;
   fault::Action aimed = action;
-  if (aimed.target.empty() && !aimed.name.starts_with("manager.")) {
+  const bool aims_itself = aimed.name.starts_with("manager.") || aimed.name.starts_with("net.");
+  if (aimed.target.empty() && !aims_itself) {
     const std::vector<std::string> living = living_vms();
     if (!living.empty())
       aimed.target = living[choices_.below(living.size(), "fault:" + action.rule, "target")];

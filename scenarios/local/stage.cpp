@@ -6,11 +6,11 @@
 #include <boost/asio/executor_work_guard.hpp>
 #include <filesystem>
 #include <random>
+#include <thread>
 
 #include "manager/agent/server_process.hpp"
 #include "scenarios/engine/run.hpp"
 #include "scenarios/local/local_referee.hpp"
-#include "scenarios/local/supported.hpp"
 
 namespace drover::scenario {
 namespace {
@@ -43,7 +43,7 @@ LocalStage::LocalStage(std::string folder, std::string program, Sweeper sweeper)
 
 LocalStage::~LocalStage() = default;
 
-Result<std::unique_ptr<LocalStage>> LocalStage::open(const std::string& program) {
+Result<std::unique_ptr<LocalStage>> LocalStage::open(const std::string& program, NetworkChoice networks) {
   for (const char* name : {"mariadbd", "mariadb-install-db", "mariadb-backup"})
     if (system::find_program(name).empty())
       return make_error(ErrorCode::unavailable,
@@ -59,8 +59,25 @@ Result<std::unique_ptr<LocalStage>> LocalStage::open(const std::string& program)
   // What an agent that was killed leaves behind becomes ours to reap.
   ::prctl(PR_SET_CHILD_SUBREAPER, 1);
   std::unique_ptr<LocalStage> stage(new LocalStage(folder, program, std::move(sweeper).value()));
+  DROVER_TRY(stage->see_what_lacks(networks));
   DROVER_TRY(stage->make_template());
   return stage;
+}
+
+Result<void> LocalStage::see_what_lacks(NetworkChoice networks) {
+  networks_ = networks;
+  const std::string probe = folder_ + "/probe";
+  std::error_code error;
+  fs::create_directory(probe, error);
+  lacks_.networks = networks == NetworkChoice::loopback
+                        ? "this is --network loopback"
+                        : why_no_ground({.networks = true, .disks = false}, probe);
+  lacks_.disks = why_no_ground({.networks = false, .disks = true}, probe);
+  fs::remove_all(probe, error);
+  if (networks == NetworkChoice::namespaces && !lacks_.networks.empty())
+    return make_error(ErrorCode::unavailable,
+                      "--network namespaces: " + lacks_.networks + ". Or leave --network out");
+  return success();
 }
 
 // A server of its own makes the writers' table and account once; every VM begins with a copy.
@@ -105,7 +122,7 @@ Result<void> LocalStage::make_template() {
 
 RunResult LocalStage::run(const Scenario& scenario, std::uint64_t seed, const RunOptions& options,
                           const std::function<bool()>& interrupted) {
-  if (auto why = why_not_local(scenario); !why.empty()) {
+  if (auto why = why_not_local(scenario, lacks_); !why.empty()) {
     RunResult skipped = blank(scenario, seed);
     skipped.verdict = Verdict::skipped;
     skipped.reason = std::move(why);
@@ -118,10 +135,30 @@ RunResult LocalStage::run(const Scenario& scenario, std::uint64_t seed, const Ru
   place.network = static_cast<unsigned>(::getpid()) + 97 * number;
   std::error_code error;
   fs::create_directory(place.folder, error);
-  RunResult result = perform(scenario, seed, options, place, interrupted);
+  GroundWanted wanted = ground_wanted(scenario);
+  wanted.networks = wanted.networks || networks_ == NetworkChoice::namespaces;
+  RunResult result = wanted.any() ? perform_on_ground(scenario, seed, options, place, wanted, interrupted)
+                                  : perform(scenario, seed, options, place, interrupted);
   if (const auto left = processes_of_folder(place.folder); !left.empty())
     add_failure(result, std::to_string(left.size()) + " process(es) of the run were left behind");
   if (const auto swept = sweep(place.folder); swept.has_error()) add_failure(result, swept.error().message);
+  return result;
+}
+
+RunResult LocalStage::perform_on_ground(const Scenario& scenario, std::uint64_t seed,
+                                        const RunOptions& options, LocalPlace place,
+                                        const GroundWanted& wanted,
+                                        const std::function<bool()>& interrupted) {
+  RunResult result = blank(scenario, seed);
+  std::thread([&] {
+    auto ground = RunGround::make(wanted, seed);
+    if (ground.has_error()) {
+      result.reason = ground.error().message;
+      return;
+    }
+    place.ground = ground.value().get();
+    result = perform(scenario, seed, options, place, interrupted);
+  }).join();
   return result;
 }
 

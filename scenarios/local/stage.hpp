@@ -10,14 +10,24 @@
 
 #include "scenarios/engine/runner.hpp"
 #include "scenarios/local/local_world.hpp"
+#include "scenarios/local/supported.hpp"
 #include "scenarios/local/sweeper.hpp"
 
 namespace drover::scenario {
 
+// Where the VMs of a run have their addresses.
+enum class NetworkChoice : unsigned char {
+  where_needed,  // in networks of their own where the scenario cuts them, else on the loopback
+  namespaces,    // always in networks of their own
+  loopback,      // never
+};
+
 class LocalStage {
  public:
-  // Takes seconds. Errors: unavailable (no mariadbd, no folder) with what to do.
-  static Result<std::unique_ptr<LocalStage>> open(const std::string& program);
+  // Takes seconds. Errors: unavailable (no mariadbd, no folder, no networks where they are asked for) with
+  // what to do.
+  static Result<std::unique_ptr<LocalStage>> open(const std::string& program,
+                                                  NetworkChoice networks = NetworkChoice::where_needed);
   // Nothing is left: no process, no folder.
   ~LocalStage();
   LocalStage(const LocalStage&) = delete;
@@ -31,6 +41,11 @@ class LocalStage {
  private:
   LocalStage(std::string folder, std::string program, Sweeper sweeper);
   Result<void> make_template();
+  Result<void> see_what_lacks(NetworkChoice networks);
+  // On a thread of its own, which the networks and disks of the run end with.
+  RunResult perform_on_ground(const Scenario& scenario, std::uint64_t seed, const RunOptions& options,
+                              LocalPlace place, const GroundWanted& wanted,
+                              const std::function<bool()>& interrupted);
   RunResult perform(const Scenario& scenario, std::uint64_t seed, const RunOptions& options,
                     const LocalPlace& place, const std::function<bool()>& interrupted);
 
@@ -38,6 +53,8 @@ class LocalStage {
   const std::string program_;
   Sweeper sweeper_;
   LocalPlace common_;
+  NetworkChoice networks_ = NetworkChoice::where_needed;
+  LocalLacks lacks_;
   std::atomic<unsigned> runs_{0};
 };
 

@@ -2,7 +2,7 @@
 
 #include <algorithm>
 
-#include "mockcloud/fault/catalogue.hpp"
+#include "mockcloud/fault/local_need.hpp"
 
 namespace drover::scenario {
 namespace {
@@ -27,12 +27,24 @@ std::string why_not(const std::string& action, const Here& here) {
   return is_made_here(action, here) ? std::string() : std::string(here.name) + " cannot make " + action;
 }
 
-std::string why_not(const fault::Rule& rule, const Here& here) {
-  if (!rule.enabled) return {};
-  if (rule.pick.empty()) return why_not(rule.action, here);
-  for (const auto& action : rule.pick)
-    if (auto why = why_not(action, here); !why.empty()) return why;
-  return {};
+// Every action that the steps and rules may do, in their order.
+void add_actions(const std::vector<Step>& steps, std::vector<std::string>& actions) {
+  for (const Step& step : steps) {
+    if (const auto* action = std::get_if<Do>(&step.action)) actions.push_back(action->action);
+    if (const auto* beside = std::get_if<Parallel>(&step.action)) add_actions(beside->steps, actions);
+    if (const auto* again = std::get_if<Repeat>(&step.action)) add_actions(again->steps, actions);
+  }
+}
+
+std::vector<std::string> actions_of(const Scenario& scenario) {
+  std::vector<std::string> actions;
+  for (const auto& rule : scenario.faults) {
+    if (!rule.enabled) continue;
+    if (rule.pick.empty()) actions.push_back(rule.action);
+    actions.insert(actions.end(), rule.pick.begin(), rule.pick.end());
+  }
+  add_actions(scenario.steps, actions);
+  return actions;
 }
 
 std::int64_t nodes_wanted(const Call& call) {
@@ -41,17 +53,15 @@ std::int64_t nodes_wanted(const Call& call) {
   return count != call.with.end() && count->is_number_integer() ? count->get<std::int64_t>() : 0;
 }
 
-// VMs that the steps ask for by number, and the first thing among them that cannot be done.
-std::string look_at(const std::vector<Step>& steps, const Here& here, std::int64_t& wanted) {
+// VMs that the steps ask for by number.
+std::int64_t vms_of(const std::vector<Step>& steps) {
+  std::int64_t wanted = 0;
   for (const Step& step : steps) {
-    std::string why;
-    if (const auto* action = std::get_if<Do>(&step.action)) why = why_not(action->action, here);
-    if (const auto* beside = std::get_if<Parallel>(&step.action)) why = look_at(beside->steps, here, wanted);
-    if (const auto* again = std::get_if<Repeat>(&step.action)) why = look_at(again->steps, here, wanted);
+    if (const auto* beside = std::get_if<Parallel>(&step.action)) wanted += vms_of(beside->steps);
+    if (const auto* again = std::get_if<Repeat>(&step.action)) wanted += vms_of(again->steps);
     if (const auto* call = std::get_if<Call>(&step.action); call != nullptr) wanted += nodes_wanted(*call);
-    if (!why.empty()) return why;
   }
-  return {};
+  return wanted;
 }
 
 std::string why_not(const char* section, const Settings& settings, std::span<const std::string_view> known) {
@@ -61,20 +71,32 @@ std::string why_not(const char* section, const Settings& settings, std::span<con
   return {};
 }
 
-// The first fault that cannot be made here; `wanted` is what the steps ask for, in VMs.
-std::string first_impossible(const Scenario& scenario, const Here& here, std::int64_t& wanted) {
-  for (const auto& rule : scenario.faults)
-    if (auto why = why_not(rule, here); !why.empty()) return why;
-  return look_at(scenario.steps, here, wanted);
+// The first fault that cannot be made here.
+std::string first_impossible(const Scenario& scenario, const Here& here) {
+  for (const auto& action : actions_of(scenario))
+    if (auto why = why_not(action, here); !why.empty()) return why;
+  return {};
+}
+
+// The first action that needs it; "" when none does.
+std::string first_in_need(const Scenario& scenario, fault::LocalNeed need) {
+  for (const auto& action : actions_of(scenario))
+    for (const auto* row : fault::find_actions(action))
+      if (fault::local_need_of(*row) == need) return action;
+  return {};
+}
+
+std::string why_lacking(const Scenario& scenario, fault::LocalNeed need, const char* what,
+                        const std::string& why) {
+  const std::string action = why.empty() ? std::string() : first_in_need(scenario, need);
+  return action.empty() ? std::string() : action + " needs " + what + ": " + why;
 }
 
 }  // namespace
 
 std::string why_not_on_a_cloud(const Scenario& scenario) {
-  std::int64_t wanted = 0;
   if (!scenario.real.allow) return "the file does not allow it (real: {allow: yes})";
-  if (auto why = first_impossible(scenario, {fault::kCloud, "a real cloud"}, wanted); !why.empty())
-    return why;
+  if (auto why = first_impossible(scenario, {fault::kCloud, "a real cloud"}); !why.empty()) return why;
   if (scenario.traffic.integer("writers") > 0)
     return "a real cloud has no clients of the database here (traffic)";
   if (scenario.judge.as_without_faults)
@@ -82,19 +104,26 @@ std::string why_not_on_a_cloud(const Scenario& scenario) {
   return {};
 }
 
-std::int64_t vms_asked_for(const Scenario& scenario) {
-  std::int64_t wanted = 0;
-  (void)look_at(scenario.steps, {~0U, ""}, wanted);
-  return wanted;
+std::int64_t vms_asked_for(const Scenario& scenario) { return vms_of(scenario.steps); }
+
+GroundWanted ground_wanted(const Scenario& scenario) {
+  return {.networks = !first_in_need(scenario, fault::LocalNeed::network).empty(),
+          .disks = !first_in_need(scenario, fault::LocalNeed::disk).empty()};
 }
 
-std::string why_not_local(const Scenario& scenario) {
+std::string why_not_local(const Scenario& scenario, const LocalLacks& lacks) {
   if (auto why = why_not("cloud", scenario.cloud, kCloud); !why.empty()) return why;
   if (auto why = why_not("network", scenario.network, {}); !why.empty()) return why;
   if (auto why = why_not("agents", scenario.agents, {}); !why.empty()) return why;
-  std::int64_t wanted = 0;
-  if (auto why = first_impossible(scenario, kHere, wanted); !why.empty()) return why;
-  if (wanted > kLocalInstancesMax && !scenario.cloud.has("quota.instances"))
+  if (auto why = first_impossible(scenario, kHere); !why.empty()) return why;
+  using fault::LocalNeed;
+  if (auto why = why_lacking(scenario, LocalNeed::network, "a network of each VM's own", lacks.networks);
+      !why.empty())
+    return why;
+  if (auto why = why_lacking(scenario, LocalNeed::disk, "a small disk for each VM", lacks.disks);
+      !why.empty())
+    return why;
+  if (vms_of(scenario.steps) > kLocalInstancesMax && !scenario.cloud.has("quota.instances"))
     return "the local world has room for " + std::to_string(kLocalInstancesMax) + " VMs";
   if (scenario.judge.as_without_faults)
     return "the local world cannot compare a run with one without its faults";

@@ -3,6 +3,9 @@
 #include <algorithm>
 #include <charconv>
 
+#include "manager/base/check.hpp"
+#include "manager/system/network_space.hpp"
+
 namespace drover::scenario {
 namespace {
 
@@ -163,6 +166,8 @@ bool Writers::wait(Clock::time_point until) {
 
 // One client. A closed loop: one statement under way.
 void Writers::write(unsigned writer) {
+  if (config_.network >= 0)
+    DROVER_CHECK(system::move_to_network(config_.network).has_value(), "a client cannot enter its network");
   const auto gap = std::chrono::duration_cast<Clock::duration>(
       std::chrono::duration<double>(1.0 / std::max(config_.rate_per_second, 0.001)));
   agent::Connection::Place place;

@@ -72,6 +72,7 @@ class Writers {
     double rate_per_second = 10;  // of each
     Secret password;
     std::uint16_t port = 3306;
+    int network = -1;                  // where they are (system::NetworkSpace); -1: where they are started
     std::function<void()> on_failure;  // any thread
   };
   explicit Writers(Config config);

@@ -39,7 +39,8 @@ struct RunSettings {
   std::vector<std::string> paths;
   std::string world = "sim";
   std::string api = "ec2";
-  std::string config;  // of --world cloud
+  std::string config;            // of --world cloud
+  std::string network = "auto";  // of --world local
   bool dry_run = false;
   std::string seeds_text, one_case, tag, filter, replay, junit, json, trace, shard;
   std::uint64_t seed = 0;
@@ -115,10 +116,19 @@ RunResult simulate(const scenario::Scenario& one, const Job& job, const RunSetti
   return result;
 }
 
-int open_stage(std::unique_ptr<scenario::LocalStage>& stage) {
+std::optional<scenario::NetworkChoice> network_choice(const std::string& text) {
+  using scenario::NetworkChoice;
+  if (text == "auto") return NetworkChoice::where_needed;
+  if (text == "namespaces") return NetworkChoice::namespaces;
+  if (text == "loopback") return NetworkChoice::loopback;
+  return std::nullopt;
+}
+
+int open_stage(std::unique_ptr<scenario::LocalStage>& stage, scenario::NetworkChoice networks) {
   std::signal(SIGPIPE, SIG_IGN);
   std::error_code error;
-  auto opened = scenario::LocalStage::open(std::filesystem::read_symlink("/proc/self/exe", error).string());
+  auto opened =
+      scenario::LocalStage::open(std::filesystem::read_symlink("/proc/self/exe", error).string(), networks);
   if (opened.has_error()) {
     std::cerr << "drover run: " << opened.error().message << "\n";
     return kExitUnavailable;
@@ -134,6 +144,7 @@ RunResult run_for_real(scenario::LocalStage& stage, const scenario::Scenario& on
   options.timeline = true;
   options.full_trace = !settings.trace.empty();
   RunResult result = stage.run(one, job.seed, options, [] { return interrupted.load(); });
+  if (settings.network != "auto") result.repro += " --network " + settings.network;
   result.wall_s = seconds_since(start);
   return result;
 }
@@ -379,6 +390,9 @@ int run(const RunSettings& settings) {
   }
   if (!scenario::parse_protocol(settings.api))
     return usage("--api takes ec2, openstack or opennebula, not \"" + settings.api + "\"");
+  const auto networks = network_choice(settings.network);
+  if (!networks)
+    return usage("--network takes auto, namespaces or loopback, not \"" + settings.network + "\"");
   if ((is_local || is_cloud) && (settings.twice || !settings.replay.empty()))
     return usage(
         "--twice and --replay compare digests: real servers take no steps twice alike; use --world sim");
@@ -404,7 +418,7 @@ int run(const RunSettings& settings) {
     return simulate(one, job, settings);
   };
   if (is_local) {
-    if (const int opened = open_stage(stage); opened != kExitPassed) return opened;
+    if (const int opened = open_stage(stage, *networks); opened != kExitPassed) return opened;
     run_one = [&settings, &stage](const scenario::Scenario& one, const Job& job) {
       return run_for_real(*stage, one, job, settings);
     };
@@ -484,6 +498,12 @@ void add_run(CLI::App& app, int& exit_code) {
   command->add_option("--api", settings->api, "The wire of --world mock: ec2, openstack or opennebula")
       ->capture_default_str();
   command->add_option("--config", settings->config, "Of --world cloud: a configuration of drover serve");
+  command
+      ->add_option(
+          "--network", settings->network,
+          "Of --world local: VMs in networks of their own (namespaces; takes root) or not (loopback); "
+          "auto: where a scenario cuts the network")
+      ->capture_default_str();
   command->add_flag("--dry-run", settings->dry_run, "Of --world cloud: only say what would be created");
   auto* seed = command->add_option("--seed", settings->seed, "One seed instead of those in the file");
   command->add_option("--seeds", settings->seeds_text, "A range of seeds, A..B")->excludes(seed);
