@@ -2,6 +2,7 @@
 """Measures `drover mockcloud` over loopback through its EC2 face, with signatures verified.
 
     bench/mockcloud.py [--drover build/release/drover] [--instances 100000] [--database FILE] [--out FILE]
+                       [--memory-max MB]
 
 The server runs on one core, this client on another one. Requests are signed before they are timed, and sent over two
 connections in bursts, so that the server always has the next one: what is measured is the server. Beside the rate the
@@ -52,7 +53,7 @@ class Signer:
 
 
 class Wire:
-    """One connection; answers are told apart by their Content-Length."""
+    """One connection; answers are told apart by their Content-Length, or come in chunks."""
 
     def __init__(self, port):
         self.socket = socket.create_connection(("127.0.0.1", port))
@@ -68,6 +69,10 @@ class Wire:
             while (end := buffer.find(b"\r\n\r\n", at)) < 0:
                 self.more(buffer)
             head = bytes(buffer[at:end])
+            if b"Transfer-Encoding: chunked" in head:
+                body, buffer = self.chunks(buffer[end + 4:])
+                at = 0
+                continue
             length = int(re.search(rb"Content-Length: (\d+)", head).group(1))
             if length > 1 << 20:
                 body = bytearray(length)
@@ -85,6 +90,20 @@ class Wire:
             at = end + 4 + length
         self.rest = bytes(buffer[at:])
         return bad, body
+
+    def chunks(self, buffer):
+        """The body of a chunked answer, and what came behind it."""
+        body = bytearray()
+        while True:
+            while (end := buffer.find(b"\r\n")) < 0:
+                self.more(buffer)
+            length = int(buffer[:end], 16)
+            while len(buffer) < end + length + 4:
+                self.more(buffer)
+            body += memoryview(buffer)[end + 2:end + 2 + length]
+            buffer = buffer[end + length + 4:]
+            if length == 0:
+                return body, buffer
 
     def more(self, buffer):
         data = self.socket.recv(1 << 20)
@@ -117,9 +136,10 @@ class Server:
             fields = file.read().rsplit(")", 1)[1].split()
         return (int(fields[11]) + int(fields[12])) / TICKS
 
-    def megabytes(self):
+    def megabytes(self, field="VmRSS"):
+        """Resident memory; "VmHWM": the most there has ever been."""
         with open(f"/proc/{self.process.pid}/status", encoding="ascii") as file:
-            return int(re.search(r"VmRSS:\s+(\d+)", file.read()).group(1)) / 1024
+            return int(re.search(field + r":\s+(\d+)", file.read()).group(1)) / 1024
 
 
 def burst(server, wires, requests, size=32):
@@ -159,6 +179,7 @@ def main():
     parser.add_argument("--instances", type=int, default=100_000)
     parser.add_argument("--database", default="", help="a file for the cloud's state; in memory when left out")
     parser.add_argument("--out", help="the figures as JSON")
+    parser.add_argument("--memory-max", type=float, help="fail when there was ever more resident memory, in MB")
     args = parser.parse_args()
     cores = sorted(os.sched_getaffinity(0))
     os.sched_setaffinity(0, {cores[-1]})
@@ -171,6 +192,8 @@ def main():
     if args.out:
         with open(args.out, "w", encoding="utf-8") as file:
             json.dump(figures, file, indent=2)
+    if args.memory_max and figures["megabytes_peak"] > args.memory_max:
+        raise SystemExit(f"{figures['megabytes_peak']:.0f} MB of memory, and at most {args.memory_max:.0f} are wanted")
 
 
 def measure(args, server):
@@ -201,17 +224,20 @@ def measure(args, server):
                     "tag filter (1 %)": {"Filter.1.Name": "tag:set", "Filter.1.Value.1": "set-7"},
                     "state filter, none": {"Filter.1.Name": "instance-state-name", "Filter.1.Value.1": "stopped"},
                     "page of 100": {"MaxResults": 100}}
-        if size <= 10_000:
+        if size <= 10_000 or size == args.instances:
             describe["all"] = {}
         row = {}
         for name, parameters in describe.items():
             request = signer.request(Action="DescribeInstances", **parameters)
             times, cpu = 200 if name == "one id" else 20, server.cpu()
+            if name == "all" and size > 10_000:
+                times = 2
             row[name] = median_ms(wires[0], request, times)
             if name == "all":
                 row["all, CPU"] = (server.cpu() - cpu) / times * 1000
         figures["describe_ms"][size] = row
-        print("   DescribeInstances, ms: " + ", ".join(f"{name} {value:.3f}" for name, value in row.items()), flush=True)
+        print("   DescribeInstances, ms: " + ", ".join(f"{name} {value:.3f}" for name, value in row.items()) +
+              f"; {server.megabytes():.0f} MB", flush=True)
     figures["megabytes"] = server.megabytes()
     requests = [signer.request(Action="DescribeInstances", **{"InstanceId.1": f"i-{n + 1:08}"}) for n in range(10_000)]
     seconds, cpu = burst(server, wires, requests)
@@ -225,7 +251,9 @@ def measure(args, server):
     print(f"TerminateInstances at {launched}: {len(requests) / seconds:.0f} /s, {cpu / len(requests) * 1e6:.0f} us of CPU "
           f"each", flush=True)
     figures["load_after"] = os.getloadavg()[0]
-    print(f"{launched} instances: {figures['megabytes']:.0f} MB; load {figures['load_after']:.1f}", flush=True)
+    figures["megabytes_end"], figures["megabytes_peak"] = server.megabytes(), server.megabytes("VmHWM")
+    print(f"{launched} instances: {figures['megabytes']:.0f} MB, {figures['megabytes_end']:.0f} MB at the end, at most "
+          f"{figures['megabytes_peak']:.0f} MB; load {figures['load_after']:.1f}", flush=True)
     return figures
 
 
