@@ -239,7 +239,8 @@ def measure(args, server):
         print("   DescribeInstances, ms: " + ", ".join(f"{name} {value:.3f}" for name, value in row.items()) +
               f"; {server.megabytes():.0f} MB", flush=True)
     figures["megabytes"] = server.megabytes()
-    requests = [signer.request(Action="DescribeInstances", **{"InstanceId.1": f"i-{n + 1:08}"}) for n in range(10_000)]
+    requests = [signer.request(Action="DescribeInstances", **{"InstanceId.1": f"i-{n % launched + 1:08}"})
+                for n in range(10_000)]
     seconds, cpu = burst(server, wires, requests)
     figures["describe_one_per_s"] = len(requests) / seconds
     print(f"DescribeInstances of one id at {launched}: {len(requests) / seconds:.0f} /s, "

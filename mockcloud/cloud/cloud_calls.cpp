@@ -182,7 +182,12 @@ Result<InstanceInfo> Cloud::create(const InstanceSpec& spec, const std::string& 
   return info(vm);
 }
 
+// One request of a wire may end several instances: their ids with spaces between them.
 Result<void> Cloud::kill(const std::string& id) {
+  if (const auto space = id.find(' '); space != std::string::npos) {
+    DROVER_TRY(kill(id.substr(0, space)));
+    return kill(id.substr(space + 1));
+  }
   DROVER_TRY(Instance * vm, require(id));
   if (is_gone(vm->state)) return success();
   if (vm->terminate_outcome == TerminateOutcome::ignored) {

@@ -8,6 +8,7 @@
 #include <filesystem>
 #include <pugixml.hpp>
 
+#include "manager/ports/forwarding_iaas.hpp"
 #include "manager/system/aws_signature.hpp"
 #include "mockcloud/wire/ec2/query.hpp"
 #include "tests/support/wired_cloud.hpp"
@@ -382,6 +383,46 @@ TEST_F(Ec2FaceTest, AListingOfAnyLengthComesInPartsAndIsOfOneMoment) {
   EXPECT_EQ(reply->texts("amiLaunchIndex")[999], "999");
   const auto states = ask("DescribeInstanceStatus", {{"IncludeAllInstances", "true"}});
   EXPECT_EQ(states->xml.select_nodes("//instanceStatusSet/item/instanceId").size(), 1003U);
+}
+
+// Loses the answers of terminations, as many as it is told.
+class LosesAnswers final : public ForwardingIaas {
+ public:
+  explicit LosesAnswers(Iaas& below) : below_(below) {}
+  int lost = 0;
+  void killInstance(const CallContext& context, const std::string& id, Handler<void> handler) override {
+    if (lost-- > 0) handler = [](const Result<void>&) {};
+    below_.killInstance(context, id, std::move(handler));
+  }
+
+ private:
+  Iaas& target() override { return below_; }
+  Iaas& below_;
+};
+
+TEST_F(Ec2FaceTest, ATerminationWhoseAnswerIsLostHasEndedAllOfItsInstances) {
+  LosesAnswers* calls = nullptr;
+  wired_ = std::make_unique<test::WiredCloud>(
+      [](Backend& backend) { return std::make_unique<Ec2Face>(backend); }, usual(), unsigned_requests(),
+      [&](Iaas& below) {
+        auto made = std::make_unique<LosesAnswers>(below);
+        calls = made.get();
+        return made;
+      });
+  ASSERT_EQ(launch({}, "4")->error(), "200 ");
+  calls->lost = 1;
+  const auto silence = wired_->ask(post({{"Action", "TerminateInstances"},
+                                         {"Version", "2016-11-15"},
+                                         {"InstanceId.1", "i-00000003"},
+                                         {"InstanceId.2", "i-00000001"},
+                                         {"InstanceId.3", "i-00000002"}}));
+  EXPECT_TRUE(silence.has_error());
+  EXPECT_EQ(wired_->cloud().live(), 1U);
+  EXPECT_EQ(ask("TerminateInstances", {{"InstanceId.1", "i-00000002"}, {"InstanceId.2", "i-00000004"}})
+                ->texts("instanceId"),
+            (std::vector<std::string>{"i-00000002", "i-00000004"}));
+  pass(10min);
+  EXPECT_EQ(wired_->cloud().live(), 0U);
 }
 
 // The face alone on a database, as often as it is started.

@@ -53,11 +53,14 @@ void terminate_instances(const CallPtr& call) {
                                   "instance attribute and try again.",
                               {}});
   auto changes = std::make_shared<std::vector<Change>>();
-  for (const cloud::Instance* vm : found) changes->push_back({vm->id, state_of(vm->state)});
+  std::string ids;  // one call of the port ends them all, or none when it is refused
+  for (const cloud::Instance* vm : found) {
+    changes->push_back({vm->id, state_of(vm->state)});
+    ids += (ids.empty() ? "" : " ") + vm->id;
+  }
   const CallContext context = call->context(call->backend.subject(call->request, found.front()));
-  call->backend.calls().killInstance(context, found.front()->id, [call, changes](Result<void> first) {
-    if (first.has_error()) return call->fail(first.error());
-    for (std::size_t i = 1; i < changes->size(); ++i) (void)call->cloud().terminate((*changes)[i].id);
+  call->backend.calls().killInstance(context, ids, [call, changes](Result<void> ended) {
+    if (ended.has_error()) return call->fail(ended.error());
     call->answer([&](XmlWriter& xml) { write_changes(xml, *call, *changes); });
   });
 }
