@@ -63,10 +63,15 @@ void Run::after_event() {
   steps_.after_change();
 }
 
-// After the last fault: until nothing is under way any more, and it has stayed so for a while.
+// After the last fault: until nothing is under way any more, and it has stayed so for a while. What is beyond
+// the budget is judged by safety alone, and need not come to rest: an exploration has seen enough of it
+// sooner.
 Task<void> Run::settle() {
+  constexpr Duration kEnoughOfIt = 15min;
   const Pace pace = world_.pace();
-  const TimePoint deadline = world_.scheduler().later(pace.settle_bound);
+  const bool rests = !scenario_.judge.tolerant || !beyond_budget();
+  const TimePoint deadline =
+      world_.scheduler().later(rests ? pace.settle_bound : std::min(pace.settle_bound, kEnoughOfIt));
   TimePoint since = kNever;
   while (world_.scheduler().now() < deadline) {
     if (!referee_.settled())

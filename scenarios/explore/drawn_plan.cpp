@@ -14,7 +14,6 @@ void add_drawn_fault(const Base& base, Choices& choices, Plan& plan) {
   if (points.empty()) return;
   const auto& point = points[choices.below(points.size(), kEntity, "point")];
   auto all = candidates_at(point);
-  for (auto& crash : crashes_at(point)) all.push_back(std::move(crash));
   std::erase_if(all, [](const Candidate& one) { return one.rule.beyond_budget; });
   if (all.empty()) return;
   auto& drawn = all[choices.below(all.size(), kEntity, "candidate")];

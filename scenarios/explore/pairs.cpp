@@ -41,8 +41,8 @@ class Pairs final : public Generator {
     const auto& points = context_.bases[pair.base].reference.points;
     const ObservedPoint& early = points[pair.first.point];
     const ObservedPoint& late = points[pair.second.point];
-    Candidate first = all_at(early)[pair.first.candidate];
-    Candidate second = all_at(late)[pair.second.candidate];
+    Candidate first = candidates_at(early)[pair.first.candidate];
+    Candidate second = candidates_at(late)[pair.second.candidate];
     Plan plan;
     plan.base = pair.base;
     plan.mode = Mode::pairs;
@@ -65,18 +65,12 @@ class Pairs final : public Generator {
   void count(ModeCounts& to, std::vector<Search::BaseCounts>&) const override { to = counts_; }
 
  private:
-  static std::vector<Candidate> all_at(const ObservedPoint& point) {
-    auto all = candidates_at(point);
-    for (auto& crash : crashes_at(point)) all.push_back(std::move(crash));
-    return all;
-  }
-
   std::vector<Cell> cells_of(const Base& base) const {
     std::vector<Cell> cells;
     std::unordered_set<std::uint64_t> known;
     for (std::uint32_t p = 0; p < base.reference.points.size(); ++p) {
       const ObservedPoint& point = base.reference.points[p];
-      const auto all = all_at(point);
+      const auto all = candidates_at(point);
       for (std::uint32_t c = 0; c < all.size(); ++c) {
         if (!all[c].transient || all[c].rule.beyond_budget) continue;
         const std::uint64_t key = mix(hash_text(all[c].rule.action, hash_text(point.context)),

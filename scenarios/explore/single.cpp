@@ -5,7 +5,6 @@
 #include <deque>
 #include <map>
 #include <set>
-#include <tuple>
 #include <unordered_map>
 #include <unordered_set>
 
@@ -35,20 +34,25 @@ enum class Novelty : unsigned char {
 
 constexpr int kCheap = 12;  // up to 4,096 events all runs count as equally cheap
 
-// Plain scenarios come before those that bring faults of their own, then those that cost less: a budget is in
-// events.
+// Runs that cost less come first, for a budget is in events; of those plain scenarios before those that bring
+// faults of their own.
 std::uint64_t rank_of(Novelty novelty, const Base& base, std::uint64_t tie) {
   const auto cost = static_cast<std::uint64_t>(
       std::max(0, static_cast<int>(std::bit_width(base.reference.run.events)) - kCheap));
-  return (static_cast<std::uint64_t>(novelty) << 60U) | (std::uint64_t{base.own_faults} << 59U) |
-         (std::min<std::uint64_t>(cost, 15) << 55U) | (tie >> 9U);
+  return (static_cast<std::uint64_t>(novelty) << 60U) | (std::min<std::uint64_t>(cost, 15) << 56U) |
+         (std::uint64_t{base.own_faults} << 55U) | (tie >> 9U);
 }
 
-std::uint64_t key_of(const ObservedPoint& point, const Candidate& candidate) {
-  return hash_text(point.context, hash_text(point.point, hash_text(candidate.kind)));
-}
+// Of a point, and of what was under way there.
+struct PointHash {
+  explicit PointHash(const ObservedPoint& point)
+      : name(hash_text(point.point)), context(hash_text(point.context, name)) {}
+  std::uint64_t name, context;
+};
 
-using Enumerate = std::vector<Candidate> (*)(const ObservedPoint&);
+std::uint64_t key_of(const PointHash& point, const Option& option) { return mix(point.context, option.kind); }
+
+using Enumerate = std::vector<Option> (*)(const ObservedPoint&);
 
 class PointByPoint : public Generator {
  public:
@@ -56,20 +60,16 @@ class PointByPoint : public Generator {
       : Generator(mode), context_(context), enumerate_(enumerate) {
     per_base_.resize(context.bases.size());
     keys_.resize(context.bases.size());
-    // The plainest files first: what they try needs not be tried first elsewhere.
+    std::map<std::string, std::size_t> files;
+    for (const Base& base : context.bases)
+      file_of_.push_back(files.try_emplace(base.scenario.file, files.size()).first->second);
+    identities_.resize(files.size());
+    // The cheapest cases first: what they try needs not be tried first elsewhere.
     std::vector<std::uint32_t> order(context.bases.size());
     for (std::uint32_t i = 0; i < order.size(); ++i) order[i] = i;
-    std::map<std::string, std::uint64_t> shortest;  // case of each file
-    for (const Base& base : context.bases) {
-      auto& events = shortest.try_emplace(base.scenario.file, UINT64_MAX).first->second;
-      events = std::min(events, base.reference.run.events);
-    }
-    const auto key = [&](std::uint32_t i) {
-      const Base& base = context.bases[i];
-      return std::tuple(shortest[base.scenario.file], base.scenario.file, base.reference.run.events);
-    };
-    std::stable_sort(order.begin(), order.end(),
-                     [&](std::uint32_t a, std::uint32_t b) { return key(a) < key(b); });
+    std::stable_sort(order.begin(), order.end(), [&](std::uint32_t a, std::uint32_t b) {
+      return context.bases[a].reference.run.events < context.bases[b].reference.run.events;
+    });
     for (const std::uint32_t index : order) {
       const Base& base = context.bases[index];
       counts_.observed += base.reference.observed;
@@ -82,10 +82,6 @@ class PointByPoint : public Generator {
             base.reference.points.size();
         continue;
       }
-      if (const auto& file = base.scenario.file; file != file_) {
-        file_ = file;
-        identities_.clear();
-      }
       counts_.points += base.reference.points.size();
       per_base_[index].points += base.reference.points.size();
       counts_.pruned["points: same point, same situation"] +=
@@ -93,6 +89,7 @@ class PointByPoint : public Generator {
       for (std::uint32_t p = 0; p < base.reference.points.size(); ++p) sketch(index, p);
     }
     known_ = {};
+    identities_ = {};
     std::sort(sketches_.begin(), sketches_.end(),
               [](const Sketch& a, const Sketch& b) { return a.rank < b.rank; });
     counts_.plans = sketches_.size();
@@ -103,7 +100,8 @@ class PointByPoint : public Generator {
     const Sketch& sketch = sketches_[position_++];
     const Base& base = context_.bases[sketch.base];
     const ObservedPoint& point = base.reference.points[sketch.point];
-    Candidate candidate = enumerate_(point)[sketch.candidate];
+    const Option option = enumerate_(point)[sketch.candidate];
+    Candidate candidate = candidate_of(point, option);
     Plan plan;
     plan.base = sketch.base;
     plan.mode = mode();
@@ -111,7 +109,7 @@ class PointByPoint : public Generator {
     plan.masked = candidate.masked && candidate.transient;
     plan.cell = point.point + " × " + candidate.action;
     plan.context = point.context;
-    plan.key = key_of(point, candidate);
+    plan.key = key_of(PointHash(point), option);
     plan.faults.push_back(std::move(candidate.rule));
     return plan;
   }
@@ -139,42 +137,43 @@ class PointByPoint : public Generator {
   void sketch(std::uint32_t index, std::uint32_t p) {
     const Base& base = context_.bases[index];
     const ObservedPoint& point = base.reference.points[p];
-    const auto candidates = enumerate_(point);
-    for (std::uint32_t begin = 0, end = 0; begin < candidates.size(); begin = end) {
-      while (end < candidates.size() && candidates[end].kind == candidates[begin].kind) ++end;
+    const PointHash hash(point);
+    const auto options = enumerate_(point);
+    for (std::uint32_t begin = 0, end = 0; begin < options.size(); begin = end) {
+      while (end < options.size() && options[end].kind == options[begin].kind) ++end;
       // Which of the variants stands for the kind changes from point to point: all come early somewhere.
-      const std::uint64_t key = key_of(point, candidates[begin]);
+      const std::uint64_t key = key_of(hash, options[begin]);
       const auto first = begin + static_cast<std::uint32_t>(key % (end - begin));
-      for (std::uint32_t c = first; c < end; ++c) sketch(index, p, c, candidates[c]);
-      for (std::uint32_t c = begin; c < first; ++c) sketch(index, p, c, candidates[c]);
+      for (std::uint32_t c = first; c < end; ++c) sketch({index, p, c, 0}, hash, options[c]);
+      for (std::uint32_t c = begin; c < first; ++c) sketch({index, p, c, 0}, hash, options[c]);
     }
   }
 
-  void sketch(std::uint32_t index, std::uint32_t p, std::uint32_t c, const Candidate& candidate) {
-    const Base& base = context_.bases[index];
-    const ObservedPoint& point = base.reference.points[p];
-    if (candidate.rule.beyond_budget && !context_.settings.beyond_budget) return;
+  void sketch(Sketch sketch, const PointHash& point, const Option& option) {
+    const Base& base = context_.bases[sketch.base];
+    if (option.beyond_budget && !context_.settings.beyond_budget) return;
     ++counts_.applicable;
-    if (!identities_.insert(candidate.identity).second) {
+    if (!identities_[file_of_[sketch.base]].insert(option.identity).second) {
       ++counts_.pruned["faults: the same one in the same situation of the same file"];
       return;
     }
-    const std::uint64_t key = key_of(point, candidate);
-    keys_[index].insert(key);
-    const std::uint64_t fault = hash_text(candidate.action);
-    const std::uint64_t variant = hash_text(point.point, fault);
-    const bool new_point = known_.at_points.insert(hash_text(point.point, hash_text(candidate.kind))).second;
+    const std::uint64_t situation = base.reference.points[sketch.point].situation;
+    const std::uint64_t key = key_of(point, option);
+    keys_[sketch.base].insert(key);
+    const std::uint64_t variant = mix(point.name, option.action);
+    const bool new_point = known_.at_points.insert(mix(point.name, option.kind)).second;
     const bool new_context = known_.contexts.insert(key).second;
     const bool new_variant = known_.variants.insert(variant).second;
-    const bool new_situation = known_.situations.insert(mix(point.situation, fault)).second;
+    const bool new_situation = known_.situations.insert(mix(situation, option.action)).second;
     const Novelty novelty = new_point       ? Novelty::point
                             : new_context   ? Novelty::context
                             : new_variant   ? Novelty::variant
                             : new_situation ? Novelty::situation
                                             : Novelty::again;
-    const std::uint64_t tie = mix(mix(context_.settings.seed, variant), mix(index, p));
-    sketches_.push_back({index, p, c, rank_of(novelty, base, tie)});
-    ++per_base_[index].plans;
+    const std::uint64_t tie = mix(mix(context_.settings.seed, variant), mix(sketch.base, sketch.point));
+    sketch.rank = rank_of(novelty, base, tie);
+    sketches_.push_back(sketch);
+    ++per_base_[sketch.base].plans;
   }
 
  protected:
@@ -186,8 +185,8 @@ class PointByPoint : public Generator {
   std::vector<Search::BaseCounts> per_base_;
   std::vector<std::unordered_set<std::uint64_t>> keys_;  // of each base
   Known known_;
-  std::unordered_set<std::uint64_t> identities_;  // of the cases of one file
-  std::string file_;
+  std::vector<std::size_t> file_of_;                           // number of the file of each base
+  std::vector<std::unordered_set<std::uint64_t>> identities_;  // of the cases of each file
   std::vector<Sketch> sketches_;
   std::size_t position_ = 0;
 };
@@ -218,8 +217,9 @@ class Crash final : public PointByPoint {
   void learn(const Plan& plan, const Outcome& outcome) override {
     if (plan.faults.size() != 1 || !outcome.result.failures.empty()) return;
     for (const ObservedPoint& point : outcome.recording.points) {
-      for (Candidate& again : crashes_at(point)) {
+      for (const Option& option : crashes_at(point)) {
         if (!recoveries_.insert(mix(point.situation, hash_text(point.point))).second) continue;
+        Candidate again = candidate_of(point, option);
         Plan second = plan;
         second.wants_recording = false;
         second.faults.front().id = "first";
@@ -297,7 +297,7 @@ std::unique_ptr<Generator> make_reference(const GeneratorContext& context) {
   return std::make_unique<Reference>(context);
 }
 std::unique_ptr<Generator> make_single(const GeneratorContext& context) {
-  return std::make_unique<PointByPoint>(Mode::single, context, &candidates_at);
+  return std::make_unique<PointByPoint>(Mode::single, context, &options_at);
 }
 std::unique_ptr<Generator> make_crash(const GeneratorContext& context) {
   return std::make_unique<Crash>(context);
