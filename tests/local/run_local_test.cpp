@@ -5,8 +5,10 @@
 #include <filesystem>
 #include <fstream>
 #include <nlohmann/json.hpp>
+#include <set>
 
 #include "manager/system/child_process.hpp"
+#include "scenarios/local/run_ground.hpp"
 #include "tests/support/drover_process.hpp"
 
 namespace drover {
@@ -105,6 +107,95 @@ TEST_F(RunLocal, SkipsWhatItCannotMakeAndSaysWhich) {
   EXPECT_THAT(result()["reason"].get<std::string>(), HasSubstr("vm.zombie"));
   EXPECT_THAT(outcome.out, HasSubstr("SKIPPED"));
   EXPECT_TRUE(nothing_is_left());
+}
+
+// Runs with networks of their own.
+class RunLocalNetwork : public RunLocal {
+ protected:
+  void SetUp() override {
+    RunLocal::SetUp();
+    if (IsSkipped()) return;
+    const auto why = scenario::why_no_ground({.networks = true, .disks = true}, scratch_.path("tmp"));
+    if (!why.empty()) GTEST_SKIP() << why;
+  }
+  // The networks of the run's servers, as the kernel numbers them.
+  std::set<std::string> networks() const {
+    std::set<std::string> found;
+    for (const pid_t pid : system::processes_with(scratch_.path("tmp") + "/drover-stage-"))
+      if (system::command_line(pid).starts_with("mariadbd")) found.insert(network_of(std::to_string(pid)));
+    return found;
+  }
+  static std::string network_of(const std::string& pid) {
+    std::error_code error;
+    return std::filesystem::read_symlink("/proc/" + pid + "/ns/net", error).string();
+  }
+  // Whether no process of this machine is in one of these networks, and nothing of the run is mounted.
+  bool nothing_is_left_of(const std::set<std::string>& networks) const {
+    for (const auto& entry : std::filesystem::directory_iterator("/proc")) {
+      const std::string name = entry.path().filename().string();
+      if (name.find_first_not_of("0123456789") != std::string::npos) continue;
+      if (networks.contains(network_of(name))) return false;
+    }
+    std::ifstream mounts("/proc/self/mountinfo");
+    for (std::string line; std::getline(mounts, line);)
+      if (line.find("drover-stage-") != std::string::npos) return false;
+    return nothing_is_left();
+  }
+};
+
+// slave_net_timeout of the agents' servers is 10s: then a replica that hears nothing says so.
+TEST_F(RunLocalNetwork, AReplicaThatIsCutOffConnectsInVainUntilTheNetworkHeals) {
+  const auto file = write(kHead + "traffic: {writers: 1, rate: '20/s'}\n" + kTwo +
+                          "  - check: {healthy_replicas: 1}\n"
+                          "  - {do: net.partition, with: {from: node-1, to: node-2, for: 25s}}\n"
+                          "  - {name: cut, eventually: {healthy_replicas: 0}, within: 20s}\n"
+                          "  - check: {writable_masters: 1}\n"
+                          "  - {name: healed, eventually: {healthy_replicas: 1}, within: 1m}\n"
+                          "expect:\n"
+                          "  - finally: 'lost_writes == 0 and healthy_replicas == 1'\n");
+  const Outcome outcome = run_drover(arguments(file));
+  EXPECT_EQ(outcome.exit_code, 0) << outcome.out << outcome.err;
+  EXPECT_EQ(result()["verdict"], "PASS") << result();
+  EXPECT_TRUE(nothing_is_left());
+}
+
+// A server with a full disk waits, and looks again after a minute.
+TEST_F(RunLocalNetwork, WritesWaitWhileTheMastersDiskIsFullAndNoneIsLost) {
+  const auto file =
+      write(kHead + "traffic: {writers: 1, rate: '20/s'}\n" + kTwo +
+            "  - wait: 1s\n"
+            "  - {do: db.disk_full, on: node-1, with: {for: 10s}}\n"
+            "  - wait: 30s\n"
+            "expect:\n"
+            "  - finally: 'lost_writes == 0 and healthy_replicas == 1 and longest_outage_s > 8'\n");
+  const Outcome outcome = run_drover(arguments(file));
+  EXPECT_EQ(outcome.exit_code, 0) << outcome.out << outcome.err;
+  EXPECT_EQ(result()["verdict"], "PASS") << result();
+  EXPECT_TRUE(nothing_is_left());
+}
+
+TEST_F(RunLocalNetwork, SaysSoWhereItMayNotUseNetworks) {
+  const auto file = write(kHead + "steps:\n  - {do: net.isolate, on: node-1}\n");
+  auto call = arguments(file);
+  call.insert(call.end(), {"--network", "loopback"});
+  EXPECT_EQ(run_drover(call).exit_code, 0);
+  EXPECT_EQ(result()["verdict"], "SKIPPED");
+  EXPECT_THAT(result()["reason"].get<std::string>(), HasSubstr("--network loopback"));
+}
+
+TEST_F(RunLocalNetwork, LeavesNothingBehindWhenItIsKilled) {
+  const auto file = write(kHead + kTwo +
+                          "  - {do: net.isolate, on: node-2, with: {for: never}}\n"
+                          "  - {do: db.disk_full, on: node-2}\n"
+                          "  - wait: 1h\n");
+  DroverProcess run(arguments(file));
+  ASSERT_TRUE(eventually([&] { return servers_run(2); })) << run.out() << run.err();
+  const auto networks = this->networks();
+  EXPECT_EQ(networks.size(), 2) << "each VM in a network of its own";
+  EXPECT_FALSE(networks.contains(network_of("self")));
+  run.send_signal(SIGKILL);
+  EXPECT_EQ(run.wait(), 128 + SIGKILL);
+  EXPECT_TRUE(eventually([&] { return nothing_is_left_of(networks); }));
 }
 
 // A run that would go on for an hour, ended by a signal while its servers run.
