@@ -1,6 +1,6 @@
-// The VMs that this manager has destroyed, as the cloud confirmed. A listing that lags shows them for a while, and
-// then they are no orphans; one that is still listed after kBelieved is not gone, whatever the cloud has said. Kept in
-// memory only: a later life that sees one destroys it once more, which does no harm.
+// The VMs that this manager has destroyed, as the cloud confirmed. A listing that lags shows them for a
+// while, and then they are no orphans; one that is still listed after kBelieved is not gone, whatever the
+// cloud has said. Kept in memory only: a later life that sees one destroys it once more, which does no harm.
 #pragma once
 
 #include <deque>
@@ -27,7 +27,8 @@ class Departed {
 
  private:
   void forget(TimePoint now) {
-    for (; !order_.empty() && !contains(order_.front(), now); order_.pop_front()) since_.erase(order_.front());
+    for (; !order_.empty() && !contains(order_.front(), now); order_.pop_front())
+      since_.erase(order_.front());
   }
 
   std::deque<std::string> order_;
