@@ -38,6 +38,7 @@ TEST_F(Wire, AnswersCarryContentTypeLengthAndDate) {
 struct PathCase {
   const char* target;
   int status;
+  friend void PrintTo(const PathCase& path, std::ostream* out) { *out << path.target; }
 };
 class Paths : public Wire, public testing::WithParamInterface<PathCase> {};
 TEST_P(Paths, OnlyTheRootExists) {

@@ -21,6 +21,9 @@ struct Refusal {
   std::string body;
   ErrorCode code;
   Effect effect;
+  friend void PrintTo(const Refusal& refusal, std::ostream* out) {
+    *out << refusal.status << ' ' << testing::PrintToString(refusal.body);
+  }
 };
 class CreateRefused : public test::ScriptedOpenStack, public testing::WithParamInterface<Refusal> {};
 TEST_P(CreateRefused, IsTheRightError) {

@@ -199,6 +199,7 @@ TEST_F(Driver, PrefersAFixedIPv4AddressOrAFloatingOneWhenToldSo) {
 struct StateCase {
   std::string status, task;
   InstanceState state;
+  friend void PrintTo(const StateCase& of, std::ostream* out) { *out << of.status << ' ' << of.task; }
 };
 class DriverStates : public test::ScriptedOpenStack, public testing::WithParamInterface<StateCase> {};
 TEST_P(DriverStates, AreToldInThePortsWords) {

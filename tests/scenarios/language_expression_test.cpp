@@ -26,6 +26,9 @@ std::string result(std::string_view text) {
 struct Example {
   const char* text;
   const char* result;
+  friend void PrintTo(const Example& example, std::ostream* out) {
+    *out << testing::PrintToString(std::string(example.text));
+  }
 };
 class Expressions : public testing::TestWithParam<Example> {};
 
