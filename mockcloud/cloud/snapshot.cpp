@@ -67,9 +67,9 @@ void Snapshots::preserve(const Instance& vm) {
   std::erase_if(held_, [](const auto& held) { return held.expired(); });
   for (const auto& held : held_) {
     std::vector<Snapshot::Row>& rows = held.lock()->rows;
-    const auto row =
-        std::lower_bound(rows.begin(), rows.end(), vm.number,
-                         [](const Snapshot::Row& each, std::uint32_t number) { return each.vm->number < number; });
+    const auto row = std::lower_bound(
+        rows.begin(), rows.end(), vm.number,
+        [](const Snapshot::Row& each, std::uint32_t number) { return each.vm->number < number; });
     if (row == rows.end() || row->vm != &vm || row->told != nullptr) continue;
     auto told = std::make_unique<InstanceInfo>();
     tell(vm, *told);

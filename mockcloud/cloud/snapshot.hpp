@@ -1,6 +1,6 @@
 // What a listing shows, without copies: instances as they were when it was made. Before one of them changes,
-// the cloud puts a copy of it into the snapshots that somebody still holds. A handle; copies of it are the same
-// snapshot. Single-threaded; reads instances of the cloud, and must not be read when that is gone.
+// the cloud puts a copy of it into the snapshots that somebody still holds. A handle; copies of it are the
+// same snapshot. Single-threaded; reads instances of the cloud, and must not be read when that is gone.
 #pragma once
 
 #include <cstddef>

@@ -176,8 +176,9 @@ class Items {
 
 template <class Set>
 void answer_listing(Call& call, Listing listing, Set set) {
-  call.answer_in_parts([items = Items<Set>(call.backend, std::move(listing), std::move(set))](
-                           std::string& text, std::size_t enough) mutable { return items.write(text, enough); });
+  call.answer_in_parts(
+      [items = Items<Set>(call.backend, std::move(listing), std::move(set))](
+          std::string& text, std::size_t enough) mutable { return items.write(text, enough); });
 }
 
 // Instances of one launch that follow each other are in one item.
@@ -233,8 +234,7 @@ void list_instances(const CallPtr& call, std::function<void(Call&, Listing)> the
   const auto page = read_page(*call, !ids.empty());
   if (page.has_error()) return call->fail(page.error());
   if (call->is_dry()) return;
-  const auto finish = [call, then, filters = filters.value(),
-                       page = page.value()](cloud::Snapshot all) {
+  const auto finish = [call, then, filters = filters.value(), page = page.value()](cloud::Snapshot all) {
     auto listing = choose(call->backend, std::move(all), filters, page);
     if (listing.has_error()) return call->fail(listing.error());
     then(*call, std::move(listing).value());
@@ -264,9 +264,8 @@ void list_instances(const CallPtr& call, std::function<void(Call&, Listing)> the
 }
 
 void describe_instances(const CallPtr& call) {
-  list_instances(call, [](Call& self, Listing listing) {
-    answer_listing(self, std::move(listing), ReservationSet());
-  });
+  list_instances(
+      call, [](Call& self, Listing listing) { answer_listing(self, std::move(listing), ReservationSet()); });
 }
 
 void write_status(XmlWriter& xml, const Backend& backend, const View& view) {
