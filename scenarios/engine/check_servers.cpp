@@ -17,6 +17,11 @@ void Servers::after_change() {
   if (!open_replicas_.empty()) check_open_replicas();
 }
 
+TimePoint Servers::taking_since(const std::string& vm) const {
+  const auto found = seen_.find(vm);
+  return found == seen_.end() || !writable_.contains(vm) ? kNever : found->second.taking_since;
+}
+
 void Servers::look_at(const std::string& id) {
   auto& fleet = world_.fleet();
   const auto truth = fleet.truth(id);
@@ -29,6 +34,7 @@ void Servers::look_at(const std::string& id) {
   const node::SimServer& server = *fleet.server(id);
   Seen& seen = seen_[id];
   seen.open_since = truth->read_only ? kNever : std::min(seen.open_since, now);
+  seen.taking_since = truth->client_can_write ? std::min(seen.taking_since, now) : kNever;
   if (truth->client_can_write)
     writable_[id] = seen.open_since;
   else
@@ -47,7 +53,15 @@ void Servers::look_at(const std::string& id) {
                   "the manager is at epoch " + std::to_string(manager->model().service.epoch) + ", but " +
                       truth->name + " was told " + std::to_string(truth->epoch),
                   "S8 epoch went back");
-  if (const auto* vm = world_.cloud().instance(id);
+  const auto* machine = world_.cloud().instance(id);
+  if (truth->epoch < seen.epoch && machine != nullptr &&
+      !world_.evidence().any_to(*machine, {"vm.lose_disk"}))
+    world_.report("W2",
+                  "the agent of " + truth->name + " has forgotten epoch " + std::to_string(seen.epoch) +
+                      " and knows of " + std::to_string(truth->epoch),
+                  "W2 an agent's epoch went back");
+  seen.epoch = truth->epoch;
+  if (const auto* vm = machine;
       vm != nullptr && vm->state == InstanceState::terminated && !vm->powered && truth->up)
     world_.report("W1", "VM " + id + " is terminated, and its machine runs", "W1 terminated VM runs");
   check_position(seen, id, *truth, server);
@@ -199,6 +213,7 @@ void Servers::acknowledged(const node::SimServer& server, node::Stamp stamp) {
     if (seen == seen_.end()) continue;
     const Seen& lately = seen->second;
     if (now - lately.down_at < kRecently || lately.twin || now - lately.twin_at < kRecently) return;
+    if (now - lately.told_at < kRecently) return;
   }
   if (world_.evidence().any({"db.lose_relay_log"}, now - kRecently)) return;
   world_.report("W2", server.name() + " acknowledged a semi-synchronous write that no replica has",

@@ -23,14 +23,23 @@ class Servers {
   // Everything that costs a walk over the data.
   void at_end();
 
+  // The manager tells a node to replicate: what its relay log holds is thrown away, also what it has
+  // confirmed.
+  void told_to_replicate(const std::string& vm) { seen_[vm].told_at = world_.scheduler().now(); }
+  // Since when this VM's server has taken writes from clients; kNever when it does not.
+  TimePoint taking_since(const std::string& vm) const;
+
  private:
   struct Seen {
     TimePoint open_since = kNever;         // kNever: it is read-only
+    TimePoint taking_since = kNever;       // kNever: it takes no writes from clients, for whatever reason
     TimePoint down_at = TimePoint{} - 1h;  // its latest end
     TimePoint twin_at = TimePoint{} - 1h;  // until when another had its server_id
+    TimePoint told_at = TimePoint{} - 1h;  // to replicate, last
     bool twin = false;
     std::uint64_t process = 0;
     std::uint64_t data_generation = 0;
+    std::uint64_t epoch = 0;  // the highest that its agent has heard of
     node::GtidPosition slave_pos;
     bool running = false;
   };

@@ -127,6 +127,10 @@ void States::at_point(std::string_view point, std::string_view subject) {
     if (service_ == S::S_INIT && *to == S::S_INIT) return;  // a manager that begins says where it is
     if (service_ && !is_step<S>(kService, *service_, *to))
       report("service", model::to_text(*service_), model::to_text(*to), "in the manager");
+    const bool began = service_ == S::S_INIT || *to != S::S_PROLOGUE;
+    if (service_ && !began && !start_wanted_)
+      report("service", model::to_text(*service_), model::to_text(*to), "though nobody asked for it");
+    if (*to == S::S_RUNNING) start_wanted_ = false;
     service_ = *to;
   } else if (point.starts_with("operation.") && subject.starts_with("op-")) {
     const auto to = operation_state_at(point);

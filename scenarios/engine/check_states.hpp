@@ -28,6 +28,8 @@ class States {
 
   // A transition that the manager announces ("node.running", "node-3").
   void at_point(std::string_view point, std::string_view subject);
+  // A client asks for a service that was stopped, or has failed, to be started.
+  void startup_requested() { start_wanted_ = true; }
   // What the manager holds now agrees with what it announced.
   void after_change();
   // A document was stored; "" before: none was there.
@@ -53,6 +55,7 @@ class States {
   std::map<model::OperationId, model::OperationState> operations_;  // that have not ended
   std::set<model::NodeId> erased_;                                  // from the journal
   std::uint64_t changes_ = 0;
+  bool start_wanted_ = false;  // since the service last ran
 };
 
 }  // namespace drover::scenario

@@ -63,11 +63,11 @@ bool Evidence::touched(const cloud::Instance& vm, TimePoint since) const {
          std::any_of(engine_.firings().begin(), engine_.firings().end(), call);
 }
 
-bool Evidence::server_touched(const cloud::Instance& vm, TimePoint since) const {
+bool Evidence::server_touched(const cloud::Instance& vm, TimePoint since, Actions but) const {
   return std::any_of(deeds_.begin(), deeds_.end(), [&](const Deed& d) {
     const bool agent_alone = d.action.starts_with("agent.") && d.action != "agent.lie";
     return (d.vm == vm.id || d.vm.empty()) && !is_about_manager(d.action) && !agent_alone &&
-           end_of(d) >= since;
+           end_of(d) >= since && !is_one_of(d.action, but);
   });
 }
 

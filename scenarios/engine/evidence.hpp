@@ -46,7 +46,8 @@ class Evidence {
   // from `since` on. What is done to nobody in particular is done to all.
   bool touched(const cloud::Instance& vm, TimePoint since = kEpoch) const;
   // The same, of what can keep its server from being seen: not what befell its agent alone, and no call.
-  bool server_touched(const cloud::Instance& vm, TimePoint since) const;
+  // `but`: and was none of these.
+  bool server_touched(const cloud::Instance& vm, TimePoint since, Actions but = {}) const;
 
  private:
   TimePoint end_of(TimePoint until) const { return std::min(until, quiet_at_); }

@@ -49,6 +49,7 @@ Checkers::Checkers(SimWorld& world)
       repeats_(world),
       states_(world),
       servers_(world),
+      deaths_(world),
       cloud_(world),
       answers_(world) {
   world_.set_watch([this](std::string_view point, std::string_view subject) { at_point(point, subject); });
@@ -103,18 +104,26 @@ void Checkers::answered(std::uint64_t number, const IaasCall& call, const IaasAn
 std::uint64_t Checkers::asked(const std::string& subject, const AgentCommand& command, Duration timeout) {
   if (world_.has_former_managers()) return 0;
   write_ahead_.asked(subject, command);
-  if (std::holds_alternative<SetUpReplica>(command)) count_repairs(subject);
+  if (std::holds_alternative<SetUpReplica>(command)) {
+    count_repairs(subject);
+    const auto* manager = world_.manager();
+    const auto* node = manager == nullptr ? nullptr : manager->model().node(node_number(subject));
+    if (node != nullptr) servers_.told_to_replicate(node->vm);
+  }
   return repeats_.asked(subject, command, timeout);
 }
 
 void Checkers::answered(std::uint64_t number, const std::string& subject, const AgentCommand& command,
                         const Result<AgentReply>& reply) {
   repeats_.answered(number, subject, command, reply);
+  if (reply.has_value() || reply.error().code == ErrorCode::database) deaths_.answered(subject);
 }
 
 void Checkers::requested(const api::Request& request) {
   watch_secrets();
   repeats_.requested();
+  if (request.method == "startup") states_.startup_requested();
+  if (request.method == "fail_over") deaths_.requested();
   if (request.verb != api::Verb::get) repeats_.begin();
 }
 
@@ -131,6 +140,7 @@ void Checkers::stored(const Change& change, const std::string& before) {
 void Checkers::at_point(std::string_view point, std::string_view subject) {
   if (point == "vm.gone") return check_gone(std::string(subject));
   states_.at_point(point, subject);
+  deaths_.at_point(point, subject);
   // A fail-over keeps what a replica has received; what only the dead master had is counted as lost. Of
   // writes in semi-sync mode none is.
   if (point == "step.choose") promised_ = false;
@@ -167,6 +177,7 @@ void Checkers::after_change() {
   servers_.after_change();
   check_instances();
   states_.after_change();
+  deaths_.after_change();
   check_reads();
 }
 

@@ -15,6 +15,7 @@
 
 #include "scenarios/engine/check_answers.hpp"
 #include "scenarios/engine/check_cloud.hpp"
+#include "scenarios/engine/check_death.hpp"
 #include "scenarios/engine/check_repeats.hpp"
 #include "scenarios/engine/check_servers.hpp"
 #include "scenarios/engine/check_states.hpp"
@@ -85,6 +86,7 @@ class Checkers final : public Referee, private PortWatch {
   std::size_t leaked_instances() const;
   void check_death(const std::string& subject);
   void check_members();
+  void check_clients();
   void check_replicas();
   void check_refused(const model::Node& primary, const model::Node& node);
   void check_reads();
@@ -95,8 +97,10 @@ class Checkers final : public Referee, private PortWatch {
   Repeats repeats_;
   States states_;
   Servers servers_;
+  Deaths deaths_;
   CloudRules cloud_;
   Answers answers_;
+  TimePoint looked_at_ = kEpoch;                  // whether everything had come to rest
   std::uint64_t nodes_ever_ = 0;                  // that the journal has ever counted
   unsigned losses_ = 0;                           // of the journal, that are known
   std::uint64_t epoch_ = 0;                       // the highest that was ever in the journal

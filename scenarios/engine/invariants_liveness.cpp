@@ -39,6 +39,7 @@ std::size_t Checkers::leaked_instances() const {
 }
 
 bool Checkers::settled() {
+  looked_at_ = world_.scheduler().now();
   const auto* manager = world_.manager();
   if (manager == nullptr) return false;
   const auto state = manager->dstate();
@@ -83,6 +84,24 @@ void Checkers::at_end(bool judged) {
                   "L3 leaked volume");
   check_members();
   check_replicas();
+  check_clients();
+}
+
+// L2: once all is quiet, who writes to the master is answered again.
+void Checkers::check_clients() {
+  constexpr Duration kPatience = 75s;  // a statement's time-out, the semi-sync one, and finding the master
+  const auto* traffic = world_.traffic();
+  const auto& model = world_.manager()->model();
+  const auto* primary = model.node(model.service.primary);
+  if (traffic == nullptr || primary == nullptr || traffic->stats().attempted == 0) return;
+  const TimePoint since = servers_.taking_since(primary->vm);
+  if (since == kNever) return;
+  const TimePoint acknowledged = traffic->stats().last_acknowledged_at;
+  if (looked_at_ - since < kPatience || looked_at_ - acknowledged < kPatience) return;
+  world_.report("L2",
+                "the master has been open for " + drover::to_text(looked_at_ - since) +
+                    ", and no write was acknowledged for " + drover::to_text(looked_at_ - acknowledged),
+                "L2 writes are not acknowledged");
 }
 
 // L2: every member is what the manager calls it, and has a VM of its own.

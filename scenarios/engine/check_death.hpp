@@ -1,0 +1,40 @@
+// L5: whether an automatic fail-over had a reason to close the master, judged by what the manager can have
+// known: more than half of the slaves have answered since it began to doubt, and a server that only hangs has
+// done so for as long as the configuration says. Single-threaded; one per world.
+#pragma once
+
+#include <map>
+#include <set>
+#include <string>
+#include <string_view>
+
+#include "scenarios/engine/sim_world.hpp"
+
+namespace drover::scenario {
+
+class Deaths {
+ public:
+  explicit Deaths(SimWorld& world) : world_(world) {}
+
+  void at_point(std::string_view point, std::string_view subject);
+  // A person asks for a fail-over, and need not wait as the manager does.
+  void requested() { requested_ = true; }
+  // An agent's answer, as it came to the manager.
+  void answered(std::string_view subject) { answers_[model_id(subject)] = world_.scheduler().now(); }
+  void after_change();
+
+ private:
+  static model::NodeId model_id(std::string_view subject);
+  void check_slaves(const model::Node& former);
+  void check_hang(const model::Node& former);
+
+  SimWorld& world_;
+  std::map<model::NodeId, TimePoint> answers_;  // the latest of each node
+  std::set<model::OperationId> judged_;
+  TimePoint doubt_ = kEpoch;         // since when the master is suspected
+  TimePoint silent_since_ = kNever;  // since when the master's server answers nobody
+  std::string silent_;               // its VM
+  bool requested_ = false;
+};
+
+}  // namespace drover::scenario
