@@ -69,9 +69,8 @@ bool configure(int control, in_addr address, unsigned prefix_bits, unsigned mtu)
 Result<Descriptor> make_device(in_addr address, unsigned prefix_bits, unsigned mtu) {
   Descriptor device(::open(kTun, O_RDWR | O_NONBLOCK | O_CLOEXEC));
   if (!device.is_open())
-    return missing(std::string(kTun) +
-                       " cannot be used (modprobe tun; for a container: --device /dev/net/tun)",
-                   errno);
+    return missing(
+        std::string(kTun) + " cannot be used (modprobe tun; for a container: --device /dev/net/tun)", errno);
   ifreq request = request_for(kDevice);
   request.ifr_flags = IFF_TUN | IFF_NO_PI;
   if (::ioctl(device.get(), TUNSETIFF, &request) != 0) return missing("no network device", errno);

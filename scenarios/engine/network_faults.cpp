@@ -2,8 +2,6 @@
 
 #include <algorithm>
 
-#include "mockcloud/node/links.hpp"
-
 namespace drover::scenario {
 namespace {
 

@@ -11,10 +11,15 @@
 #include <vector>
 
 #include "mockcloud/fault/engine.hpp"
+#include "mockcloud/node/links.hpp"
 #include "mockcloud/sim/network.hpp"
 #include "scenarios/engine/world.hpp"
 
 namespace drover::scenario {
+
+// The parties that are no machines, as links and faults name them.
+inline constexpr std::string_view kManagerParty = node::kManager;
+inline constexpr std::string_view kClientsParty = node::kClients;
 
 class NetworkFaults {
  public:
@@ -40,7 +45,7 @@ class NetworkFaults {
 
   explicit NetworkFaults(World& world) : world_(world) {}
 
-  virtual Names living() const = 0;  // parties of the machines that live, oldest first
+  virtual Names living() const = 0;                         // parties of the machines that live, oldest first
   virtual Found find(const std::string& target) const = 0;  // "node-2", "vm-3"
   virtual std::string master_vm() const = 0;                // "" without one
   virtual std::uint64_t add(sim::LinkRule rule) = 0;

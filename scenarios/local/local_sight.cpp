@@ -2,7 +2,6 @@
 #include <algorithm>
 #include <boost/asio/post.hpp>
 
-#include "mockcloud/node/links.hpp"
 #include "scenarios/local/local_world.hpp"
 
 namespace drover::scenario {
@@ -122,7 +121,7 @@ std::size_t LocalWorld::leaked_instances() const {
 }
 
 bool LocalWorld::clients_reach(const std::string& vm) const {
-  return !network_ || (network_->reaches(node::kClients, vm) && network_->reaches(vm, node::kClients));
+  return !network_ || (network_->reaches(kClientsParty, vm) && network_->reaches(vm, kClientsParty));
 }
 
 bool LocalWorld::replicas_lag() {

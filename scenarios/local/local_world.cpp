@@ -5,7 +5,6 @@
 
 #include "manager/base/hash.hpp"
 #include "manager/system/child_process.hpp"
-#include "mockcloud/node/links.hpp"
 
 namespace drover::scenario {
 namespace {
@@ -126,9 +125,9 @@ void LocalWorld::carry(std::string_view from, std::string_view to, Patience pati
 void LocalWorld::request(api::Request request, std::function<void(ClientAnswer)> answer, Patience patience) {
   if (!network_) return RealWorld::request(std::move(request), std::move(answer), patience);
   auto take = [this, answer = std::move(answer), patience](ClientAnswer with) {
-    carry(node::kManager, node::kClients, patience, [answer, with = std::move(with)] { answer(with); });
+    carry(kManagerParty, kClientsParty, patience, [answer, with = std::move(with)] { answer(with); });
   };
-  carry(node::kClients, node::kManager, patience,
+  carry(kClientsParty, kManagerParty, patience,
         [this, request = std::move(request), take = std::move(take), patience] {
           RealWorld::request(request, take, patience);
         });

@@ -2,7 +2,6 @@
 
 #include <arpa/inet.h>
 
-
 #include "manager/base/check.hpp"
 
 namespace drover::scenario {

@@ -3,7 +3,7 @@
 #include <thread>
 
 #include "manager/system/private_disk.hpp"
-#include "mockcloud/node/links.hpp"
+#include "scenarios/engine/network_faults.hpp"
 
 namespace drover::scenario {
 namespace {
@@ -25,9 +25,9 @@ Result<std::unique_ptr<RunGround>> RunGround::make(const GroundWanted& wanted, s
   }
   if (!wanted.networks) return ground;
   ground->links_ = std::make_unique<PacketSwitch>(seed);
-  DROVER_TRY(ground->add_party(std::string(node::kManager)));
-  DROVER_TRY(system::move_to_network(ground->network_of(std::string(node::kManager))));
-  DROVER_TRY(ground->add_party(std::string(node::kClients)));
+  DROVER_TRY(ground->add_party(std::string(kManagerParty)));
+  DROVER_TRY(system::move_to_network(ground->network_of(std::string(kManagerParty))));
+  DROVER_TRY(ground->add_party(std::string(kClientsParty)));
   return ground;
 }
 
@@ -57,7 +57,7 @@ int RunGround::network_of(const std::string& vm) const {
   return found == networks_.end() ? -1 : found->second.descriptor();
 }
 
-int RunGround::clients_network() const { return network_of(std::string(node::kClients)); }
+int RunGround::clients_network() const { return network_of(std::string(kClientsParty)); }
 
 void RunGround::leave(const std::string& vm, const std::string& folder) {
   if (links_) links_->unplug(vm);

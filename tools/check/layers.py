@@ -31,9 +31,10 @@ MAY_SEE = {
     "mockcloud/fault": BELOW_MODEL | MOCKCLOUD,
     "mockcloud/wire": BELOW_MODEL | MOCKCLOUD | {"manager/system"},
     "scenarios/engine": MANAGER | {"manager/adapters"} | MOCKCLOUD,
-    # Runs scenarios on real servers: what serves them, and how they are asked and harmed.
+    # Runs scenarios on real servers: what serves them, and how they are asked and harmed; of the simulated
+    # network what a rule is.
     "scenarios/local": MANAGER | {"manager/adapters", "manager/agent", "manager/system", "mockcloud/fault",
-                                  "scenarios/engine"},
+                                  "mockcloud/sim", "scenarios/engine"},
     # Runs scenarios with the drivers of real clouds in front of the mock cloud's wires.
     "scenarios/mock": MANAGER | {"manager/adapters", "manager/system", "scenarios/engine"} | MOCKCLOUD,
     # Runs scenarios on a real cloud, whose driver it is given.
