@@ -98,9 +98,10 @@ void Checkers::check_clients() {
   if (since == kNever) return;
   const TimePoint acknowledged = traffic->stats().last_acknowledged_at;
   if (looked_at_ - since < kPatience || looked_at_ - acknowledged < kPatience) return;
+  const auto text = [](Duration time) { return std::to_string(time / Duration(1s)) + " s"; };
   world_.report("L2",
-                "the master has been open for " + drover::to_text(looked_at_ - since) +
-                    ", and no write was acknowledged for " + drover::to_text(looked_at_ - acknowledged),
+                "the master has been open for " + text(looked_at_ - since) +
+                    ", and no write was acknowledged for " + text(looked_at_ - acknowledged),
                 "L2 writes are not acknowledged");
 }
 
