@@ -12,6 +12,14 @@ constexpr int kLockWaitTimeout = 1205;
 constexpr int kNoSuchThread = 1094;
 constexpr unsigned kFenceAttempts = 5;
 
+// Without those that may read the binary log (access bit 19): the agent itself, and replicas, whose one
+// statement lasts as long as they are connected. Status variables such as Questions count everybody.
+constexpr const char* kClientStatistics =
+    "SELECT COALESCE(SUM(SELECT_COMMANDS + UPDATE_COMMANDS + OTHER_COMMANDS), 0) AS queries, "
+    "ROUND(COALESCE(SUM(BUSY_TIME), 0) * 1e6) AS busy_us FROM information_schema.USER_STATISTICS s "
+    "WHERE NOT EXISTS (SELECT 1 FROM mysql.global_priv p WHERE p.User = s.USER AND "
+    "(CAST(COALESCE(JSON_VALUE(p.Priv, '$.access'), 0) AS UNSIGNED) & (1 << 19)) <> 0)";
+
 std::string text_of(const NamedRow& row, const char* column) {
   const auto found = row.find(column);
   return found == row.end() ? std::string() : found->second;
@@ -96,8 +104,9 @@ Result<void> MariaDbServer::read_variables(Lease& server, ServerState& state) {
   DROVER_TRY(const auto slave, server->ask("SHOW SLAVE STATUS"));
   DROVER_TRY(const auto master, server->ask("SHOW MASTER STATUS"));
   DROVER_TRY(const auto counters,
-             server->ask("SHOW GLOBAL STATUS WHERE Variable_name IN ('Questions', 'Access_denied_errors', "
+             server->ask("SHOW GLOBAL STATUS WHERE Variable_name IN ('Access_denied_errors', "
                          "'Aborted_clients', 'Aborted_connects', 'Rpl_semi_sync_master_status')"));
+  DROVER_TRY(const auto clients, server->ask(kClientStatistics));
   if (rows.empty()) return make_error(ErrorCode::database, "0: the server told no variables");
   const NamedRow& row = rows.front();
   state.server_id = static_cast<std::uint32_t>(number_of(row, "server_id"));
@@ -113,12 +122,14 @@ Result<void> MariaDbServer::read_variables(Lease& server, ServerState& state) {
   }
   for (const NamedRow& counter : counters) {
     const std::string name = text_of(counter, "Variable_name");
-    if (name == "Questions")
-      state.queries = number_of(counter, "Value");
-    else if (name == "Rpl_semi_sync_master_status")
+    if (name == "Rpl_semi_sync_master_status")
       state.semi_sync_active = text_of(counter, "Value") == "ON";
     else
       state.errors += number_of(counter, "Value");
+  }
+  if (!clients.empty()) {
+    state.queries = number_of(clients.front(), "queries");
+    state.busy = std::chrono::microseconds(number_of(clients.front(), "busy_us"));
   }
   double load[1] = {0};
   if (::getloadavg(load, 1) == 1) state.load = load[0];

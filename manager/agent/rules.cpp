@@ -135,6 +135,8 @@ std::string server_configuration(const AgentSettings& settings, const AgentState
   set("performance_schema", "0");
   set("key_buffer_size", "64K");
   set("aria_pagecache_buffer_size", "1M");
+  text += "\n# How much clients ask, and how long it takes.\n";
+  set("userstat", "1");
   return text;
 }
 

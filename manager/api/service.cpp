@@ -173,10 +173,20 @@ void Service::get_service_info(const Request&, Respond respond) {
 
 void Service::get_service_performance(const Request&, Respond respond) {
   const auto rates = measurements_.rates(scheduler_.now());
+  const auto row = [](const ops::ServerPerformance::Rates& of) {
+    return json{
+        {"query_rate", of.query_rate}, {"error_rate", of.error_rate}, {"response_time", of.response_time}};
+  };
+  const auto members = manager_.listed_nodes();
+  json nodes = json::object();
+  for (const NodeId id : members)
+    nodes[model::id_text(id)] = row(manager_.performance().of(id, scheduler_.now()));
   respond(ok(json{{"request_rate", rates.request_rate},
                   {"error_rate", rates.error_rate},
                   {"throughput", rates.throughput},
-                  {"response_time", rates.response_time}}));
+                  {"response_time", rates.response_time},
+                  {"servers", row(manager_.performance().of(members, scheduler_.now()))},
+                  {"nodes", std::move(nodes)}}));
 }
 
 void Service::get_log(const Request&, Respond respond) {

@@ -15,6 +15,7 @@
 
 #include "manager/ops/core.hpp"
 #include "manager/ops/failover.hpp"
+#include "manager/ops/performance.hpp"
 
 namespace drover::ops {
 
@@ -86,6 +87,7 @@ class MySQLServerManager {
   using Answers = std::vector<std::pair<model::NodeId, Result<AgentReply>>>;
   void ask_nodes(std::vector<model::NodeId> nodes, AgentCommand command, Duration timeout,
                  Handler<Answers> handler);
+  const ServerPerformance& performance() const { return performance_; }
   // Members in order of their ids.
   std::vector<model::NodeId> listed_nodes() const;
 
@@ -170,6 +172,7 @@ class MySQLServerManager {
   void missed(model::Node& node);
 
   Core core_;
+  ServerPerformance performance_;
   Signal settled_;  // an operation's coroutines came to an end
   Signal swept_;    // a sweep of the reconciler came to an end
   bool sweeping_ = false;

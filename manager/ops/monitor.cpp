@@ -29,6 +29,7 @@ bool is_broken(const ServerState& state, const std::string& source) {
 void MySQLServerManager::saw(model::Node& node, const ServerState& state) {
   node.last_seen = core_.now();
   node.misses = 0;
+  performance_.saw(node.id, state, core_.now());
   node.server_running = state.running;
   node.seconds_behind = static_cast<std::int32_t>(state.replication.seconds_behind);
   node.load = static_cast<float>(state.load);

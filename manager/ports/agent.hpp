@@ -165,8 +165,11 @@ struct ServerState {
   std::uint64_t binlog_position = 0;
   ReplicationState replication;
   std::uint16_t mysqld_port = 3306;
+  // Since the server's start: what clients asked (neither the agent nor replicas), refused logins and broken
+  // connections, and how long those queries took, all together.
   std::uint64_t queries = 0;
   std::uint64_t errors = 0;
+  Duration busy{0};
   double load = 0;
 };
 

@@ -115,6 +115,7 @@ void fields(V& v, ServerState& s) {
   v("mysqld_port", s.mysqld_port);
   v("queries", s.queries);
   v("errors", s.errors);
+  v("busy", s.busy);
   v("load", s.load);
 }
 

@@ -76,10 +76,12 @@ TEST(AgentCodec, AReplyComesBackAsItWas) {
   reply.state.replication.io = ThreadState::connecting;
   reply.state.replication.seconds_behind = -1;
   reply.state.queries = ~std::uint64_t{0};
+  reply.state.busy = 1500ms;
   reply.users = {{"u", "%"}};
   const auto back = decode_reply(encode_reply(reply));
   ASSERT_TRUE(back.has_value());
   EXPECT_EQ(encode_reply(back.value()), encode_reply(reply));
+  EXPECT_EQ(back.value().state.busy, 1500ms);
   EXPECT_EQ(decode_reply(nlohmann::json::object()).error().code, ErrorCode::protocol);
 }
 

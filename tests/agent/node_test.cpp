@@ -104,6 +104,22 @@ TEST_F(RealNode, AReplicaTakesNoWritesOfClients) {
   EXPECT_EQ(app.value("SELECT COUNT(*) FROM shop.t"), "2");
 }
 
+TEST_F(RealNode, QueriesOfClientsAreCountedAndTimed) {
+  make_service();
+  must(2, replica(2, 1));
+  const ServerState before = must(1, GetServerState{});
+  SqlClient app = client(1);
+  ASSERT_EQ(app.run("SELECT SLEEP(0.2)"), 0U) << app.message();
+  ASSERT_EQ(app.run("INSERT INTO shop.t VALUES (2, 'two')"), 0U) << app.message();
+  catch_up(2, 1);
+  const ServerState after = must(1, GetServerState{});
+  EXPECT_EQ(after.queries - before.queries, 2U) << "the agent's questions and the replica's are no client's";
+  EXPECT_GE(after.busy - before.busy, 200ms);
+  EXPECT_LT(after.busy - before.busy, 10s) << "a replica's connection is no query";
+  SqlClient stranger(agent_test::address_of(1), "app", "wrong");
+  EXPECT_GT(must(1, GetServerState{}).errors, after.errors);
+}
+
 TEST_F(RealNode, AnAgentThatComesBackFindsItsServerAndItsState) {
   make_primary(1, 7);
   const pid_t server = nodes_->server(1);
