@@ -191,6 +191,7 @@ ServerState SimAgent::state() {
   state.replication = server_.replication();
   state.queries = server_.queries();
   state.errors = server_.errors();
+  state.busy = server_.busy();
   const Duration since = scheduler_.now() - load_at_;
   if (since > Duration{0} && state.queries >= load_queries_)
     state.load = static_cast<double>(state.queries - load_queries_) / to_seconds(since) / 1000.0;

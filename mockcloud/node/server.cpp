@@ -49,6 +49,8 @@ void SimServer::start() {
   running_ = true;
   hung_ = false;
   ++process_;
+  queries_ = errors_ = 0;
+  busy_ = Duration{0};
   read_only_ = config_.read_only_in_file;  // what keeps SET GLOBAL from working keeps no file from being read
   semi_sync_on_ = semi_sync_primary_;
   if (unacknowledged_from_ && config_.init_rpl_role_slave) truncate_unacknowledged();
@@ -56,7 +58,7 @@ void SimServer::start() {
   acknowledged_ = 0;
   binlog_.rotate();
   changed("started");
-  if (configured_) static_cast<void>(start_slave());
+  if (configured_ && !config_.skip_slave_start) static_cast<void>(start_slave());
 }
 
 void SimServer::stop() { end_process(true, true); }
@@ -72,6 +74,7 @@ void SimServer::end_process(bool tell_peers, bool clean) {
   const auto waiting = std::exchange(waiting_, {});
   io_stopped();
   sql_ = false;
+  io_pos_.clear();
   discard_relay("process ended");
   close_replica_connections(tell_peers);
   const auto gtid_waiters = std::exchange(gtid_waiters_, {});
@@ -112,6 +115,9 @@ void SimServer::restore_from(const SimServer& source) {
   data_ = source.data_;
   counters_ = source.counters_;
   users_ = source.users_;
+  // A backup is complete once the commits under way are: those that wait for a replica are in it as well.
+  if (source.config_.semi_sync_point == SemiSyncPoint::after_sync)
+    for (const Waiting& w : source.waiting_) apply_to_tables(w.stamp);
   slave_pos_ = source.slave_pos_;
   slave_pos_.merge(source.binlog_.position());
   binlog_.reset(source.binlog_);
@@ -166,7 +172,14 @@ void SimServer::set_read_only(bool on) {
   if (!read_only_stuck_) force_read_only(on);
 }
 
+void SimServer::lose_read_only() {
+  const bool was_closed = read_only_ || opened_by_accident_;
+  force_read_only(false);
+  opened_by_accident_ = was_closed;
+}
+
 void SimServer::force_read_only(bool on) {
+  opened_by_accident_ = false;
   if (read_only_ == on) return;
   read_only_ = on;
   changed("read_only", on ? "1" : "0");
@@ -208,7 +221,6 @@ void SimServer::log_local(const Run& run) {
 }
 
 void SimServer::write(Ledger::Item counter, WriteListener* listener, std::uint64_t token) {
-  ++queries_;
   WriteOutcome refusal = WriteOutcome::acknowledged;
   if (!running_)
     refusal = WriteOutcome::refused;
@@ -219,13 +231,21 @@ void SimServer::write(Ledger::Item counter, WriteListener* listener, std::uint64
   else if (disk_full_)
     refusal = WriteOutcome::disk_full;
   if (refusal != WriteOutcome::acknowledged) {
+    ++queries_;
     ++errors_;
     listener->write_done(token, refusal, kNoStamp);
     return;
   }
-  if (pace_.commit <= Duration{0}) return commit(counter, listener, token);
-  slow_writes_.push_back(SlowWrite{++last_slow_write_, counter, listener, token});
+  const TimePoint now = scheduler_.now();
+  if (pace_.commit <= Duration{0}) return commit(counter, listener, token, now);
+  slow_writes_.push_back(SlowWrite{++last_slow_write_, now, counter, listener, token});
   scheduler_.call_after(domain_, pace_.commit, [this, number = last_slow_write_] { commit_slowly(number); });
+}
+
+// As MariaDB's statistics: when it has been answered.
+void SimServer::count_query(TimePoint begun) {
+  ++queries_;
+  busy_ += scheduler_.now() - begun;
 }
 
 void SimServer::commit_slowly(std::uint64_t number) {
@@ -238,23 +258,25 @@ void SimServer::commit_slowly(std::uint64_t number) {
   }
   const SlowWrite w = *at;
   slow_writes_.erase(at);
-  if (!read_only_) return commit(w.counter, w.listener, w.token);
+  if (!read_only_) return commit(w.counter, w.listener, w.token, w.begun);
+  ++queries_;
   ++errors_;
   if (w.listener != nullptr) w.listener->write_done(w.token, WriteOutcome::read_only, kNoStamp);
 }
 
-void SimServer::commit(Ledger::Item counter, WriteListener* listener, std::uint64_t token) {
+void SimServer::commit(Ledger::Item counter, WriteListener* listener, std::uint64_t token, TimePoint begun) {
   const Stamp stamp = ledger_.append(origin_, counter);
   const std::uint64_t ordinal = binlog_.end();
   log_local(next_local(stamp));
   if (!semi_sync_active()) {
     apply_to_tables(stamp);
+    count_query(begun);
     if (listener != nullptr) finish_write(listener, token, WriteOutcome::acknowledged, stamp);
     return;
   }
   if (config_.semi_sync_point == SemiSyncPoint::after_commit) apply_to_tables(stamp);
   const TimePoint deadline = scheduler_.later(pace_.timeout(config_.semi_sync_timeout, scheduler_.now()));
-  waiting_.push_back(Waiting{ordinal, deadline, listener, token, stamp});
+  waiting_.push_back(Waiting{ordinal, begun, deadline, listener, token, stamp});
   arm_semi_sync_timer();
   if (listener != nullptr) listener->write_waits(token, stamp);
 }
@@ -310,6 +332,7 @@ void SimServer::release_waiting(std::uint64_t up_to_ordinal, WriteOutcome outcom
   while (!waiting_.empty() && waiting_.front().ordinal < up_to_ordinal) {
     const Waiting w = waiting_.front();
     waiting_.pop_front();
+    count_query(w.begun);
     if (config_.semi_sync_point == SemiSyncPoint::after_sync) apply_to_tables(w.stamp);
     if (w.listener != nullptr) finish_write(w.listener, w.token, outcome, w.stamp);
   }
@@ -354,10 +377,14 @@ void SimServer::acknowledge(std::uint64_t ordinal) {
   acknowledged_ = std::max(acknowledged_, ordinal);
   if (!responsive()) return;
   release_waiting(acknowledged_, WriteOutcome::acknowledged);
-  if (semi_sync_primary_ && !semi_sync_on_ && !replicas_.empty() && acknowledged_ >= binlog_.end()) {
-    semi_sync_on_ = true;
-    changed("semi_sync", "ON again");
-  }
+}
+
+// A replica has acknowledged an event: once it has them all, commits wait again.
+void SimServer::switch_semi_sync_on() {
+  if (!responsive() || !semi_sync_primary_ || semi_sync_on_) return;
+  if (replicas_.empty() || acknowledged_ < binlog_.end()) return;
+  semi_sync_on_ = true;
+  changed("semi_sync", "ON again");
 }
 
 void SimServer::truncate_unacknowledged() {

@@ -61,6 +61,7 @@ class ServerHost {
 
 enum class SemiSyncPoint : unsigned char { after_commit, after_sync };
 
+// As the agent configures a real one (manager/agent/rules.cpp); the rest are MariaDB's defaults.
 struct ServerConfig {
   std::uint16_t port = 3306;
   std::string version = "10.11.6-MariaDB";
@@ -70,11 +71,11 @@ struct ServerConfig {
   bool init_rpl_role_slave =
       false;                      // started with --init-rpl-role=SLAVE: truncates unacknowledged transactions
   bool read_only_in_file = true;  // what read_only is after a start
-  SemiSyncPoint semi_sync_point = SemiSyncPoint::after_commit;
+  bool skip_slave_start = false;  // a start leaves the replication threads stopped
+  SemiSyncPoint semi_sync_point = SemiSyncPoint::after_sync;
   Duration semi_sync_timeout{10s};
-  Duration slave_net_timeout{60s};
-  Duration connect_retry{10s};                                 // MASTER_CONNECT_RETRY
-  Duration connect_timeout{10s};                               // a connection attempt that nobody answers
+  Duration slave_net_timeout{10s};                             // of a silent connection, and of connecting
+  Duration connect_retry{1s};                                  // MASTER_CONNECT_RETRY
   Distribution replication_lag = Distribution::constant(1ms);  // receiving to applying
 };
 
@@ -149,6 +150,8 @@ class SimServer {
   std::uint32_t server_id() const { return server_id_; }
   void set_read_only(bool on);  // SET GLOBAL; ignored while stick_read_only() holds
   bool read_only() const { return read_only_; }
+  // Whether it takes writes only because lose_read_only() opened it, and nobody has set read_only since.
+  bool is_open_by_accident() const { return opened_by_accident_; }
   void set_semi_sync_primary(bool on);  // file and at once
   void set_semi_sync_replica(bool on);  // file and at once; counts from the next start of the I/O thread
   bool semi_sync_active() const { return semi_sync_primary_ && semi_sync_on_; }
@@ -157,8 +160,9 @@ class SimServer {
   Result<void> change_master(const ChangeMaster& to);         // 1198 while a thread runs
   Result<void> start_slave(bool io = true, bool sql = true);  // 1200 when not configured
   void stop_slave(bool io = true, bool sql = true);
-  Result<void> reset_slave_all();                                 // 1198 while a thread runs
-  Result<void> set_gtid_slave_pos(const GtidPosition& position);  // 1198; 1948 (strict)
+  Result<void> reset_slave();      // 1198 while a thread runs; the source is still known
+  Result<void> reset_slave_all();  // 1198 while a thread runs
+  Result<void> set_gtid_slave_pos(const GtidPosition& position);  // 1198; strict: 1947, 1948
   Result<void> skip_transactions(std::uint64_t count);            // sql_slave_skip_counter
   void reset_master();
   // MASTER_GTID_WAIT: true when gtid_slave_pos has reached it, false at the limit and when the process ends
@@ -193,9 +197,12 @@ class SimServer {
   // Grows whenever its data directory is emptied or replaced.
   std::uint64_t data_generation() const { return data_generation_; }
   bool replication_configured() const { return configured_; }
+  bool uses_gtid() const { return use_gtid_; }
   const ChangeMaster& source() const { return master_; }
   std::uint64_t queries() const { return queries_; }
   std::uint64_t errors() const { return errors_; }
+  // How long the statements took that were answered: a slow disk and semi-sync alone take time.
+  Duration busy() const { return busy_; }
   const std::vector<SimServer*>& connected_replicas() const { return replicas_; }
 
   // Something about the way to the source changed (address, links, freezing): looks again.
@@ -214,7 +221,7 @@ class SimServer {
   void add_errant_transaction();  // a privileged local write
   void diverge();                 // data changes without any log entry
   void change_server_id(std::uint32_t id) { set_server_id(id); }
-  void lose_read_only() { force_read_only(false); }
+  void lose_read_only();
   void stick_read_only(bool stuck) { read_only_stuck_ = stuck; }
   void drop_semi_sync();  // status OFF now; waiting commits go on
   void lose_relay_log();
@@ -234,6 +241,7 @@ class SimServer {
   };
   struct Waiting {  // a commit that waits for a semi-sync acknowledgement
     std::uint64_t ordinal;
+    TimePoint begun;
     TimePoint deadline;
     WriteListener* listener;
     std::uint64_t token;
@@ -241,6 +249,7 @@ class SimServer {
   };
   struct SlowWrite {  // on a slow disk: not committed yet
     std::uint64_t number;
+    TimePoint begun;
     Ledger::Item counter;
     WriteListener* listener;
     std::uint64_t token;
@@ -262,17 +271,20 @@ class SimServer {
   void undo_in_tables(Stamp stamp);
   void apply_change(const Change& change);
   void finish_write(WriteListener* listener, std::uint64_t token, WriteOutcome outcome, Stamp stamp);
-  void commit(Ledger::Item counter, WriteListener* listener, std::uint64_t token);
+  void commit(Ledger::Item counter, WriteListener* listener, std::uint64_t token, TimePoint begun);
   void commit_slowly(std::uint64_t number);
+  void count_query(TimePoint begun);
   void release_waiting(std::uint64_t up_to_ordinal, WriteOutcome outcome);
   void arm_semi_sync_timer();
   void on_semi_sync_timeout();
   void acknowledge(std::uint64_t ordinal);
+  void switch_semi_sync_on();
   void truncate_unacknowledged();
 
   // server_replication.cpp: the primary's side
   void review_phase();
   ReplicationPhase phase_now() const;
+  Result<void> conflict_with_binlog(const GtidPosition& position) const;
   void wake_replicas();
   void attach(SimServer& replica);
   void detach(SimServer& replica);
@@ -282,6 +294,8 @@ class SimServer {
   // server_io.cpp
   void try_connect();
   void try_connect_after(Duration delay);
+  void await_answer(bool reached);
+  std::string cannot_connect(std::string_view why) const;
   void io_retry(int number, std::string_view text);
   void io_fatal(int number, std::string_view text);
   void io_lost(int number);
@@ -303,6 +317,7 @@ class SimServer {
   void apply_due();
   bool apply_front();
   bool apply_data(Run& run);
+  std::string master_log() const;
   void skip(Run& run, std::uint64_t count);
   void sql_error(int number, std::string_view text);
   void discard_relay(std::string_view why);
@@ -327,10 +342,12 @@ class SimServer {
   bool disk_full_ = false;
   bool read_only_ = true;
   bool read_only_stuck_ = false;
+  bool opened_by_accident_ = false;
   std::uint64_t process_ = 0;
   std::uint32_t server_id_ = 1;
   std::uint64_t queries_ = 0;
   std::uint64_t errors_ = 0;
+  Duration busy_{0};
 
   // On disk.
   Binlog binlog_;
@@ -384,9 +401,11 @@ class SimServer {
   std::uint64_t connection_ = 0;  // grows with each attempt, connection and end of one
   std::uint64_t cursor_ = 0;      // next ordinal to fetch
   std::vector<std::pair<std::uint32_t, std::uint64_t>> domain_starts_;  // skip a domain's ordinals below
-  std::vector<Run> runs_;                                               // scratch
+  std::vector<Gtid> awaited_;  // requested in domains that the source's binlog lacks
+  std::vector<Run> runs_;      // scratch
   bool delivery_pending_ = false;
   bool semi_sync_link_ = false;
+  bool was_connected_ = false;  // since the I/O thread was started
   bool silent_ = false;
   bool half_open_ = false;
   bool twin_ = false;  // another replica with our server_id took the connection over

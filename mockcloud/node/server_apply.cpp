@@ -10,6 +10,19 @@ namespace {
 constexpr const char* kUnreadable =
     "Relay log read failure: Could not parse relay log event entry; the relay log is corrupted";
 
+// The servers have one table as far as messages go.
+std::string row_error(int number, const std::string& master_log) {
+  const bool duplicate = number != 1032;
+  std::string text = "Could not execute ";
+  text += duplicate ? "Write_rows_v1" : "Update_rows_v1";
+  text += " event on table drover.counters; ";
+  text += duplicate ? "Duplicate entry '1' for key 'PRIMARY'" : "Can't find record in 'counters'";
+  text.append(", Error_code: ").append(std::to_string(number)).append("; handler error ");
+  text += duplicate ? "HA_ERR_FOUND_DUPP_KEY" : "HA_ERR_KEY_NOT_FOUND";
+  text.append("; the event's master log ").append(master_log).append(", end_log_pos 0");
+  return text;
+}
+
 }  // namespace
 
 void SimServer::schedule_apply() {
@@ -65,7 +78,7 @@ bool SimServer::apply_front() {
     skip(run, count);
   }
   if (run.count > 0 && poison_ != 0) {
-    sql_error(poison_, "Could not execute a row event: the row in the table is not as expected");
+    sql_error(poison_, row_error(poison_, master_log()));
     return false;
   }
   if (run.count > 0 && run.stamp == kNoStamp) skip(run, run.count);
@@ -96,9 +109,12 @@ bool SimServer::apply_data(Run& run) {
     skip(run, fresh.count);
   }
   if (run.count == 0) return true;
-  sql_error(1062, "Could not execute Write_rows event: Duplicate entry for key 'PRIMARY', in GTID " +
-                      node::to_text(Gtid{run.domain, run.server, run.sequence}));
+  sql_error(1062, row_error(1062, master_log()));
   return false;
+}
+
+std::string SimServer::master_log() const {
+  return source_ == nullptr ? std::string("binlog.000001") : source_->binlog_.file_name();
 }
 
 void SimServer::sql_error(int number, std::string_view text) {
@@ -144,8 +160,7 @@ void SimServer::set_cpu(double factor) {
 void SimServer::fail_sql_thread(int number) {
   if (!configured_ || !running_) return;
   poison_ = number;
-  sql_error(number, number == 1032 ? "Could not execute Update_rows event: Can't find record"
-                                   : "Could not execute Write_rows event: Duplicate entry for key 'PRIMARY'");
+  sql_error(number, row_error(number, master_log()));
 }
 
 void SimServer::corrupt_relay_log() {

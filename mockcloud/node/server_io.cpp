@@ -9,6 +9,17 @@ namespace {
 
 constexpr Duration kLagging = 1s;  // from then on a replica counts as lagging
 
+std::string fatal_error(const std::string& of_master) {
+  return std::string("Got fatal error 1236 from master when reading data from binary log: '")
+      .append(of_master)
+      .append("'");
+}
+
+std::string not_in_binlog(const Gtid& gtid) {
+  return "Error: connecting slave requested to start from GTID " + node::to_text(gtid) +
+         ", which is not in the master's binlog";
+}
+
 }  // namespace
 
 void SimServer::try_connect_after(Duration delay) {
@@ -24,34 +35,52 @@ void SimServer::try_connect() {
   if (!running_ || !responsive()) return;  // standstill_changed() tries again
   io_ = ThreadState::connecting;
   SimServer* primary = host_.server_at(master_.host, master_.port);
-  if (primary == nullptr) return io_retry(2003, "Can't connect to server (113 \"No route to host\")");
-  const bool answers = host_.connected(*this, *primary) && (!primary->running_ || primary->responsive());
-  if (!answers) {
-    const std::uint64_t connection = ++connection_;
-    const Duration limit = pace_.timeout(config_.connect_timeout, scheduler_.now());
-    scheduler_.call_after(domain_, limit, [this, connection] {
-      if (connection == connection_) io_retry(2003, "Can't connect to server (110 \"Connection timed out\")");
-    });
-    return;
-  }
-  if (!primary->running_) return io_retry(2003, "Can't connect to server (111 \"Connection refused\")");
+  if (primary == nullptr) return io_retry(2003, cannot_connect("113 \"No route to host\""));
+  const bool reached = host_.connected(*this, *primary) && !primary->frozen_;
+  if (!reached || (primary->running_ && primary->hung_)) return await_answer(reached);
+  if (!primary->running_) return io_retry(2003, cannot_connect("111 \"Connection refused\""));
   if (primary->exhausted_) return io_retry(1040, "Too many connections");
   const auto user = primary->users_.find(master_.user);
   if (user == primary->users_.end() || user->second.password_hash != master_.password_hash)
-    return io_retry(1045, "Access denied for user (using password: YES)");
+    return io_retry(1045,
+                    "Access denied for user '" + master_.user + "'@'" + name_ + "' (using password: YES)");
   if (primary->server_id_ == server_id_)
     return io_fatal(
-        1593, "Fatal error: The slave I/O thread stops because master and slave have equal MySQL server ids");
+        1593,
+        "Fatal error: The slave I/O thread stops because master and slave have equal MariaDB server ids; "
+        "these "
+        "ids must be different for replication to work (or the --replicate-same-server-id option must be "
+        "used "
+        "on slave but this does not always make sense; please check the manual before using it).");
   const auto refusal = use_gtid_ ? find_gtid_start(*primary) : find_file_start(*primary);
-  if (refusal)
-    return io_fatal(1236,
-                    "Got fatal error 1236 from master when reading data from binary log: '" + *refusal + "'");
+  if (refusal) return io_fatal(1236, fatal_error(*refusal));
   connected_to(*primary);
+}
+
+// Nobody answers the attempt: neither a host that is out of reach nor, once it has taken the connection, a
+// process that stands still.
+void SimServer::await_answer(bool reached) {
+  const std::uint64_t connection = ++connection_;
+  const Duration limit = pace_.timeout(config_.slave_net_timeout, scheduler_.now());
+  scheduler_.call_after(domain_, limit, [this, connection, reached] {
+    if (connection != connection_) return;
+    if (reached)
+      io_retry(2013,
+               "Lost connection to server at 'waiting for initial communication packet', system error: 110 "
+               "\"Connection timed out\"");
+    else
+      io_retry(2003, cannot_connect("110 \"Connection timed out\""));
+  });
+}
+
+std::string SimServer::cannot_connect(std::string_view why) const {
+  return "Can't connect to server on '" + master_.host + "' (" + std::string(why) + ")";
 }
 
 void SimServer::connected_to(SimServer& primary) {
   ++connection_;
   io_ = ThreadState::yes;
+  was_connected_ = true;
   io_errno_ = 0;
   io_error_.clear();
   source_ = &primary;
@@ -73,9 +102,10 @@ void SimServer::connected_to(SimServer& primary) {
 void SimServer::io_retry(int number, std::string_view text) {
   const bool is_new = io_errno_ != number;
   io_errno_ = number;
-  io_error_ = "error connecting to master '" + master_.user + "@" + master_.host + ":" +
-              std::to_string(master_.port) + "' - retry-time: " + drover::to_text(config_.connect_retry) +
-              " message: ";
+  io_error_ = std::string("error ") + (was_connected_ ? "reconnecting" : "connecting") + " to master '" +
+              master_.user + "@" + master_.host + ":" + std::to_string(master_.port) +
+              "' - retry-time: " + std::to_string(config_.connect_retry / 1s) +
+              "  maximum-retries: 100000  message: ";
   io_error_ += text;
   if (is_new) changed("io error", std::to_string(number));
   try_connect_after(pace_.timeout(config_.connect_retry, scheduler_.now()));
@@ -95,6 +125,7 @@ void SimServer::io_stopped() {
   silent_ = false;
   half_open_ = false;
   twin_ = false;
+  was_connected_ = false;
   if (SimServer* source = std::exchange(source_, nullptr)) source->detach(*this);
 }
 
@@ -103,6 +134,7 @@ void SimServer::io_lost(int number) {
   if (io_ != ThreadState::yes) return;
   io_stopped();
   io_ = ThreadState::connecting;
+  was_connected_ = true;
   io_errno_ = number;
   io_error_ = number == 0 ? "" : "Lost connection to server during query";
   changed("io lost", std::to_string(number));
@@ -128,6 +160,7 @@ std::optional<std::string> SimServer::find_gtid_start(const SimServer& primary) 
       "and "
       "required binlog files have been purged.";
   domain_starts_.clear();
+  awaited_.clear();
   for (const Gtid& gtid : io_pos_.gtids()) {
     const Gtid* highest = log.highest(gtid.domain, gtid.server);
     const Gtid* logged = log.position().find(gtid.domain);
@@ -144,14 +177,15 @@ std::optional<std::string> SimServer::find_gtid_start(const SimServer& primary) 
     } else if (applied != nullptr && *applied == gtid) {
       domain_starts_.emplace_back(gtid.domain, log.end());
     } else if (logged != nullptr || applied != nullptr) {
-      std::string text = "Error: connecting slave requested to start from GTID " + node::to_text(gtid) +
-                         ", which is not in the master's binlog.";
+      std::string text = not_in_binlog(gtid);
       if (logged != nullptr && logged->sequence > gtid.sequence)
         text +=
-            " Since the master's binlog contains GTIDs with higher sequence numbers, it probably means that "
+            ". Since the master's binlog contains GTIDs with higher sequence numbers, it probably means that "
             "the "
             "slave has diverged due to executing extra erroneous transactions";
       return text;
+    } else {
+      awaited_.push_back(gtid);
     }
   }
   for (const Gtid& before : log.oldest_file().state)
@@ -165,6 +199,7 @@ std::optional<std::string> SimServer::find_gtid_start(const SimServer& primary) 
 
 std::optional<std::string> SimServer::find_file_start(const SimServer& primary) {
   domain_starts_.clear();
+  awaited_.clear();
   if (!file_located_) {
     const auto ordinal = primary.binlog_.locate(master_.log_file, master_.log_position);
     if (!ordinal) return "Could not find first log file name in binary log index file";
@@ -243,6 +278,10 @@ void SimServer::deliver(std::uint64_t up_to, TimePoint written_at) {
   twin_skips_ = twin_ && !twin_skips_;
   runs_.clear();
   source_->binlog_.read(cursor_, up_to, runs_);
+  // The domain was empty when it connected: its first event is none that comes after the one requested.
+  for (const Run& run : runs_)
+    for (const Gtid& gtid : awaited_)
+      if (gtid.domain == run.domain) return io_fatal(1236, fatal_error(not_in_binlog(gtid)));
   std::uint64_t ordinal = cursor_;
   for (Run run : runs_) {
     const std::uint64_t end = ordinal + run.count;
@@ -259,14 +298,15 @@ void SimServer::deliver(std::uint64_t up_to, TimePoint written_at) {
   if (semi_sync_link_) {
     SimServer* primary = source_;
     const auto acknowledged = [primary, process = source_process_, ordinal = cursor_] {
-      if (primary->process_ == process && primary->running_) primary->acknowledge(ordinal);
+      if (primary->process_ != process || !primary->running_) return;
+      primary->acknowledge(ordinal);
+      primary->switch_semi_sync_on();
     };
     scheduler_.call_after(domain_, host_.delay(*this, *primary), acknowledged);
   }
   if (unreadable)
     io_fatal(1236,
-             "Got fatal error 1236 from master when reading data from binary log: 'binlog truncated in the "
-             "middle of event; consider out of disk space on master'");
+             fatal_error("binlog truncated in the middle of event; consider out of disk space on master"));
   else if (cursor_ < source_->binlog_.end())
     request_delivery();
   schedule_apply();

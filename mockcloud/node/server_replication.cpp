@@ -25,10 +25,8 @@ Result<void> SimServer::change_master(const ChangeMaster& to) {
   master_ = to;
   use_gtid_ = to.log_file.empty();
   file_located_ = false;
-  io_errno_ = sql_errno_ = 0;
-  io_error_.clear();
+  sql_errno_ = 0;
   sql_error_.clear();
-  io_pos_ = slave_pos_;
   changed("change master", to.host);
   return success();
 }
@@ -36,7 +34,10 @@ Result<void> SimServer::change_master(const ChangeMaster& to) {
 Result<void> SimServer::start_slave(bool io, bool sql) {
   if (!configured_)
     return database_error(1200, "The server is not configured as a replica; run CHANGE MASTER first");
-  if (io_ == ThreadState::no && !sql_) discard_relay("threads started anew");
+  if (io_ == ThreadState::no && !sql_) {
+    discard_relay("threads started anew");
+    io_pos_ = slave_pos_;
+  }
   if (sql && !sql_) {
     sql_ = true;
     sql_errno_ = 0;
@@ -60,28 +61,47 @@ void SimServer::stop_slave(bool io, bool sql) {
   changed("stop slave");
 }
 
-Result<void> SimServer::reset_slave_all() {
+Result<void> SimServer::reset_slave() {
   if (io_ != ThreadState::no || sql_) return database_error(1198, k1198);
   discard_relay("reset slave");
-  configured_ = false;
   io_pos_.clear();
   io_errno_ = sql_errno_ = 0;
   io_error_.clear();
   sql_error_.clear();
-  changed("reset slave all");
+  changed("reset slave");
   return success();
+}
+
+Result<void> SimServer::reset_slave_all() {
+  if (io_ != ThreadState::no || sql_) return database_error(1198, k1198);
+  configured_ = false;
+  return reset_slave();
 }
 
 Result<void> SimServer::set_gtid_slave_pos(const GtidPosition& position) {
   if (io_ != ThreadState::no || sql_) return database_error(1198, k1198);
-  if (config_.gtid_strict_mode)
-    for (const Gtid& gtid : binlog_.position().gtids())
-      if (position.find(gtid.domain) == nullptr)
-        return database_error(
-            1948, "Specified value for @@gtid_slave_pos contains no value for replication domain " +
-                      std::to_string(gtid.domain) + ", which the binary log contains");
+  if (auto conflict = conflict_with_binlog(position); conflict.has_error()) return conflict;
   slave_pos_ = position;
   poison_ = 0;
+  return success();
+}
+
+// What the server wrote itself last must not be forgotten; what it applied may be.
+Result<void> SimServer::conflict_with_binlog(const GtidPosition& position) const {
+  if (!config_.gtid_strict_mode) return success();
+  for (const Gtid& logged : binlog_.position().gtids()) {
+    if (logged.server != server_id_) continue;
+    const Gtid* given = position.find(logged.domain);
+    if (given == nullptr)
+      return database_error(1948,
+                            "Specified value for @@gtid_slave_pos contains no value for replication "
+                            "domain " +
+                                std::to_string(logged.domain) + ", which the binary log contains");
+    if (given->sequence < logged.sequence)
+      return database_error(1947, "Specified GTID " + node::to_text(*given) +
+                                      " conflicts with the binary log which contains a more recent GTID " +
+                                      node::to_text(logged));
+  }
   return success();
 }
 
@@ -136,8 +156,8 @@ ReplicationState SimServer::replication() const {
   state.sql_running = sql_;
   state.io_errno = io_errno_;
   state.sql_errno = sql_errno_;
-  state.last_error = io_error_.empty() ? sql_error_ : io_error_;
-  state.gtid_io_pos = io_pos_.to_text();
+  state.last_error = sql_errno_ != 0 ? sql_error_ : io_error_;
+  if (use_gtid_) state.gtid_io_pos = io_pos_.to_text();
   if (state.io == ThreadState::yes && sql_) {
     Duration behind{0};
     if (!relay_.empty()) {

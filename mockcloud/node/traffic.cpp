@@ -132,6 +132,7 @@ void Traffic::write_done(std::uint64_t token, WriteOutcome outcome, Stamp stamp)
   writer->outcome = outcome;
   const SimServer* server = fleet_.server(fleet_.id_at(writer->address));
   writer->is_protected = server != nullptr && server->semi_sync_active();
+  writer->by_accident = server != nullptr && server->is_open_by_accident();
   const auto way = fleet_.client_way_back(writer->address);
   if (!way) return;
   scheduler_.call_after(*domain_, *way, [this, token] {
@@ -151,9 +152,13 @@ void Traffic::count(Writer& writer, WriteOutcome outcome) {
   switch (outcome) {
     case WriteOutcome::acknowledged: {
       ++stats_.acknowledged;
-      ++writer.acknowledged;
-      acknowledged_.add(writer.stamp);
-      if (writer.is_protected) protected_.add(writer.stamp);
+      if (writer.by_accident) {
+        unknown_.add(writer.stamp);
+      } else {
+        ++writer.acknowledged;
+        acknowledged_.add(writer.stamp);
+        if (writer.is_protected) protected_.add(writer.stamp);
+      }
       const TimePoint now = scheduler_.now();
       // Before the first there was no master yet.
       if (stats_.acknowledged > 1)

@@ -47,7 +47,8 @@ class Traffic final : private WriteListener {
   bool running() const { return running_; }
   const TrafficStats& stats() const { return stats_; }
 
-  // Transactions acknowledged to a client / of unknown outcome that were executed somewhere.
+  // Transactions acknowledged to a client / of unknown outcome that were executed somewhere. What was
+  // acknowledged by a server that is_open_by_accident() counts as unknown: nobody promised it.
   const StampSet& acknowledged() const { return acknowledged_; }
   const StampSet& unknown() const { return unknown_; }
   // Acknowledged writes that the server's data does not hold.
@@ -77,6 +78,7 @@ class Traffic final : private WriteListener {
     std::string address;  // the statement under way went there
     Stamp stamp = kNoStamp;
     bool is_protected = false;                          // its answer came from under semi-sync
+    bool by_accident = false;                           // from a server that a fault had opened: no promise
     WriteOutcome outcome = WriteOutcome::acknowledged;  // the server's answer, on its way
     WriteOutcome last = WriteOutcome::acknowledged;     // of the statement before: changes are traced
     bool had_master = true;

@@ -115,14 +115,14 @@ TEST(Fact4, AHungPrimaryIsNoticedOnlyAfterTheNetTimeout) {
   Cluster c;
   c.bring_up(2);
   c.fleet.hang_server(Cluster::id(1), true);
-  c.run(29s);
+  c.run(4s);
   EXPECT_EQ(c.replication(2).io, ThreadState::yes);
   EXPECT_EQ(c.replication(2).io_errno, 0);
-  c.run(32s);
+  c.run(7s);
   EXPECT_EQ(c.replication(2).io, ThreadState::connecting);
   EXPECT_EQ(c.replication(2).io_errno, 0) << "an error shows only when the reconnection has failed";
   c.run(11s);
-  EXPECT_EQ(c.replication(2).io_errno, 2003);
+  EXPECT_EQ(c.replication(2).io_errno, 2013);
 }
 
 TEST(Fact4, AHeartbeatEveryHalfOfTheTimeoutKeepsAnIdleConnection) {
@@ -156,7 +156,7 @@ TEST(Fact5, ATransactionThePrimaryDoesNotHaveGives1236) {
   const auto again = c.call(2, c.replica_command(2, 1, false));
   ASSERT_TRUE(again.has_error());
   EXPECT_THAT(again.error().message, HasSubstr("1236"));
-  EXPECT_THAT(again.error().message, HasSubstr("not in the master's binlog."));
+  EXPECT_THAT(again.error().message, HasSubstr("not in the master's binlog"));
   EXPECT_THAT(again.error().message, testing::Not(HasSubstr("diverged")));
 }
 
@@ -394,6 +394,7 @@ TEST_F(Fact13, TheReplicaSideNeedsAnIoRestart) {
 
 TEST_F(Fact13, AWaitingTransactionIsVisibleAfterCommitAndNotAfterSync) {
   bring_up(1);
+  c.server(1).config().semi_sync_point = SemiSyncPoint::after_commit;
   c.write(1);
   EXPECT_EQ(c.count(1), 1U);
   c.server(1).config().semi_sync_point = SemiSyncPoint::after_sync;
@@ -403,12 +404,20 @@ TEST_F(Fact13, AWaitingTransactionIsVisibleAfterCommitAndNotAfterSync) {
 
 TEST_F(Fact13, AWaitingTransactionIsCommittedAfterKill) {
   bring_up(1);
-  c.server(1).config().semi_sync_point = SemiSyncPoint::after_sync;
   c.write(1);
   c.fleet.crash_server(Cluster::id(1), 1s);
   EXPECT_EQ(c.recorder.last, WriteOutcome::unknown);
   c.run(2s);
   EXPECT_EQ(c.count(1), 1U);
+}
+
+TEST_F(Fact13, ACopyOfAServerHoldsTheTransactionsThatWait) {
+  bring_up(1);
+  c.write(1, 2);
+  c.boot(2);
+  c.run(2s);
+  Cluster::must(c.call(2, c.replica_command(2, 1)));
+  EXPECT_EQ(c.count(2), 2U);
 }
 
 TEST_F(Fact13, InitRplRoleSlaveTruncatesTheWaitingTransaction) {

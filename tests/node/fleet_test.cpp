@@ -111,7 +111,7 @@ TEST(HalfOpen, AReplicaNoticesBySilenceAndCatchesUp) {
   c.bring_up(2);
   c.fleet.half_open(Cluster::id(2));
   c.write(1, 5);
-  c.run(20s);
+  c.run(4s);
   EXPECT_EQ(c.replication(2).io, ThreadState::yes) << "it believes that it is connected";
   EXPECT_EQ(c.count(2), 0U);
   c.run(2min);
@@ -468,6 +468,22 @@ TEST(Secrets, NeverAppearInTheTrace) {
     EXPECT_EQ(entry.detail.find("hunter2"), std::string::npos) << entry.detail;
   }
   EXPECT_GT(c.trace.entries().size(), 10U);
+}
+
+TEST(Counters, TellHowManyQueriesThereWereAndHowLongTheyTook) {
+  Cluster c;
+  c.bring_up(2);
+  c.write(1, 3);
+  c.fleet.slow_disk(Cluster::id(1), 40ms);
+  c.write(1, 2);
+  c.run(1s);
+  const auto told = c.call(1, GetServerState{});
+  Cluster::must(told);
+  EXPECT_EQ(told.value().state.queries, 5U);
+  EXPECT_EQ(told.value().state.busy, 80ms);
+  c.fleet.crash_server(Cluster::id(1), 1s);
+  c.run(2s);
+  EXPECT_EQ(c.server(1).queries(), 0U) << "they count from the server's start";
 }
 
 }  // namespace
