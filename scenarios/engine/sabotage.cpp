@@ -76,10 +76,13 @@ void hide_a_node(const std::string& method, Response& response) {
     if (ids.is_array() && !ids.empty()) ids.erase(ids.size() - 1);
 }
 
-void answer_with_zeros(Response& response) {
-  for (auto& [key, value] : response.result.items())
+void make_zeros(nlohmann::json& of) {
+  for (auto& [key, value] : of.items()) {
     if (value.is_number()) value = 0;
+    if (value.is_object()) make_zeros(value);
+  }
 }
+void answer_with_zeros(Response& response) { make_zeros(response.result); }
 
 Sabotage on_request(const char* name, const char* breaks, void (*change)(Request&)) {
   Sabotage sabotage{name, breaks};
