@@ -109,10 +109,11 @@ Result<void> Transfer::pipe_tool(std::vector<std::string> arguments, const Sink&
 
 Result<void> Transfer::give(CopyKind kind, const Sink& sink) {
   if (kind == CopyKind::backup)
-    return pipe_tool({settings_.backup_program, "--defaults-file=" + process_.configuration_file(),
-                      "--backup", "--stream=mbstream", "--socket=" + process_.socket(),
-                      "--user=" + process_.user(), "--target-dir=" + process_.temporary_folder()},
-                     sink);
+    return pipe_tool(
+        {settings_.backup_program, "--defaults-file=" + process_.configuration_file(), "--backup",
+         "--stream=mbstream", "--parallel=2", "--log-copy-interval=20", "--socket=" + process_.socket(),
+         "--user=" + process_.user(), "--target-dir=" + process_.temporary_folder()},
+        sink);
   auto arguments = client_arguments("mariadb-dump");
   for (const char* option :
        {"--all-databases", "--single-transaction", "--gtid", "--master-data=1", "--routines", "--events",

@@ -274,7 +274,7 @@ Result<ServeSettings> read_serve_settings(const ServeOptions& options) {
   settings.manager.replication_password = Secret{};
   // Real servers of this machine are there in a fraction of a second.
   if (settings.cloud == "local" && sections.manager.is_default("poll_interval"))
-    settings.manager.poll_interval = 200ms;
+    settings.manager.poll_interval = 50ms;
   settings.manager.service_id = own.text("service_id");
   settings.mock_cloud = scenario::cloud_config(sections);
   settings.agents = scenario::fleet_config(sections);
