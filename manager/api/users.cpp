@@ -13,6 +13,13 @@ using nlohmann::json;
 namespace {
 
 constexpr std::size_t kLongestName = 80;  // MariaDB's limit for user names, in characters
+// How long a commit waits for a slave at most (rpl_semi_sync_master_timeout, MariaDB's default).
+constexpr Duration kSemiSyncWait{10s};
+
+// Of a change that a master commits. Without a slave a semi-synchronous one waits first, and then does it.
+Duration change_timeout(const ops::Configuration& config) {
+  return config.agent_timeout + (config.semi_sync ? kSemiSyncWait : Duration{0});
+}
 
 const UploadedFile* file_of(const Request& request, const char* field) {
   for (const auto& file : request.files)
@@ -105,7 +112,7 @@ void Service::configure_user(const Request& request, Respond respond) {
   if (!read_username(request, "username", command.username, respond)) return;
   if (!read_text(request, "password", true, command.password.value, respond)) return;
   if (!addressed(request, nodes, respond)) return;
-  tell_nodes("configure_user", std::move(nodes), command, manager_.config().agent_timeout,
+  tell_nodes("configure_user", std::move(nodes), command, change_timeout(manager_.config()),
              std::move(respond));
 }
 
@@ -114,7 +121,7 @@ void Service::delete_user(const Request& request, Respond respond) {
   std::vector<NodeId> nodes;
   if (!read_username(request, "username", command.username, respond)) return;
   if (!addressed(request, nodes, respond)) return;
-  tell_nodes("delete_user", std::move(nodes), command, manager_.config().agent_timeout, std::move(respond));
+  tell_nodes("delete_user", std::move(nodes), command, change_timeout(manager_.config()), std::move(respond));
 }
 
 void Service::set_password(const Request& request, Respond respond) {
@@ -124,7 +131,8 @@ void Service::set_password(const Request& request, Respond respond) {
   std::vector<NodeId> nodes;
   for (const NodeId node : manager_.listed_nodes())
     if (manager_.model().node(node)->role != Role::replica) nodes.push_back(node);
-  tell_nodes("set_password", std::move(nodes), command, manager_.config().agent_timeout, std::move(respond));
+  tell_nodes("set_password", std::move(nodes), command, change_timeout(manager_.config()),
+             std::move(respond));
 }
 
 void Service::send_mysqldump(const Request& request, Respond respond) {

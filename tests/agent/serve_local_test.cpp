@@ -139,6 +139,24 @@ TEST_F(ServeLocal, AKilledManagerFindsItsNodesAgain) {
   EXPECT_TRUE(has_rows("1", "4"));
 }
 
+class ServeLocalSemiSync : public ServeLocal {
+ protected:
+  void SetUp() override {
+    configuration_ = "manager: {durability: semi_sync}\n";
+    ServeLocal::SetUp();
+  }
+};
+
+TEST_F(ServeLocalSemiSync, AMasterWithoutASlaveMakesAUserWhenItHasWaited) {
+  done("add_nodes", {{"count", 1}});
+  done("set_up_replica_master", {{"id", "1"}});
+  const json made =
+      testing_support::call_api(server_->port(), "POST", "configure_user",
+                                {{"serviceNodeId", "1"}, {"username", "app"}, {"password", "s3cret-app"}});
+  EXPECT_TRUE(made["error"].is_null()) << made.dump();
+  EXPECT_EQ(client("1").error(), 0U);
+}
+
 class ServeLocalFailover : public ServeLocal {
  protected:
   std::string told() const { return scratch_.path("told"); }
