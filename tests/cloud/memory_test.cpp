@@ -20,7 +20,11 @@ double bytes_in_use() {
 void launch(Stage& stage, int from, int to) {
   for (int i = from; i < to; ++i) {
     const std::string number = std::to_string(i);
-    InstanceSpec spec{"node-" + number, "debian-12-drover", "small", "default", "",
+    InstanceSpec spec{"node-" + number,
+                      "debian-12-drover",
+                      "small",
+                      "default",
+                      "",
                       {{"drover-service", "7"}, {"set", number}}};
     ASSERT_TRUE(stage.try_create(spec, "token-" + number).has_value());
   }

@@ -51,9 +51,8 @@ TEST(Snapshot, IsOfTheMomentOfTheEffectAndNotOfTheAnswer) {
   const std::string id = stage.create("a");
   stage.pass(40s);
   std::optional<InstanceState> shown;
-  stage.cloud->listVMs({}, {}, {}, [&](Result<std::vector<InstanceInfo>> listed) {
-    shown = listed.value().front().state;
-  });
+  stage.cloud->listVMs(
+      {}, {}, {}, [&](Result<std::vector<InstanceInfo>> listed) { shown = listed.value().front().state; });
   stage.pass(6s);
   ASSERT_TRUE(stage.cloud->crash_instance(id).has_value());
   stage.pass(6s);
