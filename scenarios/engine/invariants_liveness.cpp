@@ -216,13 +216,11 @@ void Checkers::check_reads() {
                   "S3 stale");
 }
 
-// What no manager can keep: a disk is gone; a replica takes the master's writes for its own, as they carry
-// its server_id, and says that it has them; or a journal that has forgotten a promotion meets the former
-// master, writable again, and clients write there before the agents have been asked.
+// What no manager can keep: a disk is gone; or a replica takes the master's writes for its own, as they carry
+// its server_id, and says that it has them. (What a server acknowledges that a fault has opened is no
+// promise.)
 bool Checkers::writes_may_be_lost() const {
-  const auto& evidence = world_.evidence();
-  return evidence.any({"vm.lose_disk", "db.duplicate_server_id"}) ||
-         (world_.journal().losses() > 0 && evidence.any({"db.lose_read_only"}));
+  return world_.evidence().any({"vm.lose_disk", "db.duplicate_server_id"});
 }
 
 std::uint64_t Checkers::check_writes() {
