@@ -1,5 +1,5 @@
-// What is asked of the members: who they are, what the cloud and their agents say of them, and what their heartbeats
-// tell.
+// What is asked of the members: who they are, what the cloud and their agents say of them, and what their
+// heartbeats tell.
 #include <algorithm>
 
 #include "manager/ops/manager.hpp"
