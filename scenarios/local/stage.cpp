@@ -76,7 +76,7 @@ Result<void> LocalStage::see_what_lacks(NetworkChoice networks) {
   fs::remove_all(probe, error);
   if (networks == NetworkChoice::namespaces && !lacks_.networks.empty())
     return make_error(ErrorCode::unavailable,
-                      "--network namespaces: " + lacks_.networks + ". Or leave --network out");
+                      "--network namespaces: " + lacks_.networks + "; or leave --network out");
   return success();
 }
 
