@@ -9,6 +9,7 @@ runs and lags by nothing, and a client reads the last row there. By hand, in eve
 the same master, streamed into mbstream, prepared, and one start of mariadbd on it until it takes connections; nothing else, no replication.
 Phases: "machine" until the agent listens; "first start" of mariadbd on an empty data directory; "copy" and prepare; "second start" on the
 copy, with the end of the first server; "replication" until the operation is DONE; "visible" until clients see it as described.
+Compare on a machine at rest, and runs of one kind with each other.
 Needs the release build, MariaDB and python3-pymysql: `tools/dev install build mariadb bench`.
 """
 import argparse
