@@ -18,11 +18,11 @@ TEST(SimulatedServer, IsConfiguredAsTheAgentConfiguresARealOne) {
   EXPECT_THAT(real, testing::HasSubstr(line("read_only", flag(simulated.read_only_in_file))));
   EXPECT_THAT(real, testing::HasSubstr(line("gtid_strict_mode", flag(simulated.gtid_strict_mode))));
   EXPECT_THAT(real, testing::HasSubstr(line("log_slave_updates", flag(simulated.log_slave_updates))));
-  EXPECT_THAT(real, testing::HasSubstr(
-                        line("slave_net_timeout", std::to_string(simulated.slave_net_timeout / 1s))));
+  EXPECT_THAT(
+      real, testing::HasSubstr(line("slave_net_timeout", std::to_string(simulated.slave_net_timeout / 1s))));
   const bool after_sync = simulated.semi_sync_point == node::SemiSyncPoint::after_sync;
-  EXPECT_THAT(real, testing::HasSubstr(line("rpl_semi_sync_master_wait_point",
-                                            after_sync ? "AFTER_SYNC" : "AFTER_COMMIT")));
+  EXPECT_THAT(real, testing::HasSubstr(
+                        line("rpl_semi_sync_master_wait_point", after_sync ? "AFTER_SYNC" : "AFTER_COMMIT")));
   for (const char* of_mariadb : {"skip_slave_start", "rpl_semi_sync_master_timeout", "init_rpl_role"})
     EXPECT_THAT(real, testing::Not(testing::HasSubstr(of_mariadb))) << "the simulation has its default";
 }

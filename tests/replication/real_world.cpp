@@ -242,9 +242,11 @@ void RealWorld::exhaust_connections(unsigned server, bool exhausted) {
   auto& crowd = at(server).crowd;
   crowd.clear();
   while (exhausted && end_dumps(server) > 0) pass(10ms);
-  EXPECT_EQ(run(server, "SET GLOBAL max_connections = " + std::to_string(exhausted ? kConnectionsMin : 151)), 0U);
+  EXPECT_EQ(run(server, "SET GLOBAL max_connections = " + std::to_string(exhausted ? kConnectionsMin : 151)),
+            0U);
   while (exhausted && crowd.size() <= kConnectionsMin) {
-    crowd.push_back(std::make_unique<agent_test::SqlClient>(at(server).settings.address, "app", kClientPassword));
+    crowd.push_back(
+        std::make_unique<agent_test::SqlClient>(at(server).settings.address, "app", kClientPassword));
     if (crowd.back()->error() != 0) break;
   }
 }
@@ -271,9 +273,9 @@ Observation RealWorld::look(unsigned server) {
   const Rows slave = ask(server, "SHOW SLAVE STATUS");
   show_replication(seen, agent::replication_of(slave.empty() ? agent::NamedRow{} : slave[0]));
   if (!slave.empty()) seen["using_gtid"] = column(slave[0], "Using_Gtid");
-  const Rows variables =
-      ask(server, "SELECT @@gtid_slave_pos AS slave_pos, @@gtid_current_pos AS current_pos, "
-                  "@@gtid_binlog_pos AS binlog_pos, @@read_only AS read_only");
+  const Rows variables = ask(server,
+                             "SELECT @@gtid_slave_pos AS slave_pos, @@gtid_current_pos AS current_pos, "
+                             "@@gtid_binlog_pos AS binlog_pos, @@read_only AS read_only");
   for (const auto& [name, value] : variables.at(0)) seen[name] = value;
   const Rows status = ask(server, "SHOW GLOBAL STATUS LIKE 'Rpl_semi_sync_master_status'");
   seen["semi_sync"] = column(status.at(0), "Value");

@@ -102,7 +102,8 @@ class Replication : public testing::TestWithParam<Case> {
         equal_since = Clock::time_point::max();
       else
         equal_since = std::min(equal_since, now);
-      if ((equal_since != Clock::time_point::max() && now - equal_since >= moment) || now > until) return sight;
+      if ((equal_since != Clock::time_point::max() && now - equal_since >= moment) || now > until)
+        return sight;
       real_->pass(kLook);
     }
   }

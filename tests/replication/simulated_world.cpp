@@ -7,8 +7,9 @@ namespace {
 
 // The error number of a statement: what its message begins with.
 unsigned number_of(const Result<void>& result) {
-  return result.has_value() ? 0U
-                            : static_cast<unsigned>(std::strtoul(result.error().message.c_str(), nullptr, 10));
+  return result.has_value()
+             ? 0U
+             : static_cast<unsigned>(std::strtoul(result.error().message.c_str(), nullptr, 10));
 }
 
 unsigned number_of(node::WriteOutcome outcome) {
@@ -98,7 +99,9 @@ unsigned SimulatedWorld::set_slave_position(unsigned server, const std::string& 
   return number_of(at(server).set_gtid_slave_pos(*node::GtidPosition::parse(gtid)));
 }
 
-unsigned SimulatedWorld::skip_transaction(unsigned server) { return number_of(at(server).skip_transactions(1)); }
+unsigned SimulatedWorld::skip_transaction(unsigned server) {
+  return number_of(at(server).skip_transactions(1));
+}
 
 unsigned SimulatedWorld::purge_binlogs(unsigned server) {
   at(server).purge_binlogs();

@@ -1,7 +1,7 @@
 // One vocabulary for replication among three database servers, spoken by real servers (real_world.hpp) and by
 // simulated ones (simulated_world.hpp); the cases of cases.hpp are told in it. Servers are numbered from 1,
-// which is their server_id too. Every server starts empty, read-only, with the account "repl"; no statement of
-// its set-up is in a binary log.
+// which is their server_id too. Every server starts empty, read-only, with the account "repl"; no statement
+// of its set-up is in a binary log.
 #pragma once
 
 #include <map>
@@ -40,7 +40,7 @@ class World {
 
   virtual void start_server(unsigned server, bool skip_slave_start = false) = 0;
   virtual void stop_server(unsigned server) = 0;
-  virtual void kill_server(unsigned server) = 0;              // SIGKILL
+  virtual void kill_server(unsigned server) = 0;             // SIGKILL
   virtual void hang_server(unsigned server, bool hung) = 0;  // SIGSTOP, SIGCONT
 
   virtual unsigned change_master(unsigned server, const Source& source) = 0;
