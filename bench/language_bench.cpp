@@ -4,6 +4,7 @@
 #include <fstream>
 #include <sstream>
 
+#include "paths.hpp"
 #include "scenarios/engine/expression.hpp"
 #include "scenarios/engine/load_library.hpp"
 

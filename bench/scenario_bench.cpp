@@ -4,6 +4,7 @@
 #include <benchmark/benchmark.h>
 
 #include "bench/bench_world.hpp"
+#include "paths.hpp"
 #include "scenarios/engine/runner.hpp"
 
 namespace drover {

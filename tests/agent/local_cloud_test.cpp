@@ -9,6 +9,7 @@
 #include "manager/adapters/real_time.hpp"
 #include "manager/system/child_process.hpp"
 #include "manager/system/net_stream.hpp"
+#include "paths.hpp"
 #include "tests/agent/stage.hpp"
 #include "tests/contract/iaas_contract.hpp"
 

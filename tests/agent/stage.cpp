@@ -6,6 +6,7 @@
 #include <fstream>
 
 #include "manager/system/net_stream.hpp"
+#include "paths.hpp"
 
 namespace drover::agent_test {
 

@@ -7,6 +7,7 @@
 #include <filesystem>
 
 #include "manager/system/child_process.hpp"
+#include "paths.hpp"
 #include "tests/agent/stage.hpp"
 
 namespace drover {

@@ -4,6 +4,7 @@
 
 #include "manager/system/digest.hpp"
 #include "manager/system/iso_time.hpp"
+#include "paths.hpp"
 #include "tests/ec2/ec2_driver_stage.hpp"
 
 namespace drover::test {

@@ -3,6 +3,7 @@
 #include <cstdio>
 #include <cstdlib>
 
+#include "paths.hpp"
 #include "scenarios/engine/load_library.hpp"
 #include "scenarios/engine/report_results.hpp"
 #include "scenarios/explore/drawn_plan.hpp"

@@ -7,6 +7,7 @@
 #include <filesystem>
 #include <map>
 
+#include "paths.hpp"
 #include "scenarios/engine/load_library.hpp"
 #include "scenarios/engine/runner.hpp"
 #include "scenarios/engine/sim_world.hpp"

@@ -6,6 +6,7 @@
 #include "manager/adapters/opennebula/vm_words.hpp"
 #include "manager/base/hash.hpp"
 #include "manager/system/one_template.hpp"
+#include "paths.hpp"
 #include "tests/opennebula/stage.hpp"
 
 namespace drover {

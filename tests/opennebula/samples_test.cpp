@@ -5,6 +5,7 @@
 #include <set>
 #include <sstream>
 
+#include "paths.hpp"
 #include "tests/opennebula/stage.hpp"
 
 namespace drover {

@@ -8,6 +8,7 @@
 #include <cstdio>
 #include <fstream>
 #include <sstream>
+#include "paths.hpp"
 
 namespace drover {
 namespace {

@@ -6,6 +6,7 @@
 #include <fstream>
 #include <nlohmann/json.hpp>
 #include <sstream>
+#include "paths.hpp"
 
 namespace drover::test {
 namespace {

@@ -7,6 +7,7 @@
 
 #include "mockcloud/fault/catalogue.hpp"
 #include "mockcloud/fault/points.hpp"
+#include "paths.hpp"
 #include "scenarios/engine/load_library.hpp"
 #include "scenarios/engine/runner.hpp"
 

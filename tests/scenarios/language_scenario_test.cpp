@@ -4,6 +4,7 @@
 #include <fstream>
 #include <sstream>
 
+#include "paths.hpp"
 #include "scenarios/engine/parse_scenario.hpp"
 
 namespace drover::scenario {

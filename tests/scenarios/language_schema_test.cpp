@@ -11,6 +11,7 @@
 #include <fstream>
 #include <sstream>
 
+#include "paths.hpp"
 #include "scenarios/engine/document.hpp"
 #include "scenarios/engine/parse_scenario.hpp"
 #include "scenarios/engine/schema.hpp"

@@ -5,6 +5,7 @@
 
 #include <map>
 
+#include "paths.hpp"
 #include "scenarios/engine/load_library.hpp"
 #include "scenarios/engine/runner.hpp"
 #include "scenarios/engine/sabotage.hpp"

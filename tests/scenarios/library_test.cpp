@@ -10,6 +10,7 @@
 
 #include "manager/api/service.hpp"
 #include "manager/model/states.hpp"
+#include "paths.hpp"
 #include "scenarios/engine/load_library.hpp"
 
 namespace drover::scenario {

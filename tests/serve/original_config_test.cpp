@@ -2,6 +2,7 @@
 #include <fstream>
 #include <sstream>
 
+#include "paths.hpp"
 #include "tests/serve/serve_fixture.hpp"
 
 namespace drover::serve_test {

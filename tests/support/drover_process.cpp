@@ -9,6 +9,7 @@
 #include <csignal>
 #include <fstream>
 #include <sstream>
+#include "paths.hpp"
 
 namespace drover::testing_support {
 namespace {

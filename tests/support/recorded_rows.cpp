@@ -2,6 +2,7 @@
 
 #include <fstream>
 #include <nlohmann/json.hpp>
+#include "paths.hpp"
 
 namespace drover::testing_support {
 namespace {

@@ -1,0 +1,1 @@
+// The library of the precompiled header has to have a source.
