@@ -33,7 +33,8 @@ ServerPerformance::Sum ServerPerformance::sum(model::NodeId node, TimePoint now)
   const double span = to_seconds(last.at - first.at);
   if (span <= 0 || last.at < now - kWindow) return {};
   return Sum{static_cast<double>(last.queries - first.queries) / span,
-             static_cast<double>(last.errors - first.errors) / span, to_seconds(last.busy - first.busy) / span};
+             static_cast<double>(last.errors - first.errors) / span,
+             to_seconds(last.busy - first.busy) / span};
 }
 
 ServerPerformance::Rates ServerPerformance::rates(const Sum& sum) {

@@ -1,5 +1,5 @@
-// What the database servers do for their clients: rates over about a minute, from the counters that the agents
-// tell at every poll. Scheduler's thread; nothing of it is journaled.
+// What the database servers do for their clients: rates over about a minute, from the counters that the
+// agents tell at every poll. Scheduler's thread; nothing of it is journaled.
 #pragma once
 
 #include <deque>
@@ -18,8 +18,8 @@ class ServerPerformance {
     double response_time = 0;  // mean of a query, ms
   };
 
-  // What an agent told now. Counters that went back are those of another server, or of one that was restarted:
-  // they begin anew.
+  // What an agent told now. Counters that went back are those of another server, or of one that was
+  // restarted: they begin anew.
   void saw(model::NodeId node, const ServerState& state, TimePoint now);
   // From what was told in the last minute, and for at most another one; nothing until it was told twice.
   Rates of(model::NodeId node, TimePoint now) const;

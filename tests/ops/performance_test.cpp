@@ -38,7 +38,8 @@ TEST(ServerPerformance, ForgetsWhatIsLongerAgoThanAMinute) {
   ServerPerformance performance;
   performance.saw(1, counters(0, 0, 0s), at(0));
   for (int second = 10; second <= 120; second += 10)
-    performance.saw(1, counters(second <= 60 ? 100 * static_cast<unsigned>(second) : 6000, 0, 0s), at(second));
+    performance.saw(1, counters(second <= 60 ? 100 * static_cast<unsigned>(second) : 6000, 0, 0s),
+                    at(second));
   EXPECT_EQ(performance.of(1, at(120)).query_rate, 0);
   performance.saw(1, counters(6600, 0, 0s), at(180));
   EXPECT_EQ(performance.of(1, at(180)).query_rate, 10);
