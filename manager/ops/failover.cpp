@@ -376,7 +376,8 @@ Task<Result<void>> replace_primary(Core& core, OperationId id) {
     if (made.has_error()) {
       // Nobody takes writes then, if it is certain that the target takes none; else the monitor goes on
       // trying.
-      auto fenced = co_await fence(core, target, epoch);
+      const std::uint64_t next = co_await epoch_after(core, id, target);
+      auto fenced = co_await fence(core, target, next);
       if (fenced.has_value() && core.model.service.maybe_writable == target) {
         core.model.service.maybe_writable = core.model.service.primary;
         core.journal.service_changed();

@@ -160,7 +160,8 @@ class MySQLServerManager {
   bool takes_members() const;
   void adopt(const InstanceInfo& info, model::NodeId id);
   Task<void> learn_role(model::NodeId id);
-  bool is_behind() const { return core_.highest_epoch > core_.model.service.epoch; }
+  // Whether the agents know of a master that the journal has forgotten.
+  bool is_behind() const { return contradicted_ || core_.highest_epoch > core_.model.service.epoch; }
   Task<void> catch_up();
   void follow(model::NodeId master, std::uint64_t epoch);
   Task<void> sweep_doomed();
@@ -194,6 +195,8 @@ class MySQLServerManager {
   };
   Watch watch_;
   bool opening_ = false;  // keep_open() is under way
+  bool contradicted_ =
+      false;  // whom the journal has for the master says, in this epoch, that it is a replica
 };
 
 }  // namespace drover::ops

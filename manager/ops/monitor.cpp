@@ -131,6 +131,11 @@ Task<void> MySQLServerManager::keep_open(NodeId id, ServerState state) {
   if (core_.model.service.primary != id || core_.model.service.maybe_writable != id || !state.read_only ||
       !surveyed_ || is_behind() || core_.model.active_operations() > 0 || opening_)
     co_return;
+  if (state.role == Role::replica) {
+    // Not opened: it may lack what the other has acknowledged.
+    contradicted_ = state.epoch >= core_.model.service.epoch;
+    co_return;
+  }
   opening_ = true;
   core_.note(node_name(id), "the master was read-only: made writable again");
   SetReadOnly open;

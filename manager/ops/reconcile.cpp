@@ -3,6 +3,7 @@
 // not cost a VM that has become a member since: whoever is newer than the journal is kept, and the topology
 // of the highest epoch holds.
 #include <charconv>
+#include <utility>
 
 #include "manager/ops/bring_up.hpp"
 #include "manager/ops/disposal.hpp"
@@ -207,8 +208,8 @@ bool MySQLServerManager::takes_members() const {
          state == model::ServiceState::S_ADAPTING;
 }
 
-// Agents have heard of a higher epoch than the journal has: the topology of the highest epoch is taken over
-// and goes on above it. Until then nobody is made writable.
+// Agents have heard of a higher epoch than the journal has, or whom it has for the master is a replica: the
+// topology of the highest epoch is taken over and goes on above it. Until then nobody is made writable.
 Task<void> MySQLServerManager::catch_up() {
   const auto reconciled = co_await reconcile();  // whoever holds that epoch may have no record
   if (reconciled.has_error()) co_return;
@@ -220,6 +221,7 @@ Task<void> MySQLServerManager::catch_up() {
     ask_nodes(nodes, looking, core_.config.agent_timeout, std::move(handler));
   });
   if (asked.has_error() || core_.model.active_operations() > 0) co_return;
+  const bool contradicted = std::exchange(contradicted_, false);
   const Node* master = nullptr;
   ServerState best;
   bool silent = false;
@@ -235,7 +237,10 @@ Task<void> MySQLServerManager::catch_up() {
     best = state;
   }
   if (silent && (master == nullptr || best.epoch < core_.highest_epoch)) co_return;  // that one may be it
-  const std::uint64_t epoch = core_.highest_epoch + 1;
+  // Of an epoch that the journal knows, only another master is news.
+  if (contradicted && !is_behind() && (master == nullptr || best.epoch < core_.model.service.epoch))
+    co_return;
+  const std::uint64_t epoch = std::max(core_.highest_epoch, core_.model.service.epoch) + 1;
   const NodeId chosen = master == nullptr ? 0 : master->id;
   follow(chosen, epoch);
   co_await core_.journal.durable();
@@ -262,7 +267,7 @@ void MySQLServerManager::follow(NodeId master, std::uint64_t epoch) {
     node->role = Role::primary;
     core_.journal.node_changed(master);
   }
-  core_.note("journal", "is behind: agents have heard of epoch " + std::to_string(epoch - 1) + "; " +
+  core_.note("journal", "is behind: agents know of epoch " + std::to_string(epoch - 1) + "; " +
                             (master == 0 ? "nobody says that it is the master, set one up"
                                          : node_name(master) + " is the master") +
                             ", epoch " + std::to_string(epoch));

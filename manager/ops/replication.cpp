@@ -32,7 +32,8 @@ Task<Result<void>> set_up_replica_master(Core& core, OperationId id) {
   auto made = co_await make_primary(core, target, epoch);
   if (made.has_error()) {
     // It may have become writable without our knowing: take that back as far as it can be.
-    auto fenced = co_await fence(core, target, epoch);
+    const std::uint64_t next = co_await epoch_after(core, id, target);
+    auto fenced = co_await fence(core, target, next);
     if (fenced.has_value() && core.model.service.maybe_writable == target &&
         core.model.service.primary != target) {
       core.model.service.maybe_writable = 0;
@@ -186,12 +187,13 @@ Task<Result<void>> promote(Core& core, OperationId id) {
     if (made.has_error()) {
       // Back to the former one, if it is certain that the target takes no writes; else the monitor goes on
       // trying.
-      auto fenced = co_await fence(core, target, epoch);
+      const std::uint64_t next = co_await epoch_after(core, id, target);
+      auto fenced = co_await fence(core, target, next);
       if (fenced.has_value() && core.model.node(former) != nullptr) {
         core.model.service.maybe_writable = former;
         core.journal.service_changed();
         co_await core.journal.durable();
-        co_await hand_back(core, former, epoch);
+        co_await hand_back(core, former, next);
       }
       co_return made;
     }

@@ -51,6 +51,20 @@ Task<void> take_epoch(Core& core, OperationId id) {
   co_await core.journal.durable();
 }
 
+Task<std::uint64_t> epoch_after(Core& core, OperationId id, NodeId failed) {
+  GetServerState look;
+  const AgentCommand looking = look;
+  const auto seen = co_await core.ask(failed, looking);
+  if (seen.has_error() || core.highest_epoch > core.model.service.epoch)
+    co_return core.model.operation(id)->epoch;
+  const std::uint64_t epoch = ++core.model.service.epoch;
+  core.model.operation(id)->epoch = epoch;
+  core.journal.service_changed();
+  core.journal.operation_changed(id);
+  co_await core.journal.durable();
+  co_return epoch;
+}
+
 Result<void> check_member(const Core& core, NodeId id) {
   const Node* node = core.model.node(id);
   if (node == nullptr) return not_there(id);

@@ -9,6 +9,10 @@ namespace drover::ops {
 Error not_there(model::NodeId id);
 // The operation's own topology epoch, taken once and journaled before it is used.
 Task<void> take_epoch(Core& core, model::OperationId id);
+// The epoch to fence in whom the operation failed to open: its next one, journaled before it is used, so that
+// the node stays closed whatever copy of the earlier command still arrives. The same one where the node does
+// not answer, or knows of a later epoch, which must not be taken a second time.
+Task<std::uint64_t> epoch_after(Core& core, model::OperationId id, model::NodeId failed);
 // A member that may be given a role now, or why not.
 Result<void> check_member(const Core& core, model::NodeId id);
 
