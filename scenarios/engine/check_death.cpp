@@ -65,7 +65,9 @@ void Deaths::check_hang(const model::Node& former) {
   if (!truth || vm == nullptr || silent_ != former.vm || silent_since_ == kNever) return;
   if (!truth->up || !truth->agent_running || !truth->server_running || truth->responsive) return;
   const TimePoint now = world_.scheduler().now();
-  if (now - silent_since_ >= world_.manager()->config().failover.hung_after) return;
+  // The manager counts from when it asked; the server may have stopped while the question was on its way.
+  const auto& patience = world_.manager()->config().failover;
+  if (now - silent_since_ >= patience.hung_after - patience.watch) return;
   if (world_.evidence().server_touched(*vm, now - kLately, {"db.hang"})) return;
   world_.report("L5",
                 model::node_name(former.id) + " is replaced after its server hung for " +
