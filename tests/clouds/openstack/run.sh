@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Starts a real OpenStack in a temporary folder, runs the driver's contract, its check and the recorded samples
 # against it, and takes it down again, whatever happens. Arguments: the test program (default: build/release's), then
-# options for it. DROVER_KEEP=1 leaves the folder with its logs. Needs root for the packages (see up.sh).
+# options for it; or another program, which finds the cloud in its environment. DROVER_KEEP=1 leaves the folder with its logs. Needs root for the packages (see up.sh).
 set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
 root=$(cd "$here/../../.." && pwd)
@@ -38,4 +38,8 @@ export DROVER_OPENSTACK_AUTH_URL=http://127.0.0.1:${P_KEYSTONE:-27500}/v3
 export DROVER_OPENSTACK_USER=demo DROVER_OPENSTACK_PASSWORD=demopw DROVER_OPENSTACK_PROJECT=demo
 export DROVER_OPENSTACK_IMAGE=tiny DROVER_OPENSTACK_FLAVOR=m1.tiny DROVER_OPENSTACK_NETWORK=private
 export DROVER_OPENSTACK_SAMPLES=1
-"$program" '--gtest_filter=*RealOpenStack*:FaceSamples.*' "$@"
+if [[ ${program##*/} == test_* ]]; then
+  "$program" '--gtest_filter=*RealOpenStack*:FaceSamples.*' "$@"
+else
+  "$program" "$@"
+fi
