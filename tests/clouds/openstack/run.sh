@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # Starts a real OpenStack in a temporary folder, runs the driver's contract, its check and the recorded samples
 # against it, and takes it down again, whatever happens. Arguments: the test program (default: build/release's), then
-# options for it; or another program, which finds the cloud in its environment. DROVER_KEEP=1 leaves the folder with its logs. Needs root for the packages (see up.sh).
+# options for it; or another program, which finds the cloud in its environment. DROVER_KEEP=1 leaves the folder with
+# its logs. Needs root for the packages (see up.sh).
 set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
 root=$(cd "$here/../../.." && pwd)
