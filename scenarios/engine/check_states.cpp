@@ -135,7 +135,7 @@ void States::at_point(std::string_view point, std::string_view subject) {
   } else if (point.starts_with("operation.") && subject.starts_with("op-")) {
     const auto to = operation_state_at(point);
     if (!to) return;
-    O& state = operations_.emplace(std::stoll(std::string(subject.substr(3))), O::queued).first->second;
+    O& state = operations_.emplace(operation_number(subject), O::queued).first->second;
     if (!is_step<O>(kOperation, state, *to))
       report(std::string(subject), model::to_text(state), model::to_text(*to), "in the manager");
     state = *to;

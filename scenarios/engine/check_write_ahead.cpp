@@ -21,6 +21,11 @@ model::NodeId node_number(std::string_view name) {
   return static_cast<model::NodeId>(number_at(name.substr(5)));
 }
 
+model::OperationId operation_number(std::string_view name) {
+  if (!name.starts_with("op-")) return 0;
+  return static_cast<model::OperationId>(number_at(name.substr(3)));
+}
+
 std::uint64_t attempt_of_token(std::string_view token) {
   const auto node = token.find(":node-");
   const auto dot = node == std::string_view::npos ? node : token.find('.', node);

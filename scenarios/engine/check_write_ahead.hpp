@@ -29,6 +29,8 @@ class WriteAhead {
 
 // 3 of "node-3"; 0 when it is no node's name.
 model::NodeId node_number(std::string_view name);
+// 7 of "op-7"; 0 when it is no operation's name.
+model::OperationId operation_number(std::string_view name);
 // Which VM of its node a token asks for: 2 of "drover:node-3.2"; 0 when it says none.
 std::uint64_t attempt_of_token(std::string_view token);
 

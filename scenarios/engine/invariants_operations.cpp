@@ -60,7 +60,7 @@ void Checkers::check_stopped() {
 void Checkers::check_operation_done(const std::string& subject) {
   const auto* manager = world_.manager();
   if (manager == nullptr || !subject.starts_with("op-")) return;
-  const auto* operation = manager->model().operation(std::stoll(subject.substr(3)));
+  const auto* operation = manager->model().operation(operation_number(subject));
   if (operation == nullptr) return;
   const auto kind = operation->request.kind;
   const bool promotes = kind == OperationKind::promote || kind == OperationKind::fail_over;
@@ -117,7 +117,7 @@ void Checkers::check_promoted(const std::string& subject, const model::Node& nod
                     "S3 lost by switchover");
   // S4: nobody reachable knows more than the promoted one. A fail-over takes its pick of those that answer:
   // whose agent or network was disturbed need not be one of them.
-  const auto* operation = world_.manager()->model().operation(std::stoll(subject.substr(3)));
+  const auto* operation = world_.manager()->model().operation(operation_number(subject));
   const bool failed_over = operation != nullptr && operation->request.kind == model::OperationKind::fail_over;
   for (const auto& id : world_.fleet().ids()) {
     const auto other = world_.fleet().truth(id);
