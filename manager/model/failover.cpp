@@ -11,12 +11,6 @@ GtidPosition position_of(const std::string& text) {
 
 bool is_asked(const View& view) { return view.state == NodeState::running; }
 
-bool hears(const View& view, const std::string& source) {
-  const auto& replication = view.server.replication;
-  return view.answered && !view.hung && replication.configured && replication.source_address == source &&
-         replication.io == ThreadState::yes;
-}
-
 std::string names(const std::vector<const View*>& views) {
   std::string text;
   for (const View* view : views) text += (text.empty() ? "" : ", ") + node_name(view->node);
@@ -40,6 +34,12 @@ std::string obstacle(const View& view, const std::string& source) {
 }
 
 }  // namespace
+
+bool hears(const View& view, const std::string& source) {
+  const auto& replication = view.server.replication;
+  return view.answered && !view.hung && replication.configured && replication.source_address == source &&
+         replication.io == ThreadState::yes;
+}
 
 const char* to_text(Health health) {
   switch (health) {
@@ -79,6 +79,9 @@ Judgement judge_master(const View* master, const std::vector<View>& replicas, co
             evidence + ", and " + std::to_string(answering) + " of " + std::to_string(asked) +
                 " replica(s) can be asked: too few to tell a dead master from a manager that is "
                 "cut off"};
+  // Nobody fences a machine that the records no longer know.
+  if (master == nullptr && !hearing.empty())
+    return {Health::away, evidence + ", says the cloud, but " + names(hearing) + " hear(s) it"};
   if (master == nullptr) return {Health::dead, evidence};
   if (master->hung) return {Health::hung, evidence};
   // The agent's word against what some replica has not noticed yet: enough when another one has.

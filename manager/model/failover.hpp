@@ -23,7 +23,7 @@ struct View {
 
 enum class Health : unsigned char {
   well,           // its server answers
-  away,           // its agent is silent, and a replica still hears it
+  away,           // its agent is silent or its VM said to be gone, and a replica still hears it
   hung,           // its agent says that the server runs and does not answer
   dead,           // its server does not run or cannot be asked, and every replica has lost it
   unclear,        // too few replicas answer, or they contradict its agent
@@ -31,12 +31,16 @@ enum class Health : unsigned char {
 };
 const char* to_text(Health health);
 
+// Its server receives from the one at `source`: within slave_net_timeout, that one is alive.
+bool hears(const View& view, const std::string& source);
+
 struct Judgement {
   Health health = Health::unclear;
   std::string reason;  // for people
 };
 
-// `master` is null when it is gone for good (its VM no longer exists). `source` is its address. Replicas that
+// `master` is null when it is gone for good: its VM no longer exists, says the cloud. Nobody can be fenced
+// then, so every replica must have lost it. `source` is its address. Replicas that
 // are LOST are not asked for their opinion: they may be as dead as the master. Of the others more than half
 // have to answer, so that a manager that is cut off with a few nodes changes nothing.
 Judgement judge_master(const View* master, const std::vector<View>& replicas, const std::string& source);

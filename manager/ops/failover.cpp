@@ -257,7 +257,8 @@ Task<Result<void>> tell(Core& core, OperationId id, bool begins, std::string err
 Task<Result<std::string>> take_over(Core& core, OperationId id) {
   const NodeId former = core.model.operation(id)->former;
   const Node* old = core.model.node(former);
-  std::string source = old != nullptr ? old->address : core.model.service.bereft_of;
+  const bool known = old != nullptr;
+  std::string source = known ? old->address : core.model.service.bereft_of;
   auto fenced = co_await fence_for_certain(core, id, former);
   if (fenced.has_error()) co_return std::move(fenced).error();
   const bool alive = fenced.value().alive;
@@ -268,6 +269,10 @@ Task<Result<std::string>> take_over(Core& core, OperationId id) {
     co_return make_error(ErrorCode::wrong_state, node_name(former) + " is well again: it stays the master");
   }
   if (source.empty()) source = core.model.service.bereft_of;
+  if (!known) {
+    auto unheard = co_await former_is_unheard(core);
+    if (unheard.has_error()) co_return std::move(unheard).error();
+  }
   const TimePoint deadline = core.scheduler.later(core.config.failover.drain_timeout);
   std::string from = source;
   auto chosen = co_await choose(core, id, std::move(from), deadline);
@@ -314,6 +319,26 @@ Task<View> look_at(Core& core, NodeId id) {
     view.server.running = true;
   }
   co_return view;
+}
+
+Task<Result<void>> former_is_unheard(Core& core) {
+  const std::string source = core.model.service.bereft_of;
+  if (core.model.service.primary != 0 || source.empty()) co_return success();
+  const TimePoint deadline = core.scheduler.later(core.config.failover.drain_timeout);
+  while (true) {
+    auto ids = replicas_of(core);
+    const auto views = co_await look_at_all(core, std::move(ids));
+    std::string hearing;
+    for (const View& view : views)
+      if (model::hears(view, source)) hearing += (hearing.empty() ? "" : ", ") + node_name(view.node);
+    if (hearing.empty()) co_return success();
+    if (core.now() >= deadline) {
+      co_return make_error(ErrorCode::unavailable,
+                           hearing + " still hear(s) the former master at " + source +
+                               ", which nobody can fence: the cloud says that its VM is gone; end it there");
+    }
+    co_await sleep_for(kPauseForReplica);
+  }
 }
 
 Task<Analysis> analyse(Core& core) {

@@ -28,4 +28,9 @@ Task<model::View> look_at(Core& core, model::NodeId id);
 // primary that turns out to be well takes writes again, unless the request says `force`.
 Task<Result<void>> fail_over(Core& core, model::OperationId id);
 
+// Waits until no replica hears the former master, whose VM is said to be gone: the only evidence there is,
+// for nobody can fence it. At once when the service has not lost its master in that way. Errors: unavailable,
+// one hears it still when the time for draining has passed.
+Task<Result<void>> former_is_unheard(Core& core);
+
 }  // namespace drover::ops

@@ -1,5 +1,6 @@
 #include "manager/ops/replication.hpp"
 
+#include "manager/ops/failover.hpp"
 #include "manager/ops/replication_steps.hpp"
 
 namespace drover::ops {
@@ -19,6 +20,8 @@ Task<Result<void>> set_up_replica_master(Core& core, OperationId id) {
   if (present != 0 && present != target)
     co_return make_error(ErrorCode::wrong_state,
                          node_name(present) + " is the master already: use promote to change it");
+  auto unheard = co_await former_is_unheard(core);
+  if (unheard.has_error()) co_return unheard;
   co_await take_epoch(core, id);
   const std::uint64_t epoch = core.model.operation(id)->epoch;
   const NodeId suspect = core.model.service.maybe_writable;
@@ -172,6 +175,8 @@ Task<Result<void>> promote(Core& core, OperationId id) {
     if (core.model.service.maybe_writable != target) {
       auto closed = co_await close_suspect(core, epoch);
       if (closed.has_error()) co_return closed;
+      auto unheard = co_await former_is_unheard(core);
+      if (unheard.has_error()) co_return unheard;
       auto handed = co_await hand_over(core, target, former, epoch);
       if (handed.has_error()) {
         co_await hand_back(core, former, epoch);

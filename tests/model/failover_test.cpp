@@ -95,8 +95,11 @@ TEST(JudgingAMaster, WithoutAReplicaThereIsNoSuccessor) {
   EXPECT_EQ(health(silent(1), {}), Health::irreplaceable);
 }
 
-TEST(JudgingAMaster, OneWhoseVmIsGoneIsDead) {
-  EXPECT_EQ(judge_master(nullptr, {replica(2, kHears)}, kMaster).health, Health::dead);
+TEST(JudgingAMaster, OneWhoseVmIsGoneIsDeadWhenEveryReplicaHasLostIt) {
+  EXPECT_EQ(judge_master(nullptr, {replica(2, kLost)}, kMaster).health, Health::dead);
+  EXPECT_EQ(judge_master(nullptr, {replica(2, kLost), replica(3, kLost)}, kMaster).health, Health::dead);
+  EXPECT_EQ(judge_master(nullptr, {replica(2, kLost), replica(3, kHears)}, kMaster).health, Health::away)
+      << "the cloud may forget a VM that is there, and nobody could fence it";
 }
 
 TEST(JudgingAMaster, HearingAnotherMasterIsNotHearingThisOne) {
