@@ -50,8 +50,8 @@ class Simplifier {
       };
       if (const auto* call = std::get_if<scenario::Call>(&step.action)) {
         simplify_call(*call, with);
-        if (i + 1 < list.size() && waits_for(list[i + 1], *call))
-          add([&](Scenario& one) { merge(find(one), i); });
+        for (std::size_t k = i + 1; k < list.size(); ++k)
+          if (waits_for(list[k], *call)) add([&, k](Scenario& one) { merge(find(one), i, k); });
       } else if (const auto* wait = std::get_if<scenario::Wait>(&step.action)) {
         for (const Duration shorter : {Duration(1s), Duration(10s), Duration(1min), Duration(5min)})
           if (shorter < wait->time)
@@ -79,12 +79,12 @@ class Simplifier {
     return await != nullptr && step.name.empty() && call.ends.empty() && !call.background &&
            await->operation == "$" + call.as + ".operation";
   }
-  static void merge(std::vector<Step>& list, std::size_t i) {
+  static void merge(std::vector<Step>& list, std::size_t i, std::size_t waiting) {
     auto& call = std::get<scenario::Call>(list[i].action);
-    const auto& await = std::get<scenario::Await>(list[i + 1].action);
+    const auto& await = std::get<scenario::Await>(list[waiting].action);
     call.ends = await.state;
     call.within = await.within;
-    list.erase(list.begin() + static_cast<std::ptrdiff_t>(i) + 1);
+    list.erase(list.begin() + static_cast<std::ptrdiff_t>(waiting));
   }
 
   void inner(const std::vector<Step>& list, const Find& find, std::size_t i,

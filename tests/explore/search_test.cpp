@@ -213,6 +213,27 @@ expect:
   EXPECT_EQ(call.as, "");
 }
 
+TEST(Shrink, MakesOneStepOfThemAlsoWhenOthersStandBetween) {
+  const auto from = scenario::prepare_scenario(R"(
+schema: 1
+name: apart
+steps:
+  - {call: add_nodes, with: {count: 1}, as: job}
+  - {call: add_nodes, with: {count: 1}}
+  - await: {operation: $job.operation}
+  - {call: set_up_replica_master, with: {id: "1"}}
+expect:
+  - never: "writable_masters == 1 and nodes == 2"
+)",
+                                               "apart.yaml")
+                        .value()
+                        .cases.front();
+  const auto failed = scenario::run_scenario(from, 1);
+  ASSERT_EQ(failed.failures.size(), 1U);
+  const Shrunk small = shrink(from, 1, failed.failures.front().fingerprint);
+  EXPECT_EQ(small.steps, 3U) << scenario::to_canonical_text(small.scenario);
+}
+
 constexpr const char* kStorm = R"~(
 schema: 1
 name: storm
