@@ -7,6 +7,7 @@
 #include "scenarios/explore/explicit_faults.hpp"
 #include "scenarios/explore/recording.hpp"
 #include "scenarios/explore/simplify.hpp"
+#include "scenarios/explore/timed_actions.hpp"
 
 namespace drover::explore {
 namespace {
@@ -15,6 +16,8 @@ using scenario::RunResult;
 using scenario::Scenario;
 
 constexpr std::size_t kFewFaults = 2;
+constexpr std::size_t kManySteps = 6;   // with more, some are turned into faults,
+constexpr std::size_t kMostFaults = 3;  // as long as there are not so many of those
 constexpr std::uint64_t kOtherSeeds = 12;
 
 class Shrinker {
@@ -36,7 +39,7 @@ class Shrinker {
         changed = delete_chunks(&Shrinker::step_count, &Shrinker::without_steps_from) || changed;
         changed = try_simpler() || changed;
       }
-    } while (delete_with_other_seed());
+    } while (delete_with_other_seed() || make_step_a_fault());
     return finish();
   }
 
@@ -100,6 +103,15 @@ class Shrinker {
         }
       }
     }
+    return false;
+  }
+
+  // A step says more than a time does: only where there are many.
+  bool make_step_a_fault() {
+    if (exhausted() || best_.faults.size() >= kMostFaults || count_steps(best_.steps) <= kManySteps)
+      return false;
+    for (const Scenario& one : with_timed_actions(best_, out_.seed))
+      if (try_it(one)) return true;
     return false;
   }
 

@@ -234,6 +234,34 @@ expect:
   EXPECT_EQ(small.steps, 3U) << scenario::to_canonical_text(small.scenario);
 }
 
+TEST(Shrink, MakesAFaultOfAStepWhereThereAreManySteps) {
+  const auto from = scenario::prepare_scenario(R"(
+schema: 1
+name: many
+steps:
+  - {call: add_nodes, with: {count: 1}, ends: DONE}
+  - {call: add_nodes, with: {count: 1}, ends: DONE}
+  - {call: add_nodes, with: {count: 1}, ends: DONE}
+  - {call: add_nodes, with: {count: 1}, ends: DONE}
+  - {call: add_nodes, with: {count: 1}, ends: DONE}
+  - wait: 1m
+  - {do: agent.crash, on: node-2, with: {restart: never}}
+  - wait: 1m
+expect:
+  - never: "records == 5 and lost_nodes == 1"
+)",
+                                               "many.yaml")
+                        .value()
+                        .cases.front();
+  const auto failed = scenario::run_scenario(from, 1);
+  ASSERT_EQ(failed.failures.size(), 1U);
+  const Shrunk small = shrink(from, 1, failed.failures.front().fingerprint);
+  EXPECT_LE(small.steps, 6U) << scenario::to_canonical_text(small.scenario);
+  ASSERT_EQ(small.scenario.faults.size(), 1U);
+  EXPECT_EQ(small.scenario.faults.front().action, "agent.crash");
+  EXPECT_TRUE(small.scenario.faults.front().at);
+}
+
 constexpr const char* kStorm = R"~(
 schema: 1
 name: storm
