@@ -1,6 +1,8 @@
 #include "scenarios/explore/simplify.hpp"
 
+#include <algorithm>
 #include <functional>
+#include <set>
 
 namespace drover::explore {
 namespace {
@@ -16,6 +18,7 @@ class Simplifier {
     whole();
     steps(from_.steps, [](Scenario& one) -> std::vector<Step>& { return one.steps; });
     settings();
+    gather();
     for (std::size_t i = 0; i < from_.faults.size(); ++i) fault(i);
     return std::move(made_);
   }
@@ -126,6 +129,41 @@ class Simplifier {
         add([section, &key](Scenario& one) { (one.*section).reset(key); });
     if (from_.traffic.integer("writers") > 1)
       add([](Scenario& one) { one.traffic.set("writers", std::int64_t{1}); });
+  }
+
+  // The same fault at several occurrences of one point: once, for so many in a row.
+  void gather() {
+    for (std::size_t i = 0; i < from_.faults.size(); ++i) {
+      if (!hits_one_occurrence(from_.faults[i])) continue;
+      std::vector<std::size_t> others;
+      unsigned first = from_.faults[i].when->first, last = first;
+      for (std::size_t k = 0; k < from_.faults.size(); ++k) {
+        if (k == i || !same_elsewhere(from_.faults[i], from_.faults[k])) continue;
+        if (k < i) break;  // gathered there
+        others.push_back(k);
+        first = std::min(first, from_.faults[k].when->first);
+        last = std::max(last, from_.faults[k].when->first);
+      }
+      if (others.empty()) continue;
+      for (const unsigned times :
+           std::set<unsigned>{last - first + 1, static_cast<unsigned>(others.size()) + 1})
+        add([&](Scenario& one) {
+          one.faults[i].when->first = first;
+          one.faults[i].when->onward = true;
+          one.faults[i].times = times;
+          for (auto k = others.rbegin(); k != others.rend(); ++k)
+            one.faults.erase(one.faults.begin() + static_cast<std::ptrdiff_t>(*k));
+          one.fault_places.resize(one.faults.size());
+        });
+    }
+  }
+  static bool hits_one_occurrence(const fault::Rule& rule) {
+    return rule.when && rule.when->kind == fault::Trigger::Kind::point && !rule.when->onward;
+  }
+  static bool same_elsewhere(fault::Rule one, fault::Rule other) {
+    if (!hits_one_occurrence(one) || !hits_one_occurrence(other)) return false;
+    one.when->first = other.when->first = 1;
+    return fault::canonical_text(one) == fault::canonical_text(other);
   }
 
   void fault(std::size_t i) {

@@ -262,6 +262,26 @@ expect:
   EXPECT_TRUE(small.scenario.faults.front().at);
 }
 
+TEST(Shrink, WritesTheSameFaultSeveralTimesInARowAsOne) {
+  std::string text = R"(
+schema: 1
+name: in-a-row
+steps:
+  - {call: add_nodes, with: {count: 1}, as: job}
+  - await: {operation: $job.operation, state: FAILED}
+expect:
+  - never: "operations_failed == 1"
+faults:
+)";
+  for (int i = 1; i <= 8; ++i)
+    text += "  - {when: iaas.newInstance.before#" + std::to_string(i) + ", do: refuse}\n";
+  const auto from = scenario::prepare_scenario(text, "in-a-row.yaml").value().cases.front();
+  const auto failed = scenario::run_scenario(from, 1);
+  ASSERT_EQ(failed.failures.size(), 1U);
+  const Shrunk small = shrink(from, 1, failed.failures.front().fingerprint);
+  EXPECT_EQ(small.faults, 1U) << scenario::to_canonical_text(small.scenario);
+}
+
 constexpr const char* kStorm = R"~(
 schema: 1
 name: storm
