@@ -98,6 +98,7 @@ std::uint64_t Checkers::asked(const IaasCall& call, const InstanceSpec*) {
 }
 
 void Checkers::answered(std::uint64_t number, const IaasCall& call, const IaasAnswer& answer) {
+  if (call.kind == IaasCall::Kind::kill && answer.error == nullptr) granted_.insert(call.object);
   repeats_.answered(number, call, answer);
 }
 
@@ -153,6 +154,8 @@ void Checkers::at_point(std::string_view point, std::string_view subject) {
   if (point == "service.epilogue") shutdown_at_ = world_.scheduler().now();
   if (point == "node.removing") removing_.emplace(subject);
   if (point == "node.running") check_running(std::string(subject), removing_.erase(std::string(subject)) > 0);
+  if (point == "node.removed" && removing_.contains(std::string(subject)))
+    check_removed(std::string(subject));
   if (point == "node.lost") check_lost(std::string(subject));
   if (point == "service.stopped") check_stopped();
   if (point == "operation.done") check_operation_done(std::string(subject));

@@ -73,6 +73,7 @@ class Checkers final : public Referee, private PortWatch {
   // invariants_operations.cpp
   void check_running(const std::string& subject, bool kept);
   void check_lost(const std::string& subject);
+  void check_removed(const std::string& subject);
   void check_stopped();
   void check_operation_done(const std::string& subject);
   void check_promoted(const std::string& subject, const model::Node& node);
@@ -107,6 +108,7 @@ class Checkers final : public Referee, private PortWatch {
   std::map<std::string, std::string> living_;     // VMs of ours that live, and whose they are
   std::map<std::string, std::string> newest_of_;  // the newest VM seen of each node
   std::set<std::string> doomed_;                  // VMs that the manager wanted destroyed
+  std::set<std::string> granted_;                 // VMs whose destruction the cloud has accepted
   std::set<std::string> removing_;                // nodes, until they are RUNNING again
   std::map<std::string, unsigned> repairs_;       // of each node since it became quiet
   std::size_t secrets_watched_ = 0;

@@ -43,6 +43,17 @@ void Checkers::check_lost(const std::string& subject) {
   world_.report("L5", subject + " was lost although nothing was done to it", "L5 lost without a fault");
 }
 
+// S12: the record of a node that was to be removed goes. By then its VM must be going, as far as a cloud can
+// be believed: the word that it does not know the VM is not enough.
+void Checkers::check_removed(const std::string& subject) {
+  const auto* manager = world_.manager();
+  const auto* node = manager == nullptr ? nullptr : manager->model().node(node_number(subject));
+  const auto* vm = node == nullptr ? nullptr : world_.cloud().instance(node->vm);
+  if (vm == nullptr || !vm->live() || is_gone(vm->state) || granted_.contains(node->vm)) return;
+  if (world_.has_former_managers()) return;
+  world_.report("S12", subject + " is removed, and nobody has ended its VM " + node->vm, "S12 removed");
+}
+
 void Checkers::check_stopped() {
   // A cloud that shows less than there is hides what is left.
   if (world_.cloud().config().list_lag.median() > Duration{0}) return;

@@ -344,6 +344,16 @@ TEST(S12, ANodeThatIsCalledRunningTooEarlyIsReported) {
               Contains("S12"));
 }
 
+TEST(S12, ANodeThatIsRemovedBeforeItsVmIsReported) {
+  EXPECT_THAT(broken_by(at(kLater,
+                           [](SimWorld& world) {
+                             auto& node = *core(world).model.node(2);
+                             core(world).change(node, model::NodeEvent::remove);
+                             core(world).forget(node, model::NodeEvent::removed);
+                           })),
+              Contains("S12"));
+}
+
 TEST(S12, AServiceThatIsCalledStoppedTooEarlyIsReported) {
   const std::string text = R"(schema: 1
 name: stop
