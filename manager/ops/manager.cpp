@@ -350,7 +350,13 @@ Task<void> MySQLServerManager::compensate(OperationId id) {
     const NodeId target = core_.model.operation(id)->request.node;
     co_await undo_replica_slave(core_, target);
   } else {
+    // What they say may show that the journal is behind: one that is to be taken back may be the master.
     std::vector<NodeId> nodes;
+    for (const NodeId node_id : core_.model.operation(id)->nodes)
+      if (const auto* node = core_.model.node(node_id); node != nullptr && model::is_listed(node->state))
+        nodes.push_back(node_id);
+    co_await hear(std::move(nodes));
+    nodes = {};
     for (const NodeId node_id : core_.model.operation(id)->nodes) {
       auto* node = core_.model.node(node_id);
       if (node == nullptr) continue;

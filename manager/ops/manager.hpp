@@ -123,6 +123,7 @@ class MySQLServerManager {
   Task<Result<void>> run_remove_nodes(model::OperationId id);
   Task<Result<void>> run_shutdown(model::OperationId id);
   Task<Result<void>> leave_nothing();
+  Task<void> hear(std::vector<model::NodeId> nodes);
   bool is_in_use(const model::Node& node, model::OperationId operation) const;
   Task<void> bring_up_one(model::NodeId node, model::OperationId id);
   Task<Result<void>> remove_all(std::vector<model::NodeId> nodes);
@@ -160,9 +161,11 @@ class MySQLServerManager {
   bool takes_members() const;
   void adopt(const InstanceInfo& info, model::NodeId id);
   Task<void> learn_role(model::NodeId id);
+  void record_what_it_is(model::Node& node, const ServerState& state);
   // Whether the agents know of a master that the journal has forgotten.
   bool is_behind() const { return contradicted_ || core_.highest_epoch > core_.model.service.epoch; }
   Task<void> catch_up();
+  Task<void> close(model::NodeId id, std::uint64_t epoch);
   void follow(model::NodeId master, std::uint64_t epoch);
   Task<void> sweep_doomed();
   Task<void> repair(model::NodeId id);

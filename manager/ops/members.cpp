@@ -80,6 +80,17 @@ Result<void> MySQLServerManager::register_node(const Heartbeat& heartbeat) {
   return success();
 }
 
+// Asks for their epoch and generation, which the core takes note of. For the time-out of an agent at most.
+Task<void> MySQLServerManager::hear(std::vector<NodeId> nodes) {
+  if (nodes.empty()) co_return;
+  GetServerState look;
+  const AgentCommand looking = look;
+  const Duration timeout = core_.config.agent_timeout;
+  (void)co_await await_reply<Answers>(timeout * 2, [&](Handler<Answers> handler) {
+    ask_nodes(std::move(nodes), looking, timeout, std::move(handler));
+  });
+}
+
 void MySQLServerManager::ask_nodes(std::vector<NodeId> nodes, AgentCommand command, Duration timeout,
                                    Handler<Answers> handler) {
   spawn(core_.domain, ask_all(std::move(nodes), std::move(command), timeout, std::move(handler)));

@@ -103,22 +103,26 @@ Task<void> MySQLServerManager::learn_role(NodeId id) {
   if (node == nullptr) co_return;
   auto& service = core_.model.service;
   const ServerState state = seen.has_value() ? seen.value().state : ServerState();
-  if (seen.has_value()) {
-    if (node->role == Role::none && state.role == Role::replica) node->role = Role::replica;
-    if (state.role == Role::primary && service.primary == 0 && service.maybe_writable == 0 &&
-        state.epoch == service.epoch) {
-      node->role = Role::primary;
-      service.primary = service.maybe_writable = id;
-    }
+  if (state.role == Role::primary && service.primary == 0 && service.maybe_writable == 0 &&
+      state.epoch == service.epoch) {
+    node->role = Role::primary;
+    service.primary = service.maybe_writable = id;
   }
-  if (state.server_id != 0 && !core_.model.server_id_in_use(state.server_id))
-    node->server_id = state.server_id;
-  else if (node->server_id == 0)
-    node->server_id = service.next_server_id;
-  service.next_server_id = std::max(service.next_server_id, node->server_id + 1);
-  core_.journal.node_changed(id);
-  core_.journal.service_changed();
+  record_what_it_is(*node, state);
   co_await core_.journal.durable();
+}
+
+// In the records only; the caller commits.
+void MySQLServerManager::record_what_it_is(Node& node, const ServerState& state) {
+  auto& service = core_.model.service;
+  if (node.role == Role::none && state.role == Role::replica) node.role = Role::replica;
+  if (state.server_id != 0 && !core_.model.server_id_in_use(state.server_id))
+    node.server_id = state.server_id;
+  else if (node.server_id == 0)
+    node.server_id = service.next_server_id;
+  service.next_server_id = std::max(service.next_server_id, node.server_id + 1);
+  core_.journal.node_changed(node.id);
+  core_.journal.service_changed();
 }
 
 // Whether a VM without a record has heard of an epoch that the journal does not know.
@@ -243,14 +247,24 @@ Task<void> MySQLServerManager::catch_up() {
   const std::uint64_t epoch = std::max(core_.highest_epoch, core_.model.service.epoch) + 1;
   const NodeId chosen = master == nullptr ? 0 : master->id;
   follow(chosen, epoch);
-  co_await core_.journal.durable();
-  for (const NodeId id : nodes) {
-    if (id == chosen) continue;
-    const auto fenced = co_await fence(core_, id, epoch);
-    if (fenced.has_error()) core_.note(node_name(id), fenced.error().message);
-    if (const Node* node = core_.model.node(id); node != nullptr && node->role == Role::none)
+  // In the same commit: once the epoch is recorded nobody asks for the roles again.
+  for (const auto& [id, answer] : asked.value()) {
+    Node* node = core_.model.node(id);
+    if (id == chosen || node == nullptr || node->role != Role::none) continue;
+    if (answer.has_value())
+      record_what_it_is(*node, answer.value().state);
+    else
       spawn(core_.domain, learn_role(id));
   }
+  co_await core_.journal.durable();
+  // Not waited for: one that is silent is asked for minutes, and meanwhile the others are to be watched.
+  for (const NodeId id : nodes)
+    if (id != chosen) spawn(core_.domain, close(id, epoch));
+}
+
+Task<void> MySQLServerManager::close(NodeId id, std::uint64_t epoch) {
+  const auto fenced = co_await fence(core_, id, epoch);
+  if (fenced.has_error()) core_.note(node_name(id), fenced.error().message);
 }
 
 void MySQLServerManager::follow(NodeId master, std::uint64_t epoch) {
