@@ -166,7 +166,7 @@ class MySQLServerManager {
   bool is_behind() const { return contradicted_ || core_.highest_epoch > core_.model.service.epoch; }
   Task<void> catch_up();
   Task<void> close(model::NodeId id, std::uint64_t epoch);
-  void follow(model::NodeId master, std::uint64_t epoch);
+  void follow(model::NodeId master, std::uint64_t epoch, bool open);
   Task<void> sweep_doomed();
   Task<void> repair(model::NodeId id);
   Task<Result<void>> take_back_or_repair(model::NodeId id);
@@ -198,8 +198,9 @@ class MySQLServerManager {
   };
   Watch watch_;
   bool opening_ = false;  // keep_open() is under way
-  bool contradicted_ =
-      false;  // whom the journal has for the master says, in this epoch, that it is a replica
+  // In this epoch the journal's master says that it is a replica, or a replica that it is the master.
+  bool contradicted_ = false;
+  std::uint64_t judged_epoch_ = 0;  // of which that was looked into, and the journal was right
 };
 
 }  // namespace drover::ops

@@ -31,6 +31,11 @@ void MySQLServerManager::saw(model::Node& node, const ServerState& state) {
   node.misses = 0;
   performance_.saw(node.id, state, core_.now());
   node.server_running = state.running;
+  // Nobody becomes the master who may not be writable, says the journal: then it has lost that.
+  const auto& service = core_.model.service;
+  if (node.role == Role::replica && state.role == Role::primary && state.epoch == service.epoch &&
+      node.left_at.empty() && service.maybe_writable != node.id && judged_epoch_ != service.epoch)
+    contradicted_ = true;
   node.seconds_behind = static_cast<std::int32_t>(state.replication.seconds_behind);
   node.load = static_cast<float>(state.load);
   if (node.state == NodeState::lost) {
@@ -172,6 +177,7 @@ Task<void> MySQLServerManager::settle_writable() {
   if (fenced.has_error() || core_.model.service.epoch != epoch) co_return;
   if (core_.model.service.maybe_writable != suspect) co_return;
   core_.model.service.maybe_writable = core_.model.service.primary;
+  judged_epoch_ = epoch;  // that it says it is the master is no news
   core_.journal.service_changed();
   stays_primary(core_);
   core_.note(node_name(suspect), "is read-only for certain again");

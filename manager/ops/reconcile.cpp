@@ -5,6 +5,7 @@
 #include <charconv>
 #include <utility>
 
+#include "manager/model/failover.hpp"
 #include "manager/ops/bring_up.hpp"
 #include "manager/ops/disposal.hpp"
 #include "manager/ops/manager.hpp"
@@ -212,8 +213,24 @@ bool MySQLServerManager::takes_members() const {
          state == model::ServiceState::S_ADAPTING;
 }
 
-// Agents have heard of a higher epoch than the journal has, or whom it has for the master is a replica: the
-// topology of the highest epoch is taken over and goes on above it. Until then nobody is made writable.
+namespace {
+
+// Of two that say that they are the master: of a later epoch, or with all that the other holds and more, or
+// open, or the recorded one.
+bool is_rather_the_master(const ServerState& one, const ServerState& other, bool recorded) {
+  if (one.epoch != other.epoch) return one.epoch > other.epoch;
+  const auto held = model::applied_position(one), others = model::applied_position(other);
+  const bool more = !excess(held, others).empty(), less = !excess(others, held).empty();
+  if (more != less) return more;
+  if (one.read_only != other.read_only) return !one.read_only;
+  return recorded;
+}
+
+}  // namespace
+
+// Agents have heard of a higher epoch than the journal has, or say something else than it does of the present
+// one, who is the master and who a replica: the topology of the highest epoch is taken over and goes on above
+// it. Until then nobody is made writable.
 Task<void> MySQLServerManager::catch_up() {
   const auto reconciled = co_await reconcile();  // whoever holds that epoch may have no record
   if (reconciled.has_error()) co_return;
@@ -232,21 +249,29 @@ Task<void> MySQLServerManager::catch_up() {
   for (const auto& [id, answer] : asked.value()) {
     const Node* node = core_.model.node(id);
     silent = silent || answer.has_error();
+    if (answer.has_error() && id == core_.model.service.primary && !is_behind()) {
+      contradicted_ = contradicted;  // later, when it has had its say
+      co_return;
+    }
     if (node == nullptr || answer.has_error() || answer.value().state.role != Role::primary) continue;
     const ServerState& state = answer.value().state;
-    const bool better = master == nullptr || state.epoch > best.epoch ||
-                        (state.epoch == best.epoch && best.read_only && !state.read_only);
-    if (!better) continue;
+    // Left behind by a fail-over that the journal knows.
+    if (!node->left_at.empty() && state.epoch <= core_.model.service.epoch) continue;
+    if (master != nullptr && !is_rather_the_master(state, best, id == core_.model.service.primary)) continue;
     master = node;
     best = state;
   }
   if (silent && (master == nullptr || best.epoch < core_.highest_epoch)) co_return;  // that one may be it
   // Of an epoch that the journal knows, only another master is news.
-  if (contradicted && !is_behind() && (master == nullptr || best.epoch < core_.model.service.epoch))
+  if (contradicted && !is_behind() &&
+      (master == nullptr || best.epoch < core_.model.service.epoch ||
+       master->id == core_.model.service.primary)) {
+    judged_epoch_ = core_.model.service.epoch;
     co_return;
+  }
   const std::uint64_t epoch = std::max(core_.highest_epoch, core_.model.service.epoch) + 1;
   const NodeId chosen = master == nullptr ? 0 : master->id;
-  follow(chosen, epoch);
+  follow(chosen, epoch, !best.read_only);
   // In the same commit: once the epoch is recorded nobody asks for the roles again.
   for (const auto& [id, answer] : asked.value()) {
     Node* node = core_.model.node(id);
@@ -259,7 +284,7 @@ Task<void> MySQLServerManager::catch_up() {
   co_await core_.journal.durable();
   // Not waited for: one that is silent is asked for minutes, and meanwhile the others are to be watched.
   for (const NodeId id : nodes)
-    if (id != chosen) spawn(core_.domain, close(id, epoch));
+    if (id != chosen && id != core_.model.service.maybe_writable) spawn(core_.domain, close(id, epoch));
 }
 
 Task<void> MySQLServerManager::close(NodeId id, std::uint64_t epoch) {
@@ -267,14 +292,17 @@ Task<void> MySQLServerManager::close(NodeId id, std::uint64_t epoch) {
   if (fenced.has_error()) core_.note(node_name(id), fenced.error().message);
 }
 
-void MySQLServerManager::follow(NodeId master, std::uint64_t epoch) {
+// One that is closed is not opened before the other is closed for certain: the monitor settles that.
+void MySQLServerManager::follow(NodeId master, std::uint64_t epoch, bool open) {
   auto& service = core_.model.service;
   if (Node* former = core_.model.primary(); former != nullptr && former->id != master) {
     former->role = Role::replica;
     core_.journal.node_changed(former->id);
   }
   service.epoch = epoch;
-  service.primary = service.maybe_writable = master;
+  service.primary = master;
+  if (open || master == 0 || core_.model.node(service.maybe_writable) == nullptr)
+    service.maybe_writable = master;
   if (master != 0) service.bereft_of.clear();
   core_.journal.service_changed();
   if (Node* node = core_.model.node(master); node != nullptr) {

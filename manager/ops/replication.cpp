@@ -178,15 +178,19 @@ Task<Result<void>> promote(Core& core, OperationId id) {
       auto unheard = co_await former_is_unheard(core);
       if (unheard.has_error()) co_return unheard;
       auto handed = co_await hand_over(core, target, former, epoch);
-      if (handed.has_error()) {
-        co_await hand_back(core, former, epoch);
-        co_return std::move(handed).error();
+      // Taken up again while its target did not answer, which may answer now.
+      if (handed.has_error()) co_await learn_whether_promoted(core, id, target);
+      if (core.model.service.maybe_writable != target) {
+        if (handed.has_error()) {
+          co_await hand_back(core, former, epoch);
+          co_return std::move(handed).error();
+        }
+        position = std::move(handed).value();
+        // From here on only the target may become writable.
+        core.model.service.maybe_writable = target;
+        core.journal.service_changed();
+        co_await core.journal.durable();
       }
-      position = std::move(handed).value();
-      // From here on only the target may become writable.
-      core.model.service.maybe_writable = target;
-      core.journal.service_changed();
-      co_await core.journal.durable();
     }
     auto made = co_await open_successor(core, target, std::move(position), epoch);
     if (made.has_error()) {

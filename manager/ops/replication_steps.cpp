@@ -303,6 +303,19 @@ Task<void> hand_back(Core& core, NodeId former, std::uint64_t epoch) {
     core.note(node_name(former), "could not be made writable again: " + back.error().message);
 }
 
+namespace {
+
+// Whether the former primary answers, and has nothing that is not in `position`.
+Task<bool> has_nothing_beyond(Core& core, NodeId former, GtidPosition position) {
+  GetServerState look;
+  const AgentCommand looking = look;
+  const auto seen = co_await core.ask(former, looking);
+  if (seen.has_error() || !seen.value().state.running) co_return false;
+  co_return excess(model::applied_position(seen.value().state), position).empty();
+}
+
+}  // namespace
+
 Task<void> learn_whether_promoted(Core& core, OperationId id, NodeId target) {
   const std::uint64_t epoch = core.model.operation(id)->epoch;
   if (epoch == 0 || core.model.service.maybe_writable == target) co_return;
@@ -311,7 +324,14 @@ Task<void> learn_whether_promoted(Core& core, OperationId id, NodeId target) {
   const auto seen = co_await core.ask(target, looking);
   if (seen.has_error() || core.model.node(target) == nullptr) co_return;
   const ServerState& state = seen.value().state;
-  if (state.role != Role::primary || state.epoch != epoch || state.read_only) co_return;
+  if (state.role != Role::primary || state.epoch != epoch) co_return;
+  if (state.read_only) {
+    // Closed since, or never opened: it is the master when that loses nothing.
+    const NodeId former = core.model.operation(id)->former;
+    GtidPosition position = model::applied_position(state);
+    const bool all = co_await has_nothing_beyond(core, former, std::move(position));
+    if (!all || core.model.node(target) == nullptr) co_return;
+  }
   core.note(node_name(target), "is the master already: the journal is behind");
   core.model.service.maybe_writable = target;
   core.journal.service_changed();
