@@ -173,7 +173,7 @@ TEST(Shrink, DeletesWhatTheFailureDoesNotNeed) {
   const Shrunk small = shrink(from, 1, failed.failures.front().fingerprint);
   EXPECT_TRUE(small.reproduced);
   EXPECT_EQ(small.faults, 0U);
-  EXPECT_EQ(small.steps, 1U);
+  EXPECT_EQ(small.steps, 2U) << "without nodes it would be refused for another reason";
   EXPECT_TRUE(small.scenario.traffic.changed().empty());
 }
 
@@ -282,6 +282,52 @@ faults:
   EXPECT_EQ(small.faults, 1U) << scenario::to_canonical_text(small.scenario);
 }
 
+TEST(Shrink, KeepsWhatMakesAnExpectationFailAsItDid) {
+  const auto from = scenario::prepare_scenario(R"(
+schema: 1
+name: one-short
+steps:
+  - {call: list_nodes}
+  - {call: add_nodes, with: {count: 1}, ends: DONE}
+  - {call: list_nodes}
+expect:
+  - finally: "nodes == 2"
+)",
+                                               "one-short.yaml")
+                        .value()
+                        .cases.front();
+  const auto failed = scenario::run_scenario(from, 1);
+  ASSERT_EQ(failed.failures.size(), 1U);
+  const Shrunk small = shrink(from, 1, failed.failures.front().fingerprint);
+  ASSERT_EQ(small.steps, 1U) << "without any step there are not 2 nodes either, but for no reason at all";
+  EXPECT_EQ(std::get<scenario::Call>(small.scenario.steps.front().action).method, "add_nodes");
+  EXPECT_TRUE(small.message.ends_with("is broken: nodes=1.0")) << small.message;
+}
+
+TEST(Shrink, KeepsWhatAFaultNeedsToBreakAnExpectation) {
+  const auto from = scenario::prepare_scenario(R"(
+schema: 1
+name: refused
+steps:
+  - {call: list_nodes}
+  - {call: add_nodes, with: {count: 1}}
+  - {wait: 10m}
+expect:
+  - finally: "operations_failed == 0 and nodes == 1"
+faults:
+  - {when: iaas.newInstance.before, do: refuse}
+)",
+                                               "refused.yaml")
+                        .value()
+                        .cases.front();
+  const auto failed = scenario::run_scenario(from, 1);
+  ASSERT_FALSE(failed.failures.empty());
+  const Shrunk small = shrink(from, 1, failed.failures.front().fingerprint);
+  EXPECT_EQ(small.faults, 1U);
+  EXPECT_GE(small.steps, 1U) << scenario::to_canonical_text(small.scenario);
+  EXPECT_TRUE(small.message.ends_with("operations_failed=1.0 nodes=0.0")) << small.message;
+}
+
 constexpr const char* kStorm = R"~(
 schema: 1
 name: storm
@@ -308,7 +354,7 @@ TEST(Shrink, WritesFaultsThatFellByChanceDownAndDeletesThem) {
   EXPECT_EQ(before.end, after.end);
   const Shrunk small = shrink(from, 3, before.failures.at(0).fingerprint);
   EXPECT_EQ(small.faults, 0U);
-  EXPECT_EQ(small.steps, 1U);
+  EXPECT_EQ(small.steps, 2U);
 }
 
 TEST(EndStates, OperationsThatFailOnlyUnderTheFaultAreTold) {
