@@ -215,13 +215,14 @@ bool MySQLServerManager::takes_members() const {
 
 namespace {
 
-// Of two that say that they are the master: of a later epoch, or with all that the other holds and more, or
-// open, or the recorded one.
+// Of two that say that they are the master: with all that the other holds and more, or of a later epoch, or
+// open, or the recorded one. The epoch tells less than the data does: who was closed has heard of a later one
+// than who took over.
 bool is_rather_the_master(const ServerState& one, const ServerState& other, bool recorded) {
-  if (one.epoch != other.epoch) return one.epoch > other.epoch;
   const auto held = model::applied_position(one), others = model::applied_position(other);
   const bool more = !excess(held, others).empty(), less = !excess(others, held).empty();
   if (more != less) return more;
+  if (one.epoch != other.epoch) return one.epoch > other.epoch;
   if (one.read_only != other.read_only) return !one.read_only;
   return recorded;
 }
@@ -299,7 +300,7 @@ void MySQLServerManager::follow(NodeId master, std::uint64_t epoch, bool open) {
     former->role = Role::replica;
     core_.journal.node_changed(former->id);
   }
-  service.epoch = epoch;
+  service.epoch = judged_epoch_ = epoch;
   service.primary = master;
   if (open || master == 0 || core_.model.node(service.maybe_writable) == nullptr)
     service.maybe_writable = master;
