@@ -133,11 +133,20 @@ Task<Result<void>> replace_vm(Core& core, NodeId id, std::string why) {
 
 }  // namespace
 
+// Those who were refused together must not come back together: up to twice the pause, by the node.
+Duration spread(Duration pause, NodeId id) {
+  constexpr NodeId kPlaces = 16, kStride = 7;
+  return pause + pause / kPlaces * (id * kStride % kPlaces);
+}
+
 Task<Result<void>> create_vm(Core& core, NodeId id) {
   // A record read from the journal: a call may have been under way when the manager died.
   const Node* record = core.model.node(id);
   bool may_exist = record != nullptr && !record->fresh;
   Error last;
+  // A cloud that asks for patience has refused nothing: only time ends that.
+  const TimePoint patience = core.scheduler.later(core.config.boot_timeout);
+  unsigned throttled = 0;
   for (unsigned attempt = 1;; ++attempt) {
     Node* node = core.model.node(id);
     if (node == nullptr || node->state != NodeState::creating) co_return gone(id);
@@ -176,12 +185,16 @@ Task<Result<void>> create_vm(Core& core, NodeId id) {
     }
     last = created.error();
     may_exist = may_exist || last.effect == Effect::possible;
-    if (!is_worth_retrying(last) || attempt >= core.config.retry.attempts) {
+    const bool wait = last.code == ErrorCode::throttled && core.now() < patience;
+    if (wait) ++throttled;
+    if (!is_worth_retrying(last) || (!wait && attempt - throttled >= core.config.retry.attempts)) {
       last.message = "no VM for " + subject + ": " + last.message;
       co_return last;
     }
     core.observe("operation.retry", subject);
-    co_await sleep_for(core.config.retry.pause_after(attempt, last.retry_after));
+    Duration pause = core.config.retry.pause_after(attempt, last.retry_after);
+    if (wait) pause = spread(pause, id);
+    co_await sleep_for(pause);
   }
 }
 

@@ -188,7 +188,8 @@ void Servers::check_replication(const std::string& id, const node::NodeTruth& tr
                   truth.name + ": Seconds_Behind_Master is " + std::to_string(state.seconds_behind) +
                       " with I/O " + to_text(state.io) + " and SQL " + (state.sql_running ? "Yes" : "No"),
                   "W2 Seconds_Behind_Master");
-  if (state.io != ThreadState::yes || data_was_tampered_with()) return;
+  // Whoever has the address of the source need not be the source.
+  if (state.io != ThreadState::yes || data_was_tampered_with() || world_.evidence().any(kAstray)) return;
   const std::string source_id = world_.fleet().id_at(state.source_address);
   const auto* source = source_id.empty() || source_id == id ? nullptr : world_.fleet().server(source_id);
   if (source == nullptr || !source->running() || !server.source().log_file.empty()) return;
