@@ -51,6 +51,8 @@ KEYS = {"id", "name", "class", "file", "defect", "original", "replacement"} | OP
 UNCHANGED = {"id": 0, "name": "unchanged", "class": "", "file": "", "defect": "No defect at all."}
 # A defect may end the process, or keep it from ever ending.
 PATIENCE_S = 120
+# What a shrunk scenario may have at most to be called small.
+FEW_FAULTS, FEW_STEPS = 3, 6
 
 
 def load_mutants():
@@ -199,7 +201,7 @@ def noticed_by_library(mutant):
     return len({run["file"] for run in results["runs"] if run["verdict"] not in ("PASS", "SKIPPED", "EXPECTED-LOSS")})
 
 
-def explore(mutant, mode, options):
+def explore(mutant, mode, budget, options):
     """One exploration in one mode: what it found first, or what kept it from looking."""
     name = f"{mutant['id']}-{mode}"
     file, out = BUILD / "explore" / f"{name}.json", BUILD / "explore" / name
@@ -208,8 +210,8 @@ def explore(mutant, mode, options):
     begun = time.monotonic()
     first = ["--first"] if mutant["id"] else []
     code, said = drover(COPY, mutant["id"], "explore", *options.scenarios, "--mode", mode.replace("+", ","), "--budget",
-                        options.budget, "--jobs", "1", "--seed", "1", "--json", str(file), "--out", str(out), *first,
-                        patience=seconds_of(options.budget) * 4 + PATIENCE_S)
+                        budget, "--jobs", "1", "--seed", "1", "--json", str(file), "--out", str(out), *first,
+                        patience=seconds_of(budget) * 4 + PATIENCE_S)
     result = {"mode": mode, "wall_s": round(time.monotonic() - begun, 1), "found": []}
     if file.is_file():
         results = json.loads(file.read_text(encoding="utf-8"))
@@ -222,6 +224,16 @@ def explore(mutant, mode, options):
     return result
 
 
+def explorations(options):
+    """[(mode, budget)]: one budget for all modes, or one for each."""
+    modes, budgets = options.modes.split(","), options.budget.split(",")
+    for budget in budgets:
+        seconds_of(budget)
+    if len(budgets) not in (1, len(modes)):
+        sys.exit(f"mutants: --budget takes one time, or as many as there are modes: {len(modes)}")
+    return list(zip(modes, budgets if len(budgets) > 1 else budgets * len(modes)))
+
+
 def seconds_of(budget):
     found = re.fullmatch(r"(\d+)(s|m)", budget)
     if not found:
@@ -230,16 +242,17 @@ def seconds_of(budget):
 
 
 def examine(mutant, options):
-    """All modes, in order, until one has found something; and what the library says."""
+    """All modes, in order, until one has found something; and what the library says. One that is known to be
+    harmless is looked for in the first mode only."""
     result = {key: mutant[key] for key in ("id", "name", "class", "file", "defect")}
     result.update({"budget": options.budget, "modes": options.modes.split(","), "tries": []})
     if mutant["id"] and not options.no_library:
         result["library"] = noticed_by_library(mutant)
-    for mode in result["modes"]:
+    for mode, budget in explorations(options):
         if options.library_only:
             break
-        result["tries"].append(explore(mutant, mode, options))
-        if mutant["id"] and first_found(result)[0]:
+        result["tries"].append(explore(mutant, mode, budget, options))
+        if mutant["id"] and (first_found(result)[0] or "masked_by" in mutant):
             break
     return result
 
@@ -269,6 +282,24 @@ def row_of(result, masked=False):
     return row + ["ended" if noticed is None else str(noticed)]
 
 
+def summary_of(awake):
+    """How many each mode found, how fast, and how small the findings are."""
+    found = [first_found(result) for result in awake]
+    modes = list(dict.fromkeys(mode for result in awake for mode in result["modes"]))
+    counts = [f"{sum(1 for mode, _, _ in found if mode == wanted)} by {wanted}" for wanted in modes]
+    firsts = [first for _, first, _ in found if first]
+    runs = sorted(first["first_run"] for first in firsts if "first_run" in first)
+    sizes = [(first["faults"], first["steps"]) for first in firsts if "steps" in first]
+    large = [f"{result['id']} ({first['faults']} faults, {first['steps']} steps)"
+             for result, (_, first, _) in zip(awake, found)
+             if first and "steps" in first and (first["faults"] > FEW_FAULTS or first["steps"] > FEW_STEPS)]
+    if not runs:
+        return []
+    text = (f"Of those found, {', '.join(counts)}; the median was found in run {runs[len(runs) // 2]}. "
+            f"{len(sizes) - len(large)} of {len(sizes)} shrink to at most {FEW_FAULTS} faults and {FEW_STEPS} steps")
+    return [text + ("." if not large else "; the others: " + ", ".join(large) + ".")]
+
+
 def write_report(results, path):
     """docs/mutants.md: the table, and the misses by name with what they are."""
     awake = [result for result in results.values() if result["id"] and result["tries"]]
@@ -277,12 +308,13 @@ def write_report(results, path):
     unfound = [result for result in awake if not first_found(result)[0]]
     masked = [result for result in unfound if result["id"] in masks]
     missed = [result for result in unfound if result["id"] not in masks]
-    budgets = sorted({f"{result['budget']} of {' and '.join(result['modes'])}" for result in awake})
+    budgets = sorted({f"{result['budget'].replace(',', ' and ')} of {' and '.join(result['modes'])}" for result in awake})
     lines = ["# What exploration finds", "",
              "`tools/dev mutants` plants deliberate defects (`tests/mutants`) one at a time and lets `drover explore` look",
              "for each, on one core, without telling it anything. This page is what it wrote.", "",
              f"Found: {len(awake) - len(unfound)} of {len(awake)}, in {', '.join(budgets)} each; "
              f"made harmless by a second line of defence: {len(masked)}."]
+    lines += summary_of(awake)
     calm = results.get("0")
     if calm and calm["tries"]:
         count = sum(len(attempt["found"]) for attempt in calm["tries"])
@@ -312,7 +344,7 @@ def chosen(mutants, wanted):
 
 
 def run(options):
-    seconds_of(options.budget)
+    explorations(options)
     mutants = load_mutants()
     if trouble := trouble_with(mutants):
         sys.exit("\n".join(trouble))
@@ -352,7 +384,7 @@ def main():
     commands.add_parser("check")
     runner = commands.add_parser("run")
     runner.add_argument("mutants", nargs="*", metavar="ID", help="ids, names or classes (default: all; 0: none awake)")
-    runner.add_argument("--budget", default="60s", help="of each mode (default: 60s)")
+    runner.add_argument("--budget", default="60s", help="of each mode, or one for each: 60s,300s (default: 60s)")
     runner.add_argument("--modes", default="single+crash",
                         help="explorations, one after another until one finds something; `+` joins the modes of one")
     runner.add_argument("--jobs", type=int, default=2, help="defects at the same time, one core each; at most 2")
