@@ -199,7 +199,13 @@ std::uint64_t Repeats::asked(const IaasCall& call) {
 
 void Repeats::answered(std::uint64_t number, const IaasCall& call, const IaasAnswer& answer) {
   using Kind = IaasCall::Kind;
-  if (call.kind == Kind::create) end(number, call.subject, answer.error == nullptr);
+  if (call.kind == Kind::create) {
+    end(number, call.subject, answer.error == nullptr);
+    // Asked to come again: only time ends that.
+    if (answer.error != nullptr && answer.error->code == ErrorCode::throttled)
+      for (Done& done : subjects_[call.subject])
+        if (done.number == number) --done.times;
+  }
   if (call.kind == Kind::kill) end(number, call.object, answer.error == nullptr);
   const auto still_there = [this](const std::string& vm) {
     const auto found = subjects_.find(vm);

@@ -44,7 +44,7 @@ class Repeats {
     bool ok = false;
     bool needed = false;  // seen since: it has not had its effect, or nobody knows
     bool failed = false;  // once at least: somebody else may be trying again as well
-    unsigned times = 1;
+    unsigned times = 1;   // without those that the cloud had no time for
   };
   struct Look {  // that has not been answered so far
     std::uint64_t number = 0;
