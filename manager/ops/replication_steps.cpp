@@ -380,6 +380,32 @@ Task<Result<void>> follow_primary(Core& core, NodeId id, unsigned attempts) {
   co_return success();
 }
 
+namespace {
+
+constexpr Duration kOwnRelayLog = 3s;  // for a replica to apply what it has, before it follows another
+
+// To follow another source is to throw the relay log away. What is in it the new source can send again only as
+// long as it has it: one that was filled by a copy lately has no older events.
+Task<void> apply_relay_log(Core& core, NodeId id) {
+  GetServerState look;
+  const AgentCommand looking = look;
+  const auto seen = co_await core.ask(id, looking);
+  if (seen.has_error()) co_return;
+  const ServerState& state = seen.value().state;
+  if (!state.running || !state.replication.sql_running || state.replication.sql_errno != 0) co_return;
+  const GtidPosition received = model::received_position(state);
+  if (excess(received, model::applied_position(state)).empty()) co_return;
+  core.observe("step.drain", node_name(id));
+  WaitForGtid wait;
+  wait.epoch = core.model.service.epoch;
+  wait.gtid = to_text(received);
+  wait.limit = std::min(kOwnRelayLog, core.config.agent_timeout / 2);
+  const AgentCommand waiting = wait;
+  (void)co_await core.ask(id, waiting);
+}
+
+}  // namespace
+
 Task<std::string> repoint(Core& core, NodeId target, unsigned attempts) {
   core.observe("step.repoint", node_name(target));
   std::vector<NodeId> others;
@@ -391,6 +417,7 @@ Task<std::string> repoint(Core& core, NodeId target, unsigned attempts) {
     struct Body {
       static Task<void> run(Core& of, NodeId other, unsigned times,
                             std::shared_ptr<std::map<NodeId, std::string>> told) {
+        co_await apply_relay_log(of, other);
         auto made = co_await follow_primary(of, other, times);
         if (made.has_error()) told->emplace(other, made.error().message);
       }
