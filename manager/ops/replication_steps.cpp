@@ -384,8 +384,8 @@ namespace {
 
 constexpr Duration kOwnRelayLog = 3s;  // for a replica to apply what it has, before it follows another
 
-// To follow another source is to throw the relay log away. What is in it the new source can send again only as
-// long as it has it: one that was filled by a copy lately has no older events.
+// To follow another source is to throw the relay log away. What is in it the new source can send again only
+// as long as it has it: one that was filled by a copy lately has no older events.
 Task<void> apply_relay_log(Core& core, NodeId id) {
   GetServerState look;
   const AgentCommand looking = look;
