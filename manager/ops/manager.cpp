@@ -331,7 +331,7 @@ void MySQLServerManager::compensate_soon(OperationId id, bool cancelling) {
 // replication meanwhile, or another operation is at it. A journal that is behind cannot tell.
 bool MySQLServerManager::is_in_use(const model::Node& node, OperationId operation) const {
   if (!model::is_listed(node.state)) return false;
-  if (is_behind()) return true;
+  if (contradicted_ || lacks_an_epoch()) return true;
   const bool own_replica = core_.model.operation(operation)->request.kind == OperationKind::create_replica &&
                            node.role == Role::replica;
   if ((node.role != Role::none && !own_replica) || core_.model.service.maybe_writable == node.id) return true;

@@ -163,7 +163,8 @@ class MySQLServerManager {
   Task<void> learn_role(model::NodeId id);
   void record_what_it_is(model::Node& node, const ServerState& state);
   // Whether the agents know of a master that the journal has forgotten.
-  bool is_behind() const { return contradicted_ || core_.highest_epoch > core_.model.service.epoch; }
+  bool lacks_an_epoch() const { return core_.highest_epoch > core_.model.service.epoch; }
+  bool is_behind() const { return contradicted_ || claimed_ || lacks_an_epoch(); }
   Task<void> catch_up();
   Task<void> close(model::NodeId id, std::uint64_t epoch);
   void follow(model::NodeId master, std::uint64_t epoch, bool open);
@@ -197,9 +198,9 @@ class MySQLServerManager {
     bool waits = false;                        // noted that it is too early for another fail-over
   };
   Watch watch_;
-  bool opening_ = false;  // keep_open() is under way
-  // In this epoch the journal's master says that it is a replica, or a replica that it is the master.
-  bool contradicted_ = false;
+  bool opening_ = false;            // keep_open() is under way
+  bool contradicted_ = false;       // in this epoch the journal's master says that it is a replica
+  bool claimed_ = false;            // … and a replica that it is the master
   std::uint64_t judged_epoch_ = 0;  // of which that was looked into, and the journal was right
 };
 

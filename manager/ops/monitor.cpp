@@ -35,7 +35,7 @@ void MySQLServerManager::saw(model::Node& node, const ServerState& state) {
   const auto& service = core_.model.service;
   if (node.role == Role::replica && state.role == Role::primary && state.epoch == service.epoch &&
       node.left_at.empty() && service.maybe_writable != node.id && judged_epoch_ != service.epoch)
-    contradicted_ = true;
+    claimed_ = true;
   node.seconds_behind = static_cast<std::int32_t>(state.replication.seconds_behind);
   node.load = static_cast<float>(state.load);
   if (node.state == NodeState::lost) {

@@ -233,8 +233,10 @@ bool is_rather_the_master(const ServerState& one, const ServerState& other, bool
 // one, who is the master and who a replica: the topology of the highest epoch is taken over and goes on above
 // it. Until then nobody is made writable.
 Task<void> MySQLServerManager::catch_up() {
-  const auto reconciled = co_await reconcile();  // whoever holds that epoch may have no record
-  if (reconciled.has_error()) co_return;
+  if (contradicted_ || lacks_an_epoch()) {
+    const auto reconciled = co_await reconcile();  // whoever holds that epoch may have no record
+    if (reconciled.has_error()) co_return;
+  }
   GetServerState look;
   const AgentCommand looking = look;
   const auto nodes = listed_nodes();
@@ -243,7 +245,7 @@ Task<void> MySQLServerManager::catch_up() {
     ask_nodes(nodes, looking, core_.config.agent_timeout, std::move(handler));
   });
   if (asked.has_error() || core_.model.active_operations() > 0) co_return;
-  const bool contradicted = std::exchange(contradicted_, false);
+  const bool contradicted = std::exchange(contradicted_, false), claimed = std::exchange(claimed_, false);
   const Node* master = nullptr;
   ServerState best;
   bool silent = false;
@@ -252,6 +254,7 @@ Task<void> MySQLServerManager::catch_up() {
     silent = silent || answer.has_error();
     if (answer.has_error() && id == core_.model.service.primary && !is_behind()) {
       contradicted_ = contradicted;  // later, when it has had its say
+      claimed_ = claimed;
       co_return;
     }
     if (node == nullptr || answer.has_error() || answer.value().state.role != Role::primary) continue;
@@ -264,7 +267,7 @@ Task<void> MySQLServerManager::catch_up() {
   }
   if (silent && (master == nullptr || best.epoch < core_.highest_epoch)) co_return;  // that one may be it
   // Of an epoch that the journal knows, only another master is news.
-  if (contradicted && !is_behind() &&
+  if ((contradicted || claimed) && !is_behind() &&
       (master == nullptr || best.epoch < core_.model.service.epoch ||
        master->id == core_.model.service.primary)) {
     judged_epoch_ = core_.model.service.epoch;
