@@ -185,7 +185,8 @@ Task<Result<void>> create_vm(Core& core, NodeId id) {
     }
     last = created.error();
     may_exist = may_exist || last.effect == Effect::possible;
-    const bool wait = last.code == ErrorCode::throttled && core.now() < patience;
+    const bool wait =
+        last.code == ErrorCode::throttled && core.config.retry.attempts > 1 && core.now() < patience;
     if (wait) ++throttled;
     if (!is_worth_retrying(last) || (!wait && attempt - throttled >= core.config.retry.attempts)) {
       last.message = "no VM for " + subject + ": " + last.message;

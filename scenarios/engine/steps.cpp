@@ -371,9 +371,14 @@ std::string Steps::trouble(const Checks& checks) {
     const Value value = metric->read(world_);
     const auto order = compare(value, wanted);
     if (!order) return condition.name + " cannot be compared with " + wanted.dump();
-    if (!holds(*order, condition.comparison))
-      return condition.name + " is " + to_text(value) + ", not " + to_text(condition.comparison) + " " +
-             text_of(wanted);
+    if (holds(*order, condition.comparison)) continue;
+    std::string text = condition.name + " is " + to_text(value) + ", not " + to_text(condition.comparison) +
+                       " " + text_of(wanted);
+    // What else was asked for tells why: nobody writes, and the epoch is the old one.
+    for (const Condition& other : checks.conditions)
+      if (const Metric* beside = find_metric(other.name); beside != nullptr && other.name != condition.name)
+        text += "; " + other.name + " is " + to_text(beside->read(world_));
+    return text;
   }
   return {};
 }

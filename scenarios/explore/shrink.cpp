@@ -27,6 +27,9 @@ std::string substance(const scenario::Violation& failure) {
   const auto observed = failure.message.rfind(failure.invariant == "step" ? "does not hold:" : "is broken:");
   if (observed != std::string::npos) return failure.message.substr(observed);
   if (failure.invariant == "expect") return {};
+  const bool compares =
+      failure.fingerprint.starts_with("step check") || failure.fingerprint.starts_with("step eventually");
+  if (compares) return failure.message.substr(std::min(failure.message.find(", "), failure.message.size()));
   std::string text;
   for (const char c : failure.message) {
     const bool digit = c >= '0' && c <= '9';

@@ -304,6 +304,24 @@ expect:
   EXPECT_TRUE(small.message.ends_with("is broken: nodes=1.0")) << small.message;
 }
 
+TEST(Shrink, KeepsWhatMakesAStepFailAsItDid) {
+  const auto from = scenario::prepare_scenario(R"(
+schema: 1
+name: one-short
+steps:
+  - {call: add_nodes, with: {count: 1}, ends: DONE}
+  - {call: list_nodes}
+  - check: {writable_masters: 1, nodes: 1}
+)",
+                                               "one-short.yaml")
+                        .value()
+                        .cases.front();
+  const auto failed = scenario::run_scenario(from, 1);
+  ASSERT_EQ(failed.failures.size(), 1U);
+  const Shrunk small = shrink(from, 1, failed.failures.front().fingerprint);
+  EXPECT_EQ(small.steps, 2U) << "without nodes nobody writes either, but there are no nodes";
+}
+
 TEST(Shrink, KeepsWhatAFaultNeedsToBreakAnExpectation) {
   const auto from = scenario::prepare_scenario(R"(
 schema: 1
