@@ -19,6 +19,7 @@ class Simplifier {
     steps(from_.steps, [](Scenario& one) -> std::vector<Step>& { return one.steps; });
     settings();
     gather();
+    gather_in_a_row();
     for (std::size_t i = 0; i < from_.faults.size(); ++i) fault(i);
     return std::move(made_);
   }
@@ -156,6 +157,34 @@ class Simplifier {
           one.fault_places.resize(one.faults.size());
         });
     }
+  }
+  // The same where only some of them follow each other: those become one.
+  void gather_in_a_row() {
+    for (std::size_t i = 0; i < from_.faults.size(); ++i) {
+      if (!hits_one_occurrence(from_.faults[i])) continue;
+      const unsigned first = from_.faults[i].when->first;
+      if (occurrence(i, first - 1) != i) continue;  // its row begins earlier
+      std::vector<std::size_t> row;
+      for (std::size_t next = occurrence(i, first + 1); next != i;
+           next = occurrence(i, first + 1 + std::size(row)))
+        row.push_back(next);
+      if (row.empty()) continue;
+      std::sort(row.begin(), row.end());
+      add([&](Scenario& one) {
+        one.faults[i].when->onward = true;
+        one.faults[i].times = static_cast<unsigned>(row.size()) + 1;
+        for (auto k = row.rbegin(); k != row.rend(); ++k)
+          one.faults.erase(one.faults.begin() + static_cast<std::ptrdiff_t>(*k));
+        one.fault_places.resize(one.faults.size());
+      });
+    }
+  }
+  // The fault that is the same as number `i` at this occurrence; `i` when there is none.
+  std::size_t occurrence(std::size_t i, std::size_t number) const {
+    for (std::size_t k = 0; k < from_.faults.size(); ++k)
+      if (k != i && same_elsewhere(from_.faults[i], from_.faults[k]) && from_.faults[k].when->first == number)
+        return k;
+    return i;
   }
   static bool hits_one_occurrence(const fault::Rule& rule) {
     return rule.when && rule.when->kind == fault::Trigger::Kind::point && !rule.when->onward;
