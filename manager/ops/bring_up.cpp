@@ -131,13 +131,13 @@ Task<Result<void>> replace_vm(Core& core, NodeId id, std::string why) {
   co_return success();
 }
 
-}  // namespace
-
 // Those who were refused together must not come back together: up to twice the pause, by the node.
 Duration spread(Duration pause, NodeId id) {
   constexpr NodeId kPlaces = 16, kStride = 7;
   return pause + pause / kPlaces * (id * kStride % kPlaces);
 }
+
+}  // namespace
 
 Task<Result<void>> create_vm(Core& core, NodeId id) {
   // A record read from the journal: a call may have been under way when the manager died.

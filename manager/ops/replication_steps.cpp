@@ -395,6 +395,10 @@ Task<void> apply_relay_log(Core& core, NodeId id) {
   if (!state.running || !state.replication.sql_running || state.replication.sql_errno != 0) co_return;
   const GtidPosition received = model::received_position(state);
   if (excess(received, model::applied_position(state)).empty()) co_return;
+  // What the successor never had would be errant once it is applied.
+  const Node* node = core.model.node(id);
+  const auto left = parse_gtid_position(node == nullptr ? std::string() : node->left_at);
+  if (left && !left->empty() && !excess(received, *left).empty()) co_return;
   core.observe("step.drain", node_name(id));
   WaitForGtid wait;
   wait.epoch = core.model.service.epoch;
