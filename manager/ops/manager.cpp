@@ -355,7 +355,7 @@ Task<void> MySQLServerManager::compensate(OperationId id) {
     for (const NodeId node_id : core_.model.operation(id)->nodes)
       if (const auto* node = core_.model.node(node_id); node != nullptr && model::is_listed(node->state))
         nodes.push_back(node_id);
-    co_await hear(std::move(nodes));
+    if (!nodes.empty()) (void)co_await hear(std::move(nodes));
     nodes = {};
     for (const NodeId node_id : core_.model.operation(id)->nodes) {
       auto* node = core_.model.node(node_id);

@@ -123,7 +123,7 @@ class MySQLServerManager {
   Task<Result<void>> run_remove_nodes(model::OperationId id);
   Task<Result<void>> run_shutdown(model::OperationId id);
   Task<Result<void>> leave_nothing();
-  Task<void> hear(std::vector<model::NodeId> nodes);
+  Task<Result<Answers>> hear(std::vector<model::NodeId> nodes);
   bool is_in_use(const model::Node& node, model::OperationId operation) const;
   Task<void> bring_up_one(model::NodeId node, model::OperationId id);
   Task<Result<void>> remove_all(std::vector<model::NodeId> nodes);

@@ -80,15 +80,16 @@ Result<void> MySQLServerManager::register_node(const Heartbeat& heartbeat) {
   return success();
 }
 
-// Asks for their epoch and generation, which the core takes note of. For the time-out of an agent at most.
-Task<void> MySQLServerManager::hear(std::vector<NodeId> nodes) {
-  if (nodes.empty()) co_return;
+// What each says of its server; the core takes note of epochs and generations. For twice the time-out of an
+// agent at most.
+Task<Result<MySQLServerManager::Answers>> MySQLServerManager::hear(std::vector<NodeId> nodes) {
   GetServerState look;
   const AgentCommand looking = look;
   const Duration timeout = core_.config.agent_timeout;
-  (void)co_await await_reply<Answers>(timeout * 2, [&](Handler<Answers> handler) {
+  Result<Answers> heard = co_await await_reply<Answers>(timeout * 2, [&](Handler<Answers> handler) {
     ask_nodes(std::move(nodes), looking, timeout, std::move(handler));
   });
+  co_return heard;
 }
 
 void MySQLServerManager::ask_nodes(std::vector<NodeId> nodes, AgentCommand command, Duration timeout,

@@ -237,13 +237,8 @@ Task<void> MySQLServerManager::catch_up() {
     const auto reconciled = co_await reconcile();  // whoever holds that epoch may have no record
     if (reconciled.has_error()) co_return;
   }
-  GetServerState look;
-  const AgentCommand looking = look;
   const auto nodes = listed_nodes();
-  const Duration patience = core_.config.agent_timeout * 2;
-  const auto asked = co_await await_reply<Answers>(patience, [&](Handler<Answers> handler) {
-    ask_nodes(nodes, looking, core_.config.agent_timeout, std::move(handler));
-  });
+  const auto asked = co_await hear(nodes);
   if (asked.has_error() || core_.model.active_operations() > 0) co_return;
   const bool contradicted = std::exchange(contradicted_, false), claimed = std::exchange(claimed_, false);
   const Node* master = nullptr;
