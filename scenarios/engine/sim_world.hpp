@@ -191,6 +191,7 @@ class SimWorld final : public World, public fault::ActionSink {
   Result<void> act_on_vm(const fault::Action& action, const cloud::Instance& vm);
   Result<void> act_on_pace(const fault::Action& action, const std::string& id);
   void die_after(const std::string& id, Duration delay);
+  std::vector<std::string> those_on_host(const fault::Action& action, const cloud::Instance& vm) const;
   Result<void> lose_host(const fault::Action& action, const cloud::Instance& vm);
   std::optional<std::uint32_t> foreign_server_id(const std::string& id) const;
   Result<void> act_on_agent(const fault::Action& action, const std::string& id);

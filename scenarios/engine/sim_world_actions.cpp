@@ -58,6 +58,10 @@ std::vector<std::string> SimWorld::those_meant_by(const fault::Action& action) c
     return meant;
   }
   const cloud::Instance* vm = instance_of(action.target);
+  if (vm != nullptr && action.name == "vm.host_loss") {
+    meant = those_on_host(action, *vm);
+    if (!meant.empty()) return meant;
+  }
   if (vm != nullptr && !action.name.starts_with("manager.") && !action.name.starts_with("store."))
     meant.push_back(vm->id);
   // Whoever had the address before does not have it alone any more.
@@ -185,8 +189,9 @@ void SimWorld::die_after(const std::string& id, Duration delay) {
   });
 }
 
-// The machine and those created after it (then the first ones) that have power lose it together.
-Result<void> SimWorld::lose_host(const fault::Action& action, const cloud::Instance& vm) {
+// The machine and those created after it (then the first ones) that have power.
+std::vector<std::string> SimWorld::those_on_host(const fault::Action& action,
+                                                 const cloud::Instance& vm) const {
   const auto machines = static_cast<std::size_t>(action.arguments.number("machines"));
   std::vector<std::string> lost, before;
   cloud_->for_each_instance([&](const cloud::Instance& one) {
@@ -194,6 +199,12 @@ Result<void> SimWorld::lose_host(const fault::Action& action, const cloud::Insta
   });
   lost.insert(lost.end(), before.begin(), before.end());
   if (lost.size() > machines) lost.resize(machines);
+  return lost;
+}
+
+// They lose it together.
+Result<void> SimWorld::lose_host(const fault::Action& action, const cloud::Instance& vm) {
+  const std::vector<std::string> lost = those_on_host(action, vm);
   if (lost.empty()) return make_error(ErrorCode::wrong_state, vm.id + " has no power");
   for (const auto& id : lost) {
     DROVER_TRY(cloud_->crash_instance(id));
