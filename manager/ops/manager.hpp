@@ -198,10 +198,11 @@ class MySQLServerManager {
     bool waits = false;                        // noted that it is too early for another fail-over
   };
   Watch watch_;
-  bool opening_ = false;            // keep_open() is under way
-  bool contradicted_ = false;       // in this epoch the journal's master says that it is a replica
-  bool claimed_ = false;            // … and a replica that it is the master
-  std::uint64_t judged_epoch_ = 0;  // of which that was looked into, and the journal was right
+  bool opening_ = false;                  // keep_open() is under way
+  std::multiset<model::NodeId> closing_;  // close() is under way
+  bool contradicted_ = false;             // in this epoch the journal's master says that it is a replica
+  bool claimed_ = false;                  // … and a replica that it is the master
+  std::uint64_t judged_epoch_ = 0;        // of which that was looked into, and the journal was right
 };
 
 }  // namespace drover::ops

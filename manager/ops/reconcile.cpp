@@ -287,7 +287,9 @@ Task<void> MySQLServerManager::catch_up() {
 }
 
 Task<void> MySQLServerManager::close(NodeId id, std::uint64_t epoch) {
+  closing_.insert(id);
   const auto fenced = co_await fence(core_, id, epoch);
+  closing_.erase(closing_.find(id));
   if (fenced.has_error()) core_.note(node_name(id), fenced.error().message);
 }
 
