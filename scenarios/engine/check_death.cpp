@@ -14,6 +14,25 @@ model::NodeId Deaths::model_id(std::string_view subject) {
   return subject.starts_with("node-") ? node_number(subject) : 0;
 }
 
+void Deaths::asked(std::string_view subject, const AgentCommand& command) {
+  const auto* look = std::get_if<GetServerState>(&command);
+  if (look != nullptr && look->patience > Duration{0})
+    unwell_.try_emplace(model_id(subject), world_.scheduler().now());
+}
+
+void Deaths::answered(std::string_view subject, const AgentCommand& command,
+                      const Result<AgentReply>& reply) {
+  const auto id = model_id(subject);
+  if (reply.has_value() || reply.error().code == ErrorCode::database) answers_[id] = world_.scheduler().now();
+  const auto* look = std::get_if<GetServerState>(&command);
+  if (look == nullptr || look->patience == Duration{0} || reply.has_error()) return;
+  const auto* manager = world_.manager();
+  const auto* node = manager == nullptr ? nullptr : manager->model().node(id);
+  const auto& state = reply.value().state;
+  const bool its_own = node == nullptr || state.instance_id.empty() || state.instance_id == node->vm;
+  if (state.running && its_own) unwell_.erase(id);
+}
+
 void Deaths::at_point(std::string_view point, std::string_view subject) {
   if (point == "step.suspect") doubt_ = world_.scheduler().now();
   if (point != "step.fence" || requested_ || world_.has_former_managers()) return;
@@ -66,8 +85,8 @@ void Deaths::check_hang(const model::Node& former) {
   if (!truth->up || !truth->agent_running || !truth->server_running || truth->responsive) return;
   const TimePoint now = world_.scheduler().now();
   // The manager counts from when it asked; the server may have stopped while the question was on its way.
-  const auto& patience = world_.manager()->config().failover;
-  if (now - silent_since_ >= patience.hung_after - patience.watch) return;
+  const auto asked = unwell_.find(former.id);
+  if (asked != unwell_.end() && now - asked->second >= world_.manager()->config().failover.hung_after) return;
   if (world_.evidence().server_touched(*vm, now - kLately, {"db.hang"})) return;
   world_.report("L5",
                 model::node_name(former.id) + " is replaced after its server hung for " +

@@ -19,8 +19,10 @@ class Deaths {
   void at_point(std::string_view point, std::string_view subject);
   // A person asks for a fail-over, and need not wait as the manager does.
   void requested() { requested_ = true; }
+  // A look of the watch at a server.
+  void asked(std::string_view subject, const AgentCommand& command);
   // An agent's answer, as it came to the manager.
-  void answered(std::string_view subject) { answers_[model_id(subject)] = world_.scheduler().now(); }
+  void answered(std::string_view subject, const AgentCommand& command, const Result<AgentReply>& reply);
   void after_change();
 
  private:
@@ -30,6 +32,7 @@ class Deaths {
 
   SimWorld& world_;
   std::map<model::NodeId, TimePoint> answers_;  // the latest of each node
+  std::map<model::NodeId, TimePoint> unwell_;   // the first look of the watch since it was last told "well"
   std::set<model::OperationId> judged_;
   TimePoint doubt_ = kEpoch;         // since when the master is suspected
   TimePoint silent_since_ = kNever;  // since when the master's server answers nobody

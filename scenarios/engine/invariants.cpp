@@ -105,6 +105,7 @@ void Checkers::answered(std::uint64_t number, const IaasCall& call, const IaasAn
 std::uint64_t Checkers::asked(const std::string& subject, const AgentCommand& command, Duration timeout) {
   if (world_.has_former_managers()) return 0;
   write_ahead_.asked(subject, command);
+  deaths_.asked(subject, command);
   if (std::holds_alternative<SetUpReplica>(command)) {
     count_repairs(subject);
     const auto* manager = world_.manager();
@@ -117,7 +118,7 @@ std::uint64_t Checkers::asked(const std::string& subject, const AgentCommand& co
 void Checkers::answered(std::uint64_t number, const std::string& subject, const AgentCommand& command,
                         const Result<AgentReply>& reply) {
   repeats_.answered(number, subject, command, reply);
-  if (reply.has_value() || reply.error().code == ErrorCode::database) deaths_.answered(subject);
+  deaths_.answered(subject, command, reply);
 }
 
 void Checkers::requested(const api::Request& request) {

@@ -26,7 +26,8 @@ struct Sketch {
 // How early something is tried.
 enum class Novelty : unsigned char {
   point,      // this kind of fault has not been met at this point, in no file
-  context,    // … nor while this was under way
+  setting,    // … nor, wherever it was, under a manager that was told to behave like this one
+  context,    // … nor at this point while this was under way
   variant,    // the same with other arguments
   situation,  // the roles and states of the nodes differ
   again,      // met in another file: the steps that follow may differ, so it is only put off, not left out
@@ -50,6 +51,18 @@ struct PointHash {
   std::uint64_t name, context;
 };
 
+// What a manager was told that decides how it meets a failure.
+std::uint64_t setting_of(const Base& base) {
+  const scenario::Settings& manager = base.scenario.manager;
+  return hash_text(manager.text("durability"), manager.boolean("failover.automatic") ? 1 : 0);
+}
+
+// Whether the fault meets the master, and whether anything was under way: of the moment only this.
+std::uint64_t roughly(const ObservedPoint& point) {
+  const bool busy = point.context.find(" RUNNING") != std::string::npos;
+  return (busy ? 1U : 0U) | (point.subject == point.master ? 2U : 0U);
+}
+
 std::uint64_t key_of(const PointHash& point, const Option& option) { return mix(point.context, option.kind); }
 
 using Enumerate = std::vector<Option> (*)(const ObservedPoint&);
@@ -61,8 +74,10 @@ class PointByPoint : public Generator {
     per_base_.resize(context.bases.size());
     keys_.resize(context.bases.size());
     std::map<std::string, std::size_t> files;
-    for (const Base& base : context.bases)
+    for (const Base& base : context.bases) {
+      settings_.push_back(setting_of(base));
       file_of_.push_back(files.try_emplace(base.scenario.file, files.size()).first->second);
+    }
     identities_.resize(files.size());
     // The cheapest cases first: what they try needs not be tried first elsewhere.
     std::vector<std::uint32_t> order(context.bases.size());
@@ -131,7 +146,7 @@ class PointByPoint : public Generator {
  private:
   // What has been met so far.
   struct Known {
-    std::unordered_set<std::uint64_t> at_points, contexts, variants, situations;
+    std::unordered_set<std::uint64_t> at_points, settings, contexts, variants, situations;
   };
 
   void sketch(std::uint32_t index, std::uint32_t p) {
@@ -157,15 +172,18 @@ class PointByPoint : public Generator {
       ++counts_.pruned["faults: the same one in the same situation of the same file"];
       return;
     }
-    const std::uint64_t situation = base.reference.points[sketch.point].situation;
+    const ObservedPoint& at = base.reference.points[sketch.point];
     const std::uint64_t key = key_of(point, option);
     keys_[sketch.base].insert(key);
     const std::uint64_t variant = mix(point.name, option.action);
     const bool new_point = known_.at_points.insert(mix(point.name, option.kind)).second;
+    const std::uint64_t setting = mix(settings_[sketch.base], mix(roughly(at), option.kind));
+    const bool new_setting = known_.settings.insert(setting).second;
     const bool new_context = known_.contexts.insert(key).second;
     const bool new_variant = known_.variants.insert(variant).second;
-    const bool new_situation = known_.situations.insert(mix(situation, option.action)).second;
+    const bool new_situation = known_.situations.insert(mix(at.situation, option.action)).second;
     const Novelty novelty = new_point       ? Novelty::point
+                            : new_setting   ? Novelty::setting
                             : new_context   ? Novelty::context
                             : new_variant   ? Novelty::variant
                             : new_situation ? Novelty::situation
@@ -185,6 +203,7 @@ class PointByPoint : public Generator {
   std::vector<Search::BaseCounts> per_base_;
   std::vector<std::unordered_set<std::uint64_t>> keys_;  // of each base
   Known known_;
+  std::vector<std::uint64_t> settings_;                        // of each base
   std::vector<std::size_t> file_of_;                           // number of the file of each base
   std::vector<std::unordered_set<std::uint64_t>> identities_;  // of the cases of each file
   std::vector<Sketch> sketches_;

@@ -1,11 +1,13 @@
 #include "scenarios/explore/situation.hpp"
 
-#include <set>
+#include "scenarios/engine/check_write_ahead.hpp"
 
 namespace drover::explore {
 namespace {
 
 using scenario::SimWorld;
+
+constexpr unsigned kRoles = 3;  // none, primary, replica
 
 std::uint64_t describe(SimWorld& world, const model::Model& model, const model::Node& node) {
   std::uint64_t hash = mix(hash_text(model::to_text(node.state)), static_cast<std::uint64_t>(node.role));
@@ -36,15 +38,14 @@ Situation situation_of(SimWorld& world, std::string_view subject) {
     return seen;
   }
   const auto& model = manager->model();
-  // Which kinds of nodes there are, not how many of each.
-  std::set<std::uint64_t> kinds;
-  const std::string_view wanted = subject.starts_with("node-") ? subject.substr(5) : std::string_view();
-  for (const auto& [id, node] : model.nodes()) {
-    kinds.insert(mix(hash_text(model::to_text(node.state)), static_cast<std::uint64_t>(node.role)));
-    if (!wanted.empty() && wanted == model::id_text(id)) seen.subject = describe(world, model, node);
-  }
-  seen.world = hash_text(model::to_text(model.service.state));
-  for (const std::uint64_t kind : kinds) seen.world = mix(seen.world, kind);
+  // Which kinds of nodes there are, not how many of each: a bit for each state and role.
+  static_assert(model::kNodeStates * kRoles <= 64);
+  std::uint64_t kinds = 0;
+  for (const auto& [number, node] : model.nodes())
+    kinds |= 1ULL << (static_cast<unsigned>(node.state) * kRoles + static_cast<unsigned>(node.role));
+  if (const auto* node = model.node(scenario::node_number(subject)); node != nullptr)
+    seen.subject = describe(world, model, *node);
+  seen.world = mix(hash_text(model::to_text(model.service.state)), kinds);
   if (const auto* master = model.node(model.service.primary); master != nullptr)
     seen.world = mix(seen.world, describe(world, model, *master));
   for (const auto id : model.active()) {
