@@ -199,7 +199,6 @@ class MySQLServerManager {
   };
   Watch watch_;
   bool opening_ = false;                  // keep_open() is under way
-  std::multiset<model::NodeId> closing_;  // close() is under way
   bool contradicted_ = false;             // in this epoch the journal's master says that it is a replica
   bool claimed_ = false;                  // … and a replica that it is the master
   std::uint64_t judged_epoch_ = 0;        // of which that was looked into, and the journal was right

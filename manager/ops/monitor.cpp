@@ -121,7 +121,6 @@ Task<void> MySQLServerManager::poll_agent(NodeId id) {
     const auto started = co_await core_.ask(id, starting);
     if (started.has_error() && started.error().code == ErrorCode::database) co_await clear_rest_of_copy(id);
   } else if (node->role == Role::replica && !state.read_only && core_.model.service.maybe_writable != id) {
-    if (closing_.contains(id)) co_return;  // it is being told
     core_.note(node_name(id), "a replica that takes writes: made read-only");
     SetReadOnly fence;
     fence.epoch = core_.model.service.epoch;

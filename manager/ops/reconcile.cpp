@@ -260,7 +260,13 @@ Task<void> MySQLServerManager::catch_up() {
     master = node;
     best = state;
   }
-  if (silent && (master == nullptr || best.epoch < core_.highest_epoch)) co_return;  // that one may be it
+  // Whoever is silent may be it, unless one that is open was made the master in the latest epoch: a closed one may
+  // have been left behind in that same epoch.
+  if (silent && (master == nullptr || best.epoch < core_.highest_epoch || best.read_only)) {
+    contradicted_ = contradicted;
+    claimed_ = claimed;
+    co_return;
+  }
   // Of an epoch that the journal knows, only another master is news.
   if ((contradicted || claimed) && !is_behind() &&
       (master == nullptr || best.epoch < core_.model.service.epoch ||
@@ -287,9 +293,7 @@ Task<void> MySQLServerManager::catch_up() {
 }
 
 Task<void> MySQLServerManager::close(NodeId id, std::uint64_t epoch) {
-  closing_.insert(id);
   const auto fenced = co_await fence(core_, id, epoch);
-  closing_.erase(closing_.find(id));
   if (fenced.has_error()) core_.note(node_name(id), fenced.error().message);
 }
 
