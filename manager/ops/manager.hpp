@@ -172,6 +172,7 @@ class MySQLServerManager {
   Task<void> repair(model::NodeId id);
   Task<Result<void>> take_back_or_repair(model::NodeId id);
   Task<void> settle_writable();
+  bool is_being_closed() const;
   void plan_repairs(const std::vector<model::NodeId>& nodes);
   void saw(model::Node& node, const ServerState& state);
   void missed(model::Node& node);
@@ -198,10 +199,10 @@ class MySQLServerManager {
     bool waits = false;                        // noted that it is too early for another fail-over
   };
   Watch watch_;
-  bool opening_ = false;                  // keep_open() is under way
-  bool contradicted_ = false;             // in this epoch the journal's master says that it is a replica
-  bool claimed_ = false;                  // … and a replica that it is the master
-  std::uint64_t judged_epoch_ = 0;        // of which that was looked into, and the journal was right
+  bool opening_ = false;            // keep_open() is under way
+  bool contradicted_ = false;       // in this epoch the journal's master says that it is a replica
+  bool claimed_ = false;            // … and a replica that it is the master
+  std::uint64_t judged_epoch_ = 0;  // of which that was looked into, and the journal was right
 };
 
 }  // namespace drover::ops

@@ -12,6 +12,8 @@ using model::node_name;
 using model::NodeEvent;
 using model::NodeId;
 using model::NodeState;
+using model::Operation;
+using model::OperationKind;
 
 namespace {
 
@@ -31,10 +33,12 @@ void MySQLServerManager::saw(model::Node& node, const ServerState& state) {
   node.misses = 0;
   performance_.saw(node.id, state, core_.now());
   node.server_running = state.running;
-  // Nobody becomes the master who may not be writable, says the journal: then it has lost that.
+  // Nobody becomes the master who may not be writable, says the journal: then it has lost that. Who has just
+  // been replaced says so until it is told.
   const auto& service = core_.model.service;
   if (node.role == Role::replica && state.role == Role::primary && state.epoch == service.epoch &&
-      node.left_at.empty() && service.maybe_writable != node.id && judged_epoch_ != service.epoch)
+      node.left_at.empty() && service.maybe_writable != node.id && judged_epoch_ != service.epoch &&
+      core_.model.active_operations() == 0)
     claimed_ = true;
   node.seconds_behind = static_cast<std::int32_t>(state.replication.seconds_behind);
   node.load = static_cast<float>(state.load);
@@ -131,10 +135,31 @@ Task<void> MySQLServerManager::poll_agent(NodeId id) {
   }
 }
 
+// Whether an operation may be about to close the primary. Those that only add, and one that has moved the
+// writes here and now waits for the other members, are not: they may take as long as a machine boots.
+bool MySQLServerManager::is_being_closed() const {
+  const auto& service = core_.model.service;
+  for (const model::OperationId id : core_.model.active()) {
+    const Operation& operation = *core_.model.operation(id);
+    switch (operation.request.kind) {
+      case OperationKind::add_nodes:
+      case OperationKind::create_replica:
+        continue;
+      case OperationKind::promote:
+      case OperationKind::fail_over:
+        if (operation.request.node == service.primary && operation.epoch == service.epoch) continue;
+        return true;
+      default:
+        return true;
+    }
+  }
+  return false;
+}
+
 // A server starts read-only until its manager says otherwise: the primary's was restarted.
 Task<void> MySQLServerManager::keep_open(NodeId id, ServerState state) {
   if (core_.model.service.primary != id || core_.model.service.maybe_writable != id || !state.read_only ||
-      !surveyed_ || is_behind() || core_.model.active_operations() > 0 || opening_)
+      !surveyed_ || is_behind() || is_being_closed() || opening_)
     co_return;
   if (state.role == Role::replica) {
     // Not opened: it may lack what the other has acknowledged.

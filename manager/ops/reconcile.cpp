@@ -260,8 +260,8 @@ Task<void> MySQLServerManager::catch_up() {
     master = node;
     best = state;
   }
-  // Whoever is silent may be it, unless one that is open was made the master in the latest epoch: a closed one may
-  // have been left behind in that same epoch.
+  // Whoever is silent may be it, unless one that is open was made the master in the latest epoch: a closed
+  // one may have been left behind in that same epoch.
   if (silent && (master == nullptr || best.epoch < core_.highest_epoch || best.read_only)) {
     contradicted_ = contradicted;
     claimed_ = claimed;

@@ -112,6 +112,29 @@ Task<void> undo_replica_slave(Core& core, NodeId target) {
 
 namespace {
 
+// Before a switchover closes the primary: until the target has what the primary has now, while writes go on,
+// so that little is left to apply once nobody can write. A target too far behind for that is refused;
+// whatever else is wrong is met on the way.
+Task<Result<void>> come_close(Core& core, NodeId target, NodeId former) {
+  if (core.model.node(former) == nullptr) co_return success();
+  GetServerState look;
+  const AgentCommand looking = look;
+  auto state = co_await core.ask(former, looking);
+  if (state.has_error() || !state.value().state.running) co_return success();
+  WaitForGtid wait;
+  wait.epoch = core.model.service.epoch;
+  wait.gtid = state.value().state.gtid_binlog_pos;
+  wait.limit = core.config.agent_timeout;
+  const AgentCommand waiting = wait;
+  core.observe("step.come_close", node_name(target));
+  auto applied = co_await core.ask_persistently(target, waiting);
+  if (applied.has_error() && applied.error().code == ErrorCode::timeout)
+    co_return make_error(ErrorCode::timeout,
+                         node_name(target) + " is too far behind " + node_name(former) +
+                             " for a switchover, nothing was changed: " + applied.error().message);
+  co_return success();
+}
+
 // The first half of a switchover: the old primary fenced, the new one drained. Its result is the old one's
 // last position, as a GTID list; "" when there is no old one.
 Task<Result<std::string>> hand_over(Core& core, NodeId target, NodeId former, std::uint64_t epoch) {
@@ -169,6 +192,11 @@ Task<Result<void>> promote(Core& core, OperationId id) {
     if (auto checked = check_member(core, target); checked.has_error()) co_return checked;
     if (core.model.node(target)->role != Role::replica)
       co_return make_error(ErrorCode::wrong_state, node_name(target) + " is no replica");
+    if (core.model.operation(id)->epoch == 0) {
+      auto close = co_await come_close(core, target, former);
+      if (close.has_error()) co_return close;
+      if (auto checked = check_member(core, target); checked.has_error()) co_return checked;
+    }
     co_await take_epoch(core, id);
     const std::uint64_t epoch = core.model.operation(id)->epoch;
     std::string position;

@@ -169,9 +169,11 @@ void Checkers::after_event() {
     instant_ = world_.scheduler().now();
     events_at_instant_ = 0;
   } else if (++events_at_instant_ >= kEventsPerInstant &&
-             events_at_instant_ - kEventsPerInstant == kEventsPerInstantAndVm * world_.cloud().total_created()) {
-    world_.report(
-        "L6", "time stands still: " + std::to_string(events_at_instant_) + " events at the same moment", "L6");
+             events_at_instant_ - kEventsPerInstant ==
+                 kEventsPerInstantAndVm * world_.cloud().total_created()) {
+    world_.report("L6",
+                  "time stands still: " + std::to_string(events_at_instant_) + " events at the same moment",
+                  "L6");
   }
   const auto& pending = world_.pending_requests();
   if (!pending.empty() && instant_ - pending.begin()->second.since > kAnswerBound)
