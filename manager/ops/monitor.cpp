@@ -124,15 +124,24 @@ Task<void> MySQLServerManager::poll_agent(NodeId id) {
     const AgentCommand starting = start;
     const auto started = co_await core_.ask(id, starting);
     if (started.has_error() && started.error().code == ErrorCode::database) co_await clear_rest_of_copy(id);
-  } else if (node->role == Role::replica && !state.read_only && core_.model.service.maybe_writable != id) {
+  } else if (is_open_replica(*node, state)) {
     core_.note(node_name(id), "a replica that takes writes: made read-only");
     SetReadOnly fence;
-    fence.epoch = core_.model.service.epoch;
+    // By its own account it is one: also in an epoch that the journal has forgotten.
+    fence.epoch = state.role == Role::replica ? std::max(state.epoch, core_.model.service.epoch)
+                                              : core_.model.service.epoch;
     const AgentCommand fencing = fence;
     (void)co_await core_.ask(id, fencing);
   } else {
     co_await keep_open(id, state);
   }
+}
+
+bool MySQLServerManager::is_open_replica(const model::Node& node, const ServerState& state) const {
+  if (state.read_only) return false;
+  const auto& service = core_.model.service;
+  return (node.role == Role::replica && service.maybe_writable != node.id) ||
+         (state.role == Role::replica && state.epoch > service.epoch);
 }
 
 // Whether an operation may be about to close the primary. Those that only add, and one that has moved the

@@ -14,27 +14,56 @@ model::NodeId Deaths::model_id(std::string_view subject) {
   return subject.starts_with("node-") ? node_number(subject) : 0;
 }
 
-void Deaths::asked(std::string_view subject, const AgentCommand& command) {
+void Deaths::asked(std::uint64_t number, std::string_view subject, const AgentCommand& command,
+                   Duration timeout) {
   const auto* look = std::get_if<GetServerState>(&command);
-  if (look != nullptr && look->patience > Duration{0})
-    unwell_.try_emplace(model_id(subject), world_.scheduler().now());
+  if (look == nullptr) return;
+  const TimePoint now = world_.scheduler().now();
+  const auto id = model_id(subject);
+  if (look->patience > Duration{0})
+    unwell_.try_emplace(id, now);
+  else
+    missed_[id].emplace(number, Look{now, timeout});
 }
 
-void Deaths::answered(std::string_view subject, const AgentCommand& command,
+void Deaths::answered(std::uint64_t number, std::string_view subject, const AgentCommand& command,
                       const Result<AgentReply>& reply) {
   const auto id = model_id(subject);
-  if (reply.has_value() || reply.error().code == ErrorCode::database) answers_[id] = world_.scheduler().now();
+  const TimePoint now = world_.scheduler().now();
+  if (reply.has_value() || reply.error().code == ErrorCode::database) answers_[id] = now;
   const auto* look = std::get_if<GetServerState>(&command);
-  if (look == nullptr || look->patience == Duration{0} || reply.has_error()) return;
+  if (look == nullptr || reply.has_error()) return;
   const auto* manager = world_.manager();
   const auto* node = manager == nullptr ? nullptr : manager->model().node(id);
   const auto& state = reply.value().state;
-  const bool its_own = node == nullptr || state.instance_id.empty() || state.instance_id == node->vm;
-  if (state.running && its_own) unwell_.erase(id);
+  // Whoever else has that address speaks for himself.
+  if (node != nullptr && !state.instance_id.empty() && state.instance_id != node->vm) return;
+  if (look->patience > Duration{0}) {
+    if (state.running) unwell_.erase(id);
+    return;
+  }
+  auto& missed = missed_[id];
+  const auto question = missed.find(number);
+  if (question == missed.end() || now - question->second.asked >= question->second.timeout) return;
+  // What others than the monitor are answered meanwhile does not count for it.
+  const bool monitors =
+      manager != nullptr && manager->model().active_operations() == 0 && !repairs_.contains(id);
+  missed.erase(monitors ? missed.begin() : question, std::next(question));
 }
 
 void Deaths::at_point(std::string_view point, std::string_view subject) {
+  former_managers_ = former_managers_ || world_.has_former_managers();
   if (point == "step.suspect") doubt_ = world_.scheduler().now();
+  if (point == "step.make_replica") repairs_.insert(model_id(subject));
+  if (point == "manager.started") missed_.clear();
+  if (point == "node.lost" && !former_managers_) check_missed(model_id(subject));
+  if (point == "operation.accepted" && !requested_ && !world_.has_former_managers()) {
+    const auto* manager = world_.manager();
+    const auto* accepted =
+        manager == nullptr ? nullptr : manager->model().operation(operation_number(subject));
+    if (accepted != nullptr && accepted->request.kind == model::OperationKind::fail_over)
+      check_pause(*accepted);
+  }
   if (point != "step.fence" || requested_ || world_.has_former_managers()) return;
   const auto* manager = world_.manager();
   if (manager == nullptr || !manager->config().failover.automatic) return;
@@ -58,6 +87,37 @@ void Deaths::after_change() {
   } else if (silent_since_ == kNever || silent_ != primary->vm) {
     silent_since_ = world_.scheduler().now();
     silent_ = primary->vm;
+  }
+}
+
+// LOST is who has not answered so many times in a row.
+void Deaths::check_missed(model::NodeId id) {
+  const auto missed = missed_.find(id);
+  const std::size_t times = missed == missed_.end() ? 0 : missed->second.size();
+  const unsigned wanted = world_.manager()->config().lost_after;
+  if (times >= wanted) return;
+  world_.report("L5",
+                model::node_name(id) + " is called LOST after " + std::to_string(times) +
+                    " look(s) in a row that it did not answer, not " + std::to_string(wanted),
+                "L5 lost too soon");
+}
+
+// After a fail-over, whether it succeeded or not, the next one waits for the configured time.
+void Deaths::check_pause(const model::Operation& operation) {
+  const auto& config = world_.manager()->config();
+  const TimePoint now = world_.scheduler().now();
+  for (const auto& [id, other] : world_.manager()->model().operations()) {
+    if (id == operation.id || other.request.kind != model::OperationKind::fail_over ||
+        !model::is_ended(other.state))
+      continue;
+    const TimePoint ended{Duration{other.ended_at_ns}};
+    const Duration pause =
+        other.state == model::OperationState::done ? config.failover.pause : config.retry.first;
+    if (ended <= now && now - ended < pause)
+      world_.report("L5",
+                    model::operation_name(operation.id) + " follows " + model::operation_name(id) +
+                        " without the pause that is configured",
+                    "L5 fail-over without a pause");
   }
 }
 

@@ -52,6 +52,7 @@ Checkers::Checkers(SimWorld& world)
       states_(world),
       servers_(world),
       deaths_(world),
+      endings_(world),
       cloud_(world),
       answers_(world) {
   world_.set_watch([this](std::string_view point, std::string_view subject) { at_point(point, subject); });
@@ -96,31 +97,36 @@ std::uint64_t Checkers::asked(const IaasCall& call, const InstanceSpec*) {
     check_foreign(call.object);
     doomed_.insert(call.object);
   }
-  return repeats_.asked(call);
+  const auto number = repeats_.asked(call);
+  endings_.asked(number, call);
+  return number;
 }
 
 void Checkers::answered(std::uint64_t number, const IaasCall& call, const IaasAnswer& answer) {
   if (call.kind == IaasCall::Kind::kill && answer.error == nullptr) granted_.insert(call.object);
   repeats_.answered(number, call, answer);
+  endings_.answered(number);
 }
 
 std::uint64_t Checkers::asked(const std::string& subject, const AgentCommand& command, Duration timeout) {
   if (world_.has_former_managers()) return 0;
   write_ahead_.asked(subject, command);
-  deaths_.asked(subject, command);
+  endings_.asked(subject, command);
   if (std::holds_alternative<SetUpReplica>(command)) {
     count_repairs(subject);
     const auto* manager = world_.manager();
     const auto* node = manager == nullptr ? nullptr : manager->model().node(node_number(subject));
     if (node != nullptr) servers_.told_to_replicate(node->vm);
   }
-  return repeats_.asked(subject, command, timeout);
+  const auto number = repeats_.asked(subject, command, timeout);
+  deaths_.asked(number, subject, command, timeout);
+  return number;
 }
 
 void Checkers::answered(std::uint64_t number, const std::string& subject, const AgentCommand& command,
                         const Result<AgentReply>& reply) {
   repeats_.answered(number, subject, command, reply);
-  deaths_.answered(subject, command, reply);
+  deaths_.answered(number, subject, command, reply);
 }
 
 void Checkers::requested(const api::Request& request) {
@@ -145,6 +151,7 @@ void Checkers::at_point(std::string_view point, std::string_view subject) {
   if (point == "vm.gone") return check_gone(std::string(subject));
   states_.at_point(point, subject);
   deaths_.at_point(point, subject);
+  endings_.at_point(point, subject);
   // A fail-over keeps what a replica has received; what only the dead master had is counted as lost. Of
   // writes in semi-sync mode none is.
   if (point == "step.choose") promised_ = false;

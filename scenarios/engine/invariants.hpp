@@ -16,6 +16,7 @@
 #include "scenarios/engine/check_answers.hpp"
 #include "scenarios/engine/check_cloud.hpp"
 #include "scenarios/engine/check_death.hpp"
+#include "scenarios/engine/check_endings.hpp"
 #include "scenarios/engine/check_repeats.hpp"
 #include "scenarios/engine/check_servers.hpp"
 #include "scenarios/engine/check_states.hpp"
@@ -99,6 +100,7 @@ class Checkers final : public Referee, private PortWatch {
   States states_;
   Servers servers_;
   Deaths deaths_;
+  Endings endings_;
   CloudRules cloud_;
   Answers answers_;
   TimePoint looked_at_ = kEpoch;                  // whether everything had come to rest

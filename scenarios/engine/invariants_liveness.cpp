@@ -85,6 +85,7 @@ void Checkers::at_end(bool judged) {
   check_members();
   check_replicas();
   check_clients();
+  endings_.at_rest();
 }
 
 // L2: once all is quiet, who writes to the master is answered again.

@@ -1,0 +1,118 @@
+#include "scenarios/engine/check_endings.hpp"
+
+#include <algorithm>
+
+#include "scenarios/engine/check_write_ahead.hpp"
+
+namespace drover::scenario {
+
+using model::NodeState;
+using model::OperationKind;
+
+void Endings::at_point(std::string_view point, std::string_view subject) {
+  if (world_.has_former_managers()) return;
+  if (point == "node.removing") removing_[node_number(subject)] = world_.scheduler().now();
+  if (point == "manager.started") creations_.clear();  // it cannot know of them
+  if (point == "step.record_primary") had_master_ = true;
+  if (point == "service.stopped") check_no_creation();
+  if (!point.starts_with("operation.")) return;
+  const auto* manager = world_.manager();
+  const auto* operation = manager == nullptr ? nullptr : manager->model().operation(operation_number(subject));
+  if (operation == nullptr) return;
+  const auto kind = operation->request.kind;
+  if (kind == OperationKind::remove_nodes || kind == OperationKind::shutdown) asked_to_go_ = true;
+  if (point == "operation.failed" || point == "operation.cancelled") check_taken_back(*operation);
+}
+
+void Endings::asked(std::uint64_t number, const IaasCall& call) {
+  if (call.kind == IaasCall::Kind::create)
+    creations_[number] = {world_.scheduler().now(), call.timeout};
+  if (call.kind == IaasCall::Kind::kill) check_closed(call);
+}
+
+void Endings::asked(const std::string& subject, const AgentCommand& command) {
+  const auto* told = std::get_if<SetReadOnly>(&command);
+  if (told != nullptr && told->read_only) closed_[node_number(subject)] = world_.scheduler().now();
+}
+
+// S12: an addition that failed or was cancelled has taken back what it brought, but for what has another part by
+// now.
+void Endings::check_taken_back(const model::Operation& operation) {
+  const auto kind = operation.request.kind;
+  // A shutdown takes all members, also those of what it cancels.
+  if (world_.manager()->model().service.state == model::ServiceState::S_EPILOGUE) return;
+  for (const auto id : world_.manager()->model().active())
+    if (world_.manager()->model().operation(id)->request.kind == OperationKind::shutdown) return;
+  const bool adds = kind == OperationKind::add_nodes || kind == OperationKind::create_replica;
+  if (!adds || world_.journal().losses() > 0) return;
+  const bool keeps = operation.request.partial == model::PartialPolicy::keep ||
+                     world_.manager()->config().partial == model::PartialPolicy::keep;
+  if (keeps && kind == OperationKind::add_nodes) return;
+  for (const auto id : operation.nodes) {
+    const auto* node = world_.manager()->model().node(id);
+    if (node == nullptr || !model::is_listed(node->state) || has_another_part(*node, operation)) continue;
+    world_.report("S12",
+                  model::operation_name(operation.id) + " is over and did not succeed, and its " +
+                      model::node_name(id) + " is still a member",
+                  "S12 not taken back");
+  }
+}
+
+bool Endings::has_another_part(const model::Node& node, const model::Operation& operation) const {
+  const auto& model = world_.manager()->model();
+  const bool own_role = operation.request.kind == OperationKind::create_replica;
+  if (node.role == Role::primary || (node.role == Role::replica && !own_role)) return true;
+  if (model.service.primary == node.id || model.service.maybe_writable == node.id) return true;
+  return std::ranges::any_of(model.operations(), [&](const auto& entry) {
+    const model::Operation& other = entry.second;
+    return other.id != operation.id &&
+           (other.request.node == node.id || std::ranges::count(other.nodes, node.id) > 0);
+  });
+}
+
+// S2: a master that is removed is told to take no writes before its VM is destroyed: the VM may outlive that.
+void Endings::check_closed(const IaasCall& call) {
+  const auto* manager = world_.manager();
+  if (manager == nullptr || world_.journal().losses() > 0) return;
+  const auto* node = manager->model().find(call.object);
+  if (node == nullptr || node->state != NodeState::removing || node->address.empty()) return;
+  if (manager->model().service.maybe_writable != node->id) return;
+  const auto removing = removing_.find(node->id);
+  const auto closed = closed_.find(node->id);
+  if (removing == removing_.end() || (closed != closed_.end() && closed->second >= removing->second)) return;
+  world_.report("S2",
+                model::node_name(node->id) + " may take writes, and is destroyed without having been closed",
+                "S2 destroyed while open");
+}
+
+// S12: what was asked for may still come to be.
+void Endings::check_no_creation() {
+  const TimePoint now = world_.scheduler().now();
+  for (const auto& [number, creation] : creations_)
+    if (now - creation.asked < creation.timeout && !world_.evidence().any({"stuck"}, creation.asked))
+      return world_.report("S12", "the service is called STOPPED while a VM is being created",
+                           "S12 stopped too early");
+}
+
+// L2: where fail-over is automatic, replicas that are well get a successor for a master that vanished.
+void Endings::at_rest() {
+  const auto* manager = world_.manager();
+  if (manager == nullptr || !manager->config().failover.automatic || manager->config().semi_sync) return;
+  const auto& model = manager->model();
+  if (model.service.primary != 0 || !had_master_ || asked_to_go_ || world_.journal().losses() > 0) return;
+  if (model.active_operations() > 0 || model.service.state != model::ServiceState::S_RUNNING) return;
+  unsigned replicas = 0;
+  for (const auto& [id, node] : model.nodes()) {
+    if (node.role != Role::replica) continue;
+    const auto truth = world_.fleet().truth(node.vm);
+    if (node.state != NodeState::running || !node.errant.empty() || !truth || !truth->responsive ||
+        !truth->replication.sql_running)
+      return;
+    ++replicas;
+  }
+  if (replicas > 0)
+    world_.report("L2", "there is no master, and " + std::to_string(replicas) + " replica(s) are well",
+                  "L2 no master");
+}
+
+}  // namespace drover::scenario
