@@ -17,7 +17,8 @@ void Endings::at_point(std::string_view point, std::string_view subject) {
   if (point == "service.stopped") check_no_creation();
   if (!point.starts_with("operation.")) return;
   const auto* manager = world_.manager();
-  const auto* operation = manager == nullptr ? nullptr : manager->model().operation(operation_number(subject));
+  const auto* operation =
+      manager == nullptr ? nullptr : manager->model().operation(operation_number(subject));
   if (operation == nullptr) return;
   const auto kind = operation->request.kind;
   if (kind == OperationKind::remove_nodes || kind == OperationKind::shutdown) asked_to_go_ = true;
@@ -25,8 +26,7 @@ void Endings::at_point(std::string_view point, std::string_view subject) {
 }
 
 void Endings::asked(std::uint64_t number, const IaasCall& call) {
-  if (call.kind == IaasCall::Kind::create)
-    creations_[number] = {world_.scheduler().now(), call.timeout};
+  if (call.kind == IaasCall::Kind::create) creations_[number] = {world_.scheduler().now(), call.timeout};
   if (call.kind == IaasCall::Kind::kill) check_closed(call);
 }
 
@@ -35,8 +35,8 @@ void Endings::asked(const std::string& subject, const AgentCommand& command) {
   if (told != nullptr && told->read_only) closed_[node_number(subject)] = world_.scheduler().now();
 }
 
-// S12: an addition that failed or was cancelled has taken back what it brought, but for what has another part by
-// now.
+// S12: an addition that failed or was cancelled has taken back what it brought, but for what has another part
+// by now.
 void Endings::check_taken_back(const model::Operation& operation) {
   const auto kind = operation.request.kind;
   // A shutdown takes all members, also those of what it cancels.
@@ -89,7 +89,8 @@ void Endings::check_closed(const IaasCall& call) {
 void Endings::check_no_creation() {
   const TimePoint now = world_.scheduler().now();
   for (const auto& [number, creation] : creations_)
-    if (now - creation.asked < creation.timeout && !world_.evidence().any({"stuck"}, creation.asked))
+    if (now - creation.asked < creation.timeout &&
+        !world_.evidence().any({"stuck", "late_effect"}, creation.asked))
       return world_.report("S12", "the service is called STOPPED while a VM is being created",
                            "S12 stopped too early");
 }

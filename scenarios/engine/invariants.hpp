@@ -50,6 +50,7 @@ class Checkers final : public Referee, private PortWatch {
   bool settled() override;
   void at_end(bool judged) override;
   bool writes_may_be_lost() const;
+  bool are_kept_elsewhere();
   std::uint64_t check_writes() override;
 
  private:

@@ -224,6 +224,17 @@ bool Checkers::writes_may_be_lost() const {
   return world_.evidence().any({"vm.lose_disk", "db.duplicate_server_id"});
 }
 
+// A journal that lost who the master is: nobody takes writes until the one is heard that has them.
+bool Checkers::are_kept_elsewhere() {
+  if (world_.journal().losses() == 0 || servers_.taking_since(world_.master_vm()) != kNever) return false;
+  const auto* manager = world_.manager();
+  if (manager == nullptr) return false;
+  return std::ranges::any_of(manager->model().nodes(), [&](const auto& entry) {
+    const auto* server = world_.fleet().server(entry.second.vm);
+    return server != nullptr && world_.traffic()->lost(*server) == 0;
+  });
+}
+
 std::uint64_t Checkers::check_writes() {
   auto* traffic = world_.traffic();
   if (traffic == nullptr) return 0;
@@ -234,6 +245,7 @@ std::uint64_t Checkers::check_writes() {
                   "S3 phantom");
   const auto lost = traffic->lost(*server);
   if (lost == 0 || writes_may_be_lost()) return lost;
+  if (are_kept_elsewhere()) return 0;
   if (promised_ || traffic->lost_protected(*server) > 0) {
     world_.report("S3", std::to_string(lost) + " acknowledged write(s) are lost", "S3 lost");
     return 0;
