@@ -173,6 +173,7 @@ class MySQLServerManager {
   Task<Result<void>> take_back_or_repair(model::NodeId id);
   Task<void> settle_writable();
   bool is_being_closed() const;
+  bool is_being_replaced(model::NodeId id) const;
   bool is_open_replica(const model::Node& node, const ServerState& state) const;
   void plan_repairs(const std::vector<model::NodeId>& nodes);
   void saw(model::Node& node, const ServerState& state);

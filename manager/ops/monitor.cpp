@@ -38,7 +38,7 @@ void MySQLServerManager::saw(model::Node& node, const ServerState& state) {
   const auto& service = core_.model.service;
   if (node.role == Role::replica && state.role == Role::primary && state.epoch == service.epoch &&
       node.left_at.empty() && service.maybe_writable != node.id && judged_epoch_ != service.epoch &&
-      core_.model.active_operations() == 0)
+      !is_being_replaced(node.id))
     claimed_ = true;
   node.seconds_behind = static_cast<std::int32_t>(state.replication.seconds_behind);
   node.load = static_cast<float>(state.load);
@@ -135,6 +135,17 @@ Task<void> MySQLServerManager::poll_agent(NodeId id) {
   } else {
     co_await keep_open(id, state);
   }
+}
+
+// Whether an operation has moved the writes away from this node and has yet to tell it so.
+bool MySQLServerManager::is_being_replaced(NodeId id) const {
+  const auto& service = core_.model.service;
+  return std::ranges::any_of(core_.model.active(), [&](const model::OperationId active) {
+    const Operation& operation = *core_.model.operation(active);
+    const auto kind = operation.request.kind;
+    return (kind == OperationKind::promote || kind == OperationKind::fail_over) && operation.former == id &&
+           operation.request.node == service.primary && operation.epoch == service.epoch;
+  });
 }
 
 bool MySQLServerManager::is_open_replica(const model::Node& node, const ServerState& state) const {

@@ -90,8 +90,9 @@ void CloudRules::looked(const std::string& id, TimePoint asked, const Result<Ins
 
 void CloudRules::listed(const std::string& key, const std::string& value, TimePoint asked,
                         const Result<std::vector<InstanceInfo>>& answer) {
-  if (answer.has_error() || world_.cloud().config().list_lag.median() > Duration{0}) return;
+  if (answer.has_error()) return;
   const auto& infos = answer.value();
+  if (world_.cloud().config().list_lag.median() > Duration{0}) return check_goes_on(key, value, infos);
   for (const auto& info : infos) check_told(info, asked);
   std::size_t next = 0;  // listings are in the order of creation
   world_.cloud().for_each_instance([&](const cloud::Instance& vm) {
@@ -103,6 +104,27 @@ void CloudRules::listed(const std::string& key, const std::string& value, TimePo
       report("VM " + vm.id + " is " + to_text(vm.state) + ", and listVMs left it out", "VM left out");
   });
   if (next != infos.size()) report("listVMs is not in the order of creation", "listing out of order");
+}
+
+// A listing that lags shows the past, but never an earlier one than the listing before it.
+void CloudRules::check_goes_on(const std::string& key, const std::string& value,
+                               const std::vector<InstanceInfo>& infos) {
+  std::set<std::string> listed;
+  for (const auto& info : infos) {
+    listed.insert(info.id);
+    const auto [before, is_new] = shown_.emplace(info.id, info.state);
+    if (!is_new && is_gone(before->second) && !is_gone(info.state))
+      report("VM " + info.id + " is listed as " + to_text(info.state) + " after it was listed as " +
+                 to_text(before->second),
+             "listing goes back");
+    before->second = info.state;
+  }
+  for (const auto& [id, state] : shown_) {
+    const auto* vm = world_.cloud().instance(id);
+    if (vm != nullptr && vm->state != S::terminated && has_tag(*vm, key, value) && !listed.contains(id))
+      report("VM " + id + " was listed before, is " + to_text(vm->state) + ", and is left out",
+             "listing goes back");
+  }
 }
 
 }  // namespace drover::scenario

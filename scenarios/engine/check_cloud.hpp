@@ -3,6 +3,7 @@
 #pragma once
 
 #include <map>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -26,10 +27,13 @@ class CloudRules final : public CloudWatch {
 
  private:
   void report(const std::string& what, const std::string& fingerprint);
+  void check_goes_on(const std::string& key, const std::string& value,
+                     const std::vector<InstanceInfo>& infos);
   void check_told(const InstanceInfo& info, TimePoint asked);
 
   SimWorld& world_;
-  std::map<std::string, std::string> tokens_;  // which VM each token made
+  std::map<std::string, std::string> tokens_;   // which VM each token made
+  std::map<std::string, InstanceState> shown_;  // as what each was last listed, where listings lag
 };
 
 // The checker's own table of the lifecycle.

@@ -1,5 +1,7 @@
 #include "scenarios/engine/check_death.hpp"
 
+#include <algorithm>
+
 #include "scenarios/engine/check_write_ahead.hpp"
 
 namespace drover::scenario {
@@ -24,6 +26,9 @@ void Deaths::asked(std::uint64_t number, std::string_view subject, const AgentCo
     unwell_.try_emplace(id, now);
   else
     missed_[id].emplace(number, Look{now, timeout});
+  if (now != round_at_) round_.clear();
+  round_at_ = now;
+  if (look->patience == Duration{0} && round_.insert(id).second && is_a_round()) rounds_.insert(now);
 }
 
 void Deaths::answered(std::uint64_t number, std::string_view subject, const AgentCommand& command,
@@ -46,15 +51,21 @@ void Deaths::answered(std::uint64_t number, std::string_view subject, const Agen
   const auto question = missed.find(number);
   if (question == missed.end() || now - question->second.asked >= question->second.timeout) return;
   // What others than the monitor are answered meanwhile does not count for it.
-  const bool monitors =
-      manager != nullptr && manager->model().active_operations() == 0 && !repairs_.contains(id);
-  missed.erase(monitors ? missed.begin() : question, std::next(question));
+  missed.erase(rounds_.contains(question->second.asked) ? missed.begin() : question, std::next(question));
+}
+
+// The monitor alone asks all members at the same moment; of a single one nobody can tell.
+bool Deaths::is_a_round() const {
+  const auto* manager = world_.manager();
+  if (manager == nullptr || round_.size() < 2) return false;
+  const auto listed = std::ranges::count_if(
+      manager->model().nodes(), [](const auto& entry) { return model::is_listed(entry.second.state); });
+  return std::ssize(round_) >= listed;
 }
 
 void Deaths::at_point(std::string_view point, std::string_view subject) {
   former_managers_ = former_managers_ || world_.has_former_managers();
   if (point == "step.suspect") doubt_ = world_.scheduler().now();
-  if (point == "step.make_replica") repairs_.insert(model_id(subject));
   if (point == "manager.started") missed_.clear();
   if (point == "node.lost" && !former_managers_) check_missed(model_id(subject));
   if (point == "operation.accepted" && !requested_ && !world_.has_former_managers()) {
@@ -92,6 +103,7 @@ void Deaths::after_change() {
 
 // LOST is who has not answered so many times in a row.
 void Deaths::check_missed(model::NodeId id) {
+  if (world_.journal().losses() > 0) return;  // then all are asked besides, who they are
   const auto missed = missed_.find(id);
   const std::size_t times = missed == missed_.end() ? 0 : missed->second.size();
   const unsigned wanted = world_.manager()->config().lost_after;

@@ -9,6 +9,12 @@ namespace drover::scenario {
 using model::NodeState;
 using model::OperationKind;
 
+namespace {
+
+constexpr Duration kRecently = 30s;  // before the clients stopped
+
+}  // namespace
+
 void Endings::at_point(std::string_view point, std::string_view subject) {
   if (world_.has_former_managers()) return;
   if (point == "node.removing") removing_[node_number(subject)] = world_.scheduler().now();
@@ -22,6 +28,7 @@ void Endings::at_point(std::string_view point, std::string_view subject) {
   if (operation == nullptr) return;
   const auto kind = operation->request.kind;
   if (kind == OperationKind::remove_nodes || kind == OperationKind::shutdown) asked_to_go_ = true;
+  if (point == "operation.accepted" && kind == OperationKind::remove_nodes) check_chosen(*operation);
   if (point == "operation.failed" || point == "operation.cancelled") check_taken_back(*operation);
 }
 
@@ -90,13 +97,58 @@ void Endings::check_no_creation() {
   const TimePoint now = world_.scheduler().now();
   for (const auto& [number, creation] : creations_)
     if (now - creation.asked < creation.timeout &&
-        !world_.evidence().any({"stuck", "late_effect"}, creation.asked))
+        !world_.evidence().any({"stuck", "late_effect", "lose_reply"}, creation.asked))
       return world_.report("S12", "the service is called STOPPED while a VM is being created",
                            "S12 stopped too early");
 }
 
-// L2: where fail-over is automatic, replicas that are well get a successor for a master that vanished.
+// S12: who asks for fewer nodes leaves the choice to the manager; it takes nobody whom an accepted operation
+// is about to make the master.
+void Endings::check_chosen(const model::Operation& removal) {
+  if (removal.request.count == 0) return;
+  const auto& model = world_.manager()->model();
+  for (const auto id : model.active()) {
+    const model::Operation& other = *model.operation(id);
+    const bool promotes = other.request.kind == OperationKind::promote ||
+                          other.request.kind == OperationKind::set_up_replica_master;
+    if (promotes && std::ranges::count(removal.nodes, other.request.node) > 0)
+      world_.report("S12",
+                    model::operation_name(removal.id) + " takes " + model::node_name(other.request.node) +
+                        ", which " + model::operation_name(id) + " is to make the master",
+                    "S12 removal of the coming master");
+  }
+}
+
 void Endings::at_rest() {
+  check_no_master();
+  check_semi_sync();
+}
+
+// L2: once replicas are well again, a master that has fallen back from semi-sync returns to it.
+void Endings::check_semi_sync() {
+  const auto* manager = world_.manager();
+  const auto* traffic = world_.traffic();
+  if (manager == nullptr || traffic == nullptr || !manager->config().semi_sync) return;
+  const auto* primary = manager->model().node(manager->model().service.primary);
+  const auto* server = primary == nullptr ? nullptr : world_.fleet().server(primary->vm);
+  const TimePoint now = world_.scheduler().now();
+  if (server == nullptr || !server->running() || server->read_only() || server->semi_sync_active()) return;
+  if (now - traffic->stats().last_acknowledged_at > kRecently ||
+      world_.evidence().any({"db.semi_sync_off", "db.lose_read_only"}))
+    return;
+  for (const auto& [id, node] : manager->model().nodes()) {
+    const auto truth = world_.fleet().truth(node.vm);
+    if (node.role != Role::replica || node.state != NodeState::running || !truth || !truth->responsive ||
+        truth->replication.io != ThreadState::yes || !truth->replication.sql_running)
+      continue;
+    return world_.report(
+        "L2", "writes are acknowledged without a replica, though " + model::node_name(id) + " is well",
+        "L2 semi-sync stays off");
+  }
+}
+
+// L2: where fail-over is automatic, replicas that are well get a successor for a master that vanished.
+void Endings::check_no_master() {
   const auto* manager = world_.manager();
   if (manager == nullptr || !manager->config().failover.automatic || manager->config().semi_sync) return;
   const auto& model = manager->model();

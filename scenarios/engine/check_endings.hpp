@@ -1,5 +1,6 @@
-// S12 and L2: what is left when something has come to its end: of an addition that failed, of a node that is
-// destroyed, of a service that is called STOPPED, of a master that vanished. Single-threaded; one per world.
+// S12, S2 and L2: what is left when something has come to its end: of an addition that failed, of a node that
+// is destroyed, of a service that is called STOPPED, of a master that vanished, of a fall-back from
+// semi-sync; and that a removal ends nobody who is promoted. Single-threaded; one per world.
 #pragma once
 
 #include <cstdint>
@@ -33,6 +34,9 @@ class Endings {
   bool has_another_part(const model::Node& node, const model::Operation& operation) const;
   void check_closed(const IaasCall& call);
   void check_no_creation();
+  void check_chosen(const model::Operation& removal);
+  void check_no_master();
+  void check_semi_sync();
 
   SimWorld& world_;
   std::map<std::uint64_t, Creation> creations_;  // that have not been answered

@@ -14,8 +14,8 @@ TEST(Endings, ANodeThatIsLostBeforeItMissedEnoughLooksIsReported) {
     core(world).change(*core(world).model.node(2), model::NodeEvent::miss);
   }));
   EXPECT_THAT(seen, Contains("L5 lost too soon"));
-  const auto hung =
-      fingerprints_of(at(kLater, [](SimWorld& world) { world.fleet().hang_agent(id_of(world, "node-2"), true); }));
+  const auto hung = fingerprints_of(
+      at(kLater, [](SimWorld& world) { world.fleet().hang_agent(id_of(world, "node-2"), true); }));
   EXPECT_THAT(hung, Not(Contains("L5 lost too soon")));
 }
 
@@ -46,8 +46,9 @@ TEST(Endings, AServiceThatIsStoppedWhileAVmIsAskedForIsReported) {
   EXPECT_THAT(fingerprints_of(at(kLater,
                                  [](SimWorld& world) {
                                    auto& of = core(world);
-                                   of.iaas.newInstance(CallContext{"node-9", 10s}, world.configuration().instance,
-                                                       "drover:node-9.1", [](Result<InstanceInfo>) {});
+                                   of.iaas.newInstance(CallContext{"node-9", 10s},
+                                                       world.configuration().instance, "drover:node-9.1",
+                                                       [](Result<InstanceInfo>) {});
                                    of.change(model::ServiceEvent::shut_down);
                                    of.change(model::ServiceEvent::stopped);
                                  })),
@@ -57,8 +58,9 @@ TEST(Endings, AServiceThatIsStoppedWhileAVmIsAskedForIsReported) {
 TEST(Endings, ReplicasThatNobodyGivesASuccessorAreReported) {
   std::string text = pair_text();
   text.replace(text.find("steps:"), 0, "manager: {failover: {automatic: yes}}\n");
-  EXPECT_THAT(fingerprints_of(at(29min, [](SimWorld& world) { core(world).model.service.primary = 0; }), text),
-              Contains("L2 no master"));
+  EXPECT_THAT(
+      fingerprints_of(at(29min, [](SimWorld& world) { core(world).model.service.primary = 0; }), text),
+      Contains("L2 no master"));
 }
 
 }  // namespace

@@ -166,6 +166,7 @@ constexpr Row kRows[] = {
     {"states/error-allows-shutdown-and-startup.yaml", "refusals_become_success"},
     {"states/init-refuses-all-but-startup.yaml", "refusals_become_success"},
     {"states/running-refuses-startup.yaml", "refusals_become_success"},
+    {"states/shutdown-in-the-middle.yaml", "kill_does_nothing"},
     {"states/starting-can-be-shut-down.yaml", "shutdown_does_nothing"},
     {"states/starting-refuses-operations.yaml", "state_always_running"},
     {"states/state-survives-a-crash.yaml", "journal_forgets"},
