@@ -1,5 +1,7 @@
 // The manager's watch: agents are polled in parallel with time-outs, and what is seen broken is repaired when
 // no operation is at it.
+#include <algorithm>
+
 #include "manager/ops/bring_up.hpp"
 #include "manager/ops/manager.hpp"
 #include "manager/ops/replication.hpp"
