@@ -26,7 +26,7 @@ struct Sketch {
 // How early something is tried.
 enum class Novelty : unsigned char {
   point,      // this kind of fault has not been met at this point, in no file
-  setting,    // … nor, wherever it was, under a manager that was told to behave like this one
+  setting,    // … nor, at any idle moment, under a manager that was told to behave like this one
   context,    // … nor at this point while this was under way
   variant,    // the same with other arguments
   situation,  // the roles and states of the nodes differ
@@ -57,11 +57,8 @@ std::uint64_t setting_of(const Base& base) {
   return hash_text(manager.text("durability"), manager.boolean("failover.automatic") ? 1 : 0);
 }
 
-// Whether the fault meets the master, and whether anything was under way: of the moment only this.
-std::uint64_t roughly(const ObservedPoint& point) {
-  const bool busy = point.context.find(" RUNNING") != std::string::npos;
-  return (busy ? 1U : 0U) | (point.subject == point.master ? 2U : 0U);
-}
+// Whether nothing was under way: what is, tells moments apart by itself.
+bool is_idle(const ObservedPoint& point) { return point.context.find(" RUNNING") == std::string::npos; }
 
 std::uint64_t key_of(const PointHash& point, const Option& option) { return mix(point.context, option.kind); }
 
@@ -177,8 +174,9 @@ class PointByPoint : public Generator {
     keys_[sketch.base].insert(key);
     const std::uint64_t variant = mix(point.name, option.action);
     const bool new_point = known_.at_points.insert(mix(point.name, option.kind)).second;
-    const std::uint64_t setting = mix(settings_[sketch.base], mix(roughly(at), option.kind));
-    const bool new_setting = known_.settings.insert(setting).second;
+    const std::uint64_t role = at.subject == at.master ? 1 : 2;
+    const std::uint64_t setting = mix(settings_[sketch.base], mix(role, option.kind));
+    const bool new_setting = is_idle(at) && known_.settings.insert(setting).second;
     const bool new_context = known_.contexts.insert(key).second;
     const bool new_variant = known_.variants.insert(variant).second;
     const bool new_situation = known_.situations.insert(mix(at.situation, option.action)).second;

@@ -89,7 +89,7 @@ TEST(Explore, EveryKindOfFaultComesBeforeTheSecondOfItsVariants) {
   };
   EXPECT_EQ(tried(), 0U);
   // Reference runs take the first places; then hardly a plan is spent on what was tried, until all was: only
-  // to try a kind on a master and on others, idle and busy.
+  // to try a kind on an idle master and on others.
   std::size_t runs = 0;
   const std::size_t enough = keys.size() + keys.size() / 8;
   while (runs < enough) {
