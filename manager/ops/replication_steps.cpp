@@ -311,6 +311,7 @@ Task<bool> has_nothing_beyond(Core& core, NodeId former, GtidPosition position) 
   const AgentCommand looking = look;
   const auto seen = co_await core.ask(former, looking);
   if (seen.has_error() || !seen.value().state.running) co_return false;
+  if (!seen.value().state.read_only) co_return false;  // it has its writes back
   co_return excess(model::applied_position(seen.value().state), position).empty();
 }
 

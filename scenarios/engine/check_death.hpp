@@ -33,7 +33,6 @@ class Deaths {
     Duration timeout{};
   };
 
-  bool is_a_round() const;
   void check_missed(model::NodeId id);
   void check_pause(const model::Operation& operation);
   void check_slaves(const model::Node& former);
@@ -43,9 +42,6 @@ class Deaths {
   std::map<model::NodeId, TimePoint> answers_;  // the latest of each node
   std::map<model::NodeId, TimePoint> unwell_;   // the first look of the watch since it was last told "well"
   std::map<model::NodeId, std::map<std::uint64_t, Look>> missed_;  // looks that were not answered in time
-  TimePoint round_at_ = kNever;    // the latest moment at which members were asked,
-  std::set<model::NodeId> round_;  // and which
-  std::set<TimePoint> rounds_;     // when all were
   std::set<model::OperationId> judged_;
   TimePoint doubt_ = kEpoch;         // since when the master is suspected
   TimePoint silent_since_ = kNever;  // since when the master's server answers nobody
