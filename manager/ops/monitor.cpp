@@ -28,6 +28,13 @@ bool is_broken(const ServerState& state, const std::string& source) {
   return !replication.sql_running || replication.io == ThreadState::no;
 }
 
+// A promotion or a fail-over whose target is the recorded master: the others have yet to follow.
+bool has_moved_the_writes(const Operation& operation, const model::Service& service) {
+  const auto kind = operation.request.kind;
+  return (kind == OperationKind::promote || kind == OperationKind::fail_over) &&
+         operation.request.node == service.primary && operation.epoch == service.epoch;
+}
+
 }  // namespace
 
 void MySQLServerManager::saw(model::Node& node, const ServerState& state) {
@@ -141,12 +148,9 @@ Task<void> MySQLServerManager::poll_agent(NodeId id) {
 
 // Whether an operation has moved the writes away from this node and has yet to tell it so.
 bool MySQLServerManager::is_being_replaced(NodeId id) const {
-  const auto& service = core_.model.service;
   return std::ranges::any_of(core_.model.active(), [&](const model::OperationId active) {
     const Operation& operation = *core_.model.operation(active);
-    const auto kind = operation.request.kind;
-    return (kind == OperationKind::promote || kind == OperationKind::fail_over) && operation.former == id &&
-           operation.request.node == service.primary && operation.epoch == service.epoch;
+    return operation.former == id && has_moved_the_writes(operation, core_.model.service);
   });
 }
 
@@ -160,22 +164,12 @@ bool MySQLServerManager::is_open_replica(const model::Node& node, const ServerSt
 // Whether an operation may be about to close the primary. Those that only add, and one that has moved the
 // writes here and now waits for the other members, are not: they may take as long as a machine boots.
 bool MySQLServerManager::is_being_closed() const {
-  const auto& service = core_.model.service;
-  for (const model::OperationId id : core_.model.active()) {
-    const Operation& operation = *core_.model.operation(id);
-    switch (operation.request.kind) {
-      case OperationKind::add_nodes:
-      case OperationKind::create_replica:
-        continue;
-      case OperationKind::promote:
-      case OperationKind::fail_over:
-        if (operation.request.node == service.primary && operation.epoch == service.epoch) continue;
-        return true;
-      default:
-        return true;
-    }
-  }
-  return false;
+  return std::ranges::any_of(core_.model.active(), [&](const model::OperationId active) {
+    const Operation& operation = *core_.model.operation(active);
+    const auto kind = operation.request.kind;
+    const bool adds = kind == OperationKind::add_nodes || kind == OperationKind::create_replica;
+    return !adds && !has_moved_the_writes(operation, core_.model.service);
+  });
 }
 
 // A server starts read-only until its manager says otherwise: the primary's was restarted.
