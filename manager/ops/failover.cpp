@@ -411,11 +411,7 @@ Task<Result<void>> replace_primary(Core& core, OperationId id) {
       }
       co_return made;
     }
-    if (Node* old = core.model.node(former); old != nullptr) {
-      old->role = Role::replica;
-      core.journal.node_changed(former);
-    }
-    record_primary(core, target);
+    record_moved(core, former, target);
     core.note(node_name(target), "took over" + (former == 0 ? std::string() : " from " + node_name(former)) +
                                      ", epoch " + std::to_string(epoch));
     co_await core.journal.durable();

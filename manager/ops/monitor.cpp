@@ -51,7 +51,8 @@ void MySQLServerManager::saw(model::Node& node, const ServerState& state) {
     claimed_ = true;
   node.seconds_behind = static_cast<std::int32_t>(state.replication.seconds_behind);
   node.load = static_cast<float>(state.load);
-  if (node.state == NodeState::lost) {
+  // A plain member is its server, which is started first; a slave without one may need another copy.
+  if (node.state == NodeState::lost && (state.running || node.role != Role::none)) {
     core_.change(node, NodeEvent::found);
     core_.note(node_name(node.id), "its agent answers again");
   }

@@ -177,6 +177,60 @@ Task<Result<std::string>> hand_over(Core& core, NodeId target, NodeId former, st
   co_return last_position;
 }
 
+// The writes move to the target: the former primary closed, what it has taken applied, the target opened.
+Task<Result<void>> move_writes(Core& core, OperationId id, NodeId target, NodeId former) {
+  if (auto checked = check_member(core, target); checked.has_error()) co_return checked;
+  if (core.model.node(target)->role != Role::replica)
+    co_return make_error(ErrorCode::wrong_state, node_name(target) + " is no replica");
+  if (core.model.operation(id)->epoch == 0) {
+    auto close = co_await come_close(core, target, former);
+    if (close.has_error()) co_return close;
+    if (auto checked = check_member(core, target); checked.has_error()) co_return checked;
+  }
+  co_await take_epoch(core, id);
+  const std::uint64_t epoch = core.model.operation(id)->epoch;
+  std::string position;
+  if (core.model.service.maybe_writable != target) {
+    auto closed = co_await close_suspect(core, epoch);
+    if (closed.has_error()) co_return closed;
+    auto unheard = co_await former_is_unheard(core);
+    if (unheard.has_error()) co_return unheard;
+    auto handed = co_await hand_over(core, target, former, epoch);
+    // Taken up again while its target did not answer, which may answer now.
+    if (handed.has_error()) co_await learn_whether_promoted(core, id, target);
+    if (core.model.service.primary == target) co_return success();
+    if (core.model.service.maybe_writable != target) {
+      if (handed.has_error()) {
+        co_await hand_back(core, former, epoch);
+        co_return std::move(handed).error();
+      }
+      position = std::move(handed).value();
+      // From here on only the target may become writable.
+      core.model.service.maybe_writable = target;
+      core.journal.service_changed();
+      co_await core.journal.durable();
+    }
+  }
+  auto made = co_await open_successor(core, target, std::move(position), epoch);
+  if (made.has_error()) {
+    // Back to the former one, if it is certain that the target takes no writes; else the monitor goes on
+    // trying.
+    const std::uint64_t next = co_await epoch_after(core, id, target);
+    auto fenced = co_await fence(core, target, next);
+    if (fenced.has_value() && core.model.node(former) != nullptr) {
+      core.model.service.maybe_writable = former;
+      core.journal.service_changed();
+      co_await core.journal.durable();
+      co_await hand_back(core, former, next);
+    }
+    co_return made;
+  }
+  record_moved(core, former, target);
+  core.note(node_name(target), "promoted, epoch " + std::to_string(epoch));
+  co_await core.journal.durable();
+  co_return success();
+}
+
 }  // namespace
 
 Task<Result<void>> promote(Core& core, OperationId id) {
@@ -189,58 +243,8 @@ Task<Result<void>> promote(Core& core, OperationId id) {
   const NodeId former = core.model.operation(id)->former;
   co_await learn_whether_promoted(core, id, target);
   if (core.model.service.primary != target) {
-    if (auto checked = check_member(core, target); checked.has_error()) co_return checked;
-    if (core.model.node(target)->role != Role::replica)
-      co_return make_error(ErrorCode::wrong_state, node_name(target) + " is no replica");
-    if (core.model.operation(id)->epoch == 0) {
-      auto close = co_await come_close(core, target, former);
-      if (close.has_error()) co_return close;
-      if (auto checked = check_member(core, target); checked.has_error()) co_return checked;
-    }
-    co_await take_epoch(core, id);
-    const std::uint64_t epoch = core.model.operation(id)->epoch;
-    std::string position;
-    if (core.model.service.maybe_writable != target) {
-      auto closed = co_await close_suspect(core, epoch);
-      if (closed.has_error()) co_return closed;
-      auto unheard = co_await former_is_unheard(core);
-      if (unheard.has_error()) co_return unheard;
-      auto handed = co_await hand_over(core, target, former, epoch);
-      // Taken up again while its target did not answer, which may answer now.
-      if (handed.has_error()) co_await learn_whether_promoted(core, id, target);
-      if (core.model.service.maybe_writable != target) {
-        if (handed.has_error()) {
-          co_await hand_back(core, former, epoch);
-          co_return std::move(handed).error();
-        }
-        position = std::move(handed).value();
-        // From here on only the target may become writable.
-        core.model.service.maybe_writable = target;
-        core.journal.service_changed();
-        co_await core.journal.durable();
-      }
-    }
-    auto made = co_await open_successor(core, target, std::move(position), epoch);
-    if (made.has_error()) {
-      // Back to the former one, if it is certain that the target takes no writes; else the monitor goes on
-      // trying.
-      const std::uint64_t next = co_await epoch_after(core, id, target);
-      auto fenced = co_await fence(core, target, next);
-      if (fenced.has_value() && core.model.node(former) != nullptr) {
-        core.model.service.maybe_writable = former;
-        core.journal.service_changed();
-        co_await core.journal.durable();
-        co_await hand_back(core, former, next);
-      }
-      co_return made;
-    }
-    if (Node* old = core.model.node(former); old != nullptr) {
-      old->role = Role::replica;
-      core.journal.node_changed(former);
-    }
-    record_primary(core, target);
-    core.note(node_name(target), "promoted, epoch " + std::to_string(epoch));
-    co_await core.journal.durable();
+    auto moved = co_await move_writes(core, id, target, former);
+    if (moved.has_error()) co_return moved;
   }
   const std::string trouble = co_await repoint(core, target);
   if (!trouble.empty()) {

@@ -30,6 +30,12 @@ bool is_under_way(const ServerState& state, const std::string& source) {
          replication.source_address == source && replication.io != ThreadState::no && replication.sql_running;
 }
 
+// Whether it has been told in this epoch to follow that source.
+bool was_told_to_follow(const ServerState& state, const std::string& source, std::uint64_t epoch) {
+  return state.role == Role::replica && state.epoch == epoch && state.replication.configured &&
+         state.replication.source_address == source;
+}
+
 // What it held beyond the present master's beginning is known to be there, or gone.
 void follows_again(Core& core, NodeId id) {
   Node* node = core.model.node(id);
@@ -315,7 +321,38 @@ Task<bool> has_nothing_beyond(Core& core, NodeId former, GtidPosition position) 
   co_return excess(model::applied_position(seen.value().state), position).empty();
 }
 
+// Whether a member was told in this epoch to follow the target: nobody is before the target is the master.
+Task<bool> is_followed(Core& core, NodeId target, std::uint64_t epoch) {
+  std::vector<NodeId> others;
+  for (const auto& [id, node] : core.model.nodes())
+    if (id != target && model::is_listed(node.state)) others.push_back(id);
+  auto found = std::make_shared<bool>(false);
+  std::function<Task<void>(std::int64_t)> body = [&core, found, target, epoch](std::int64_t id) {
+    struct Body {
+      static Task<void> run(Core& of, NodeId other, NodeId followed, std::uint64_t in, std::shared_ptr<bool> to) {
+        GetServerState look;
+        const AgentCommand looking = look;
+        const auto seen = co_await of.ask(other, looking);
+        const Node* node = of.model.node(followed);
+        if (seen.has_error() || node == nullptr) co_return;
+        *to = *to || was_told_to_follow(seen.value().state, node->address, in);
+      }
+    };
+    return Body::run(core, id, target, epoch, found);
+  };
+  co_await for_each_parallel(std::move(others), core.config.parallelism, std::move(body));
+  co_return *found;
+}
+
 }  // namespace
+
+void record_moved(Core& core, NodeId former, NodeId target) {
+  if (Node* old = core.model.node(former); old != nullptr) {
+    old->role = Role::replica;
+    core.journal.node_changed(former);
+  }
+  record_primary(core, target);
+}
 
 Task<void> learn_whether_promoted(Core& core, OperationId id, NodeId target) {
   const std::uint64_t epoch = core.model.operation(id)->epoch;
@@ -323,7 +360,17 @@ Task<void> learn_whether_promoted(Core& core, OperationId id, NodeId target) {
   GetServerState look;
   const AgentCommand looking = look;
   const auto seen = co_await core.ask(target, looking);
-  if (seen.has_error() || core.model.node(target) == nullptr) co_return;
+  if (core.model.node(target) == nullptr) co_return;
+  const bool is_open = seen.has_value() && !seen.value().state.read_only;
+  const bool followed = !is_open && co_await is_followed(core, target, epoch);
+  if (core.model.node(target) == nullptr) co_return;
+  if (followed) {
+    core.note(node_name(target), "has followers already: it is the master, the journal is behind");
+    record_moved(core, core.model.operation(id)->former, target);
+    co_await core.journal.durable();
+    co_return;
+  }
+  if (seen.has_error()) co_return;
   const ServerState& state = seen.value().state;
   if (state.role != Role::primary || state.epoch != epoch) co_return;
   if (state.read_only) {
@@ -353,7 +400,11 @@ Task<Result<void>> follow_primary(Core& core, NodeId id, unsigned attempts) {
       co_return make_error(ErrorCode::unavailable, "the server of " + node_name(id) + " does not run");
     Node* back = core.model.node(id);
     if (back == nullptr) co_return not_there(id);
-    const auto errant = model::errant_transactions(seen.value().state, back->left_at);
+    // Who was told to follow the present primary already was judged before: what it has since is no errant.
+    const Node* followed = core.model.primary();
+    const bool judged =
+        followed != nullptr && was_told_to_follow(seen.value().state, followed->address, core.model.service.epoch);
+    const auto errant = judged ? std::vector<Excess>() : model::errant_transactions(seen.value().state, back->left_at);
     if (!errant.empty() && !core.config.failover.clone_errant) {
       const std::string text = to_text(errant);
       const std::string what =

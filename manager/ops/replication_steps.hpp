@@ -29,6 +29,8 @@ Task<Result<void>> open_successor(Core& core, model::NodeId target, std::string 
                                   std::uint64_t epoch);
 // Only in the records; the caller commits.
 void record_primary(Core& core, model::NodeId id);
+// The writes have moved from one to the other, who replicates from now on. Only in the records.
+void record_moved(Core& core, model::NodeId former, model::NodeId target);
 // A fail-over came to nothing: what the primary holds is errant to nobody.
 void stays_primary(Core& core);
 
@@ -52,7 +54,8 @@ Task<Result<void>> still_holds(Core& core, model::NodeId target, std::string pos
 // Undoes a switchover: the old primary takes writes again.
 Task<void> hand_back(Core& core, model::NodeId former, std::uint64_t epoch);
 // Taken up again, by its own epoch, with a journal that may have forgotten how far it was: the target itself
-// says whether it is the primary already. Then only it may be writable.
+// says whether it is the primary already, and only it may be writable then; or those who follow it do, and it
+// is recorded as the primary.
 Task<void> learn_whether_promoted(Core& core, model::OperationId id, model::NodeId target);
 
 }  // namespace drover::ops

@@ -40,7 +40,7 @@ void FaultyAgent::call(const CallContext& context, const Endpoint& endpoint, con
   engine_.trace().add(TraceKind::agent_call, context.subject, site.call, endpoint.address, endpoint.port,
                       details.epoch, details.number, details.text);
   CallFaults faults = engine_.at_call(Port::agent, site.call, Phase::before, context.subject);
-  ReplyPath<AgentReply, NoAdjustment> reply(engine_, site, context.subject, std::move(handler), {});
+  ReplyPath<AgentReply, NoAdjustment> reply(engine_, site, context, std::move(handler), {});
   if (!faults.any) {
     inner_.call(context, endpoint, command, std::move(reply));
     return;

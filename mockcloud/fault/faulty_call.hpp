@@ -76,10 +76,12 @@ struct NoAdjustment {
 template <class T, class Adjust>
 class ReplyPath {
  public:
-  ReplyPath(Engine& engine, const CallSite& site, std::string_view subject, Handler<T> handler, Adjust adjust)
+  ReplyPath(Engine& engine, const CallSite& site, const CallContext& context, Handler<T> handler,
+            Adjust adjust)
       : engine_(&engine),
         site_(site),
-        subject_(subject),
+        subject_(context.subject),
+        deadline_(engine.scheduler().later(context.timeout)),
         incarnation_(engine.incarnation()),
         request_(engine.request()),
         handler_(std::move(handler)),
@@ -97,7 +99,8 @@ class ReplyPath {
       if (!faults.lose_reply)
         add_faults(faults, engine_->at_call(site_.port, site_.call, Phase::reply, subject_));
     }
-    if (faults.swallow || faults.lose_reply || caller_is_gone()) return;
+    if (faults.swallow || caller_is_gone()) return;
+    if (faults.lose_reply) return leave();
     if (faults.error)
       result = std::move(*faults.error);
     else if (result.has_value())
@@ -107,6 +110,14 @@ class ReplyPath {
 
   // An answer that never came from the wrapped port.
   void refuse(Error error, Duration delay) { answer(std::move(error), delay); }
+
+  // No answer ever comes. Until its time is up the caller's handler lives, as a connection stays open: nobody
+  // can know before.
+  void leave() {
+    const Duration left = deadline_ - engine_->scheduler().now();
+    if (left > Duration{0})
+      engine_->scheduler().call_after(engine_->domain(), left, [handler = std::move(handler_)] {});
+  }
 
  private:
   bool caller_is_gone() const { return incarnation_ != engine_->incarnation(); }
@@ -126,6 +137,7 @@ class ReplyPath {
   Engine* engine_;
   CallSite site_;
   std::string subject_;
+  TimePoint deadline_;
   std::uint64_t incarnation_;
   std::uint64_t request_;
   Handler<T> handler_;
@@ -137,7 +149,8 @@ class ReplyPath {
 template <class T, class Adjust, class Invoke>
 void call_with_faults(Engine& engine, const CallContext& context, CallFaults faults,
                       ReplyPath<T, Adjust> reply, Invoke invoke) {
-  if (faults.swallow || faults.stuck) return;
+  if (faults.swallow) return;
+  if (faults.stuck) return reply.leave();
   if (faults.error && !faults.late_effect) {
     reply.refuse(std::move(*faults.error), faults.delay);
     return;
@@ -158,6 +171,7 @@ void call_with_faults(Engine& engine, const CallContext& context, CallFaults fau
   };
   if (faults.late_effect) {
     later(*faults.late_effect, [pass_on, unanswered] { pass_on(unanswered); });
+    reply.leave();
     return;
   }
   later(faults.delay, [pass_on, path = std::move(reply)]() mutable { pass_on(std::move(path)); });

@@ -56,7 +56,7 @@ void FaultyIaas::newInstance(const CallContext& context, const InstanceSpec& spe
   engine_.trace().add(TraceKind::iaas_call, context.subject, kNewInstance.call, spec.name, spec.image,
                       spec.size, token);
   CallFaults faults = engine_.at_call(Port::iaas, kNewInstance.call, Phase::before, context.subject);
-  ReplyPath<InstanceInfo, NoAdjustment> reply(engine_, kNewInstance, context.subject, std::move(handler), {});
+  ReplyPath<InstanceInfo, NoAdjustment> reply(engine_, kNewInstance, context, std::move(handler), {});
   if (!faults.any) {
     inner_.newInstance(context, spec, as_sent(token), std::move(reply));
     return;
@@ -116,7 +116,7 @@ Handler<InstanceInfo> FaultyIaas::without_tags(Handler<InstanceInfo> handler) {
 void FaultyIaas::killInstance(const CallContext& context, const std::string& id, Handler<void> handler) {
   engine_.trace().add(TraceKind::iaas_call, context.subject, kKillInstance.call, id);
   CallFaults faults = engine_.at_call(Port::iaas, kKillInstance.call, Phase::before, context.subject);
-  ReplyPath<void, NoAdjustment> reply(engine_, kKillInstance, context.subject, std::move(handler), {});
+  ReplyPath<void, NoAdjustment> reply(engine_, kKillInstance, context, std::move(handler), {});
   if (!faults.any) {
     inner_.killInstance(context, id, std::move(reply));
     return;
@@ -133,7 +133,7 @@ void FaultyIaas::getVMInfo(const CallContext& context, const std::string& id, Ha
   auto adjust = [this](Result<InstanceInfo>& result, const CallFaults& at_reply) {
     if (engine_.may_do(CallAction::backwards)) adjust_info(result.value(), at_reply);
   };
-  ReplyPath<InstanceInfo, decltype(adjust)> reply(engine_, kGetVMInfo, context.subject, std::move(handler),
+  ReplyPath<InstanceInfo, decltype(adjust)> reply(engine_, kGetVMInfo, context, std::move(handler),
                                                   adjust);
   if (!faults.any) {
     inner_.getVMInfo(context, id, std::move(reply));
@@ -194,7 +194,7 @@ void FaultyIaas::list_with(List list, Seen<Listing>& seen, const CallContext& co
                     Result<Listing>& result, const CallFaults& at_reply) {
     if (remember || at_reply.any) adjust_listing(result.value(), seen[filter], at_reply, remember);
   };
-  ReplyPath<Listing, decltype(adjust)> reply(engine_, kListVMs, context.subject, std::move(handler), adjust);
+  ReplyPath<Listing, decltype(adjust)> reply(engine_, kListVMs, context, std::move(handler), adjust);
   if (!faults.any) {
     list(context, key, value, std::move(reply));
     return;
@@ -209,7 +209,7 @@ void FaultyIaas::createVolume(const CallContext& context, const std::string& nam
                               const std::string& token, Handler<VolumeInfo> handler) {
   engine_.trace().add(TraceKind::iaas_call, context.subject, kCreateVolume.call, name, gigabytes, token);
   CallFaults faults = engine_.at_call(Port::iaas, kCreateVolume.call, Phase::before, context.subject);
-  ReplyPath<VolumeInfo, NoAdjustment> reply(engine_, kCreateVolume, context.subject, std::move(handler), {});
+  ReplyPath<VolumeInfo, NoAdjustment> reply(engine_, kCreateVolume, context, std::move(handler), {});
   if (!faults.any) {
     inner_.createVolume(context, name, gigabytes, as_sent(token), std::move(reply));
     return;
@@ -226,7 +226,7 @@ void FaultyIaas::attachVolume(const CallContext& context, const std::string& vol
                               const std::string& instance, Handler<void> handler) {
   engine_.trace().add(TraceKind::iaas_call, context.subject, kAttachVolume.call, volume, instance);
   CallFaults faults = engine_.at_call(Port::iaas, kAttachVolume.call, Phase::before, context.subject);
-  ReplyPath<void, NoAdjustment> reply(engine_, kAttachVolume, context.subject, std::move(handler), {});
+  ReplyPath<void, NoAdjustment> reply(engine_, kAttachVolume, context, std::move(handler), {});
   if (!faults.any) {
     inner_.attachVolume(context, volume, instance, std::move(reply));
     return;
@@ -240,7 +240,7 @@ void FaultyIaas::attachVolume(const CallContext& context, const std::string& vol
 void FaultyIaas::deleteVolume(const CallContext& context, const std::string& volume, Handler<void> handler) {
   engine_.trace().add(TraceKind::iaas_call, context.subject, kDeleteVolume.call, volume);
   CallFaults faults = engine_.at_call(Port::iaas, kDeleteVolume.call, Phase::before, context.subject);
-  ReplyPath<void, NoAdjustment> reply(engine_, kDeleteVolume, context.subject, std::move(handler), {});
+  ReplyPath<void, NoAdjustment> reply(engine_, kDeleteVolume, context, std::move(handler), {});
   if (!faults.any) {
     inner_.deleteVolume(context, volume, std::move(reply));
     return;
@@ -258,7 +258,7 @@ void FaultyIaas::listVolumes(const CallContext& context, Handler<std::vector<Vol
     const bool remember = engine_.may_do(CallAction::stale_list);
     if (remember || at_reply.any) adjust_listing(result.value(), volumes_, at_reply, remember);
   };
-  ReplyPath<std::vector<VolumeInfo>, decltype(adjust)> reply(engine_, kListVolumes, context.subject,
+  ReplyPath<std::vector<VolumeInfo>, decltype(adjust)> reply(engine_, kListVolumes, context,
                                                              std::move(handler), adjust);
   if (!faults.any) {
     inner_.listVolumes(context, std::move(reply));

@@ -22,7 +22,7 @@ void FaultyStore::commit(std::uint64_t generation, std::vector<Change> changes, 
   CallContext context;
   context.subject = subject;
   CallFaults faults = engine_.at_call(Port::store, kCommit.call, Phase::before, subject);
-  ReplyPath<void, NoAdjustment> reply(engine_, kCommit, subject, std::move(handler), {});
+  ReplyPath<void, NoAdjustment> reply(engine_, kCommit, context, std::move(handler), {});
   if (!faults.any) {
     inner_.commit(generation, std::move(changes), std::move(reply));
     return;

@@ -71,6 +71,11 @@ void Traffic::plan(Writer& writer) {
   scheduler_.call_at(*domain_, writer.next_at, [this, &writer] { send(writer); });
 }
 
+void Traffic::note_wanted() {
+  stats_.wanted_last = scheduler_.now();
+  stats_.wanted_since = std::min(stats_.wanted_since, stats_.wanted_last);
+}
+
 void Traffic::send(Writer& writer) {
   auto master = master_();
   if (writer.had_master != master.has_value()) {
@@ -78,6 +83,7 @@ void Traffic::send(Writer& writer) {
     trace_.add(TraceKind::client, writer.name, master ? "has a master" : "has no master");
   }
   if (!master) {
+    note_wanted();
     ++stats_.no_master;
     return plan(writer);
   }
@@ -90,6 +96,7 @@ void Traffic::send(Writer& writer) {
   arm_timeout(writer);
   if (!writer.reading) {
     ++stats_.attempted;
+    note_wanted();
     fleet_.client_write(*domain_, writer.address, writer.counter, this, writer.token);
     return;
   }
@@ -164,6 +171,7 @@ void Traffic::count(Writer& writer, WriteOutcome outcome) {
       if (stats_.acknowledged > 1)
         stats_.longest_gap = std::max(stats_.longest_gap, now - stats_.last_acknowledged_at);
       stats_.last_acknowledged_at = now;
+      stats_.wanted_since = kNever;
       if (stats_.acknowledged % kDigestEvery == 0)
         trace_.add(TraceKind::client, config_.name, "writes", stats_.acknowledged, digest_);
       break;

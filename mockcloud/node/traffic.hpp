@@ -32,6 +32,8 @@ struct TrafficStats {
   std::uint64_t reads = 0;
   std::uint64_t stale_reads = 0;  // the counter was below what had been acknowledged
   TimePoint last_acknowledged_at{};
+  // Writes that were wanted after it, or after await_answers(): the first and the last one.
+  TimePoint wanted_since = kNever, wanted_last{};
   Duration longest_gap{0};  // between acknowledgements
 };
 
@@ -45,6 +47,7 @@ class Traffic final : private WriteListener {
   void start();
   void stop();  // writers finish nothing more: statements under way become unknown
   bool running() const { return running_; }
+  void await_answers() { stats_.wanted_since = kNever; }
   const TrafficStats& stats() const { return stats_; }
 
   // Transactions acknowledged to a client / of unknown outcome that were executed somewhere. What was
@@ -88,6 +91,7 @@ class Traffic final : private WriteListener {
   void write_done(std::uint64_t token, WriteOutcome outcome, Stamp stamp) override;
   void plan(Writer& writer);
   void send(Writer& writer);
+  void note_wanted();
   void read_done(std::uint64_t token, std::optional<std::uint64_t> value);
   void arm_timeout(Writer& writer);
   void on_timeout(Writer& writer);

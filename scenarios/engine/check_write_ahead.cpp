@@ -1,6 +1,8 @@
 #include "scenarios/engine/check_write_ahead.hpp"
 
 #include <charconv>
+#include <nlohmann/json.hpp>
+#include <set>
 
 namespace drover::scenario {
 
@@ -12,6 +14,13 @@ std::uint64_t number_at(std::string_view text) {
   std::uint64_t number = 0;
   std::from_chars(text.data(), text.data() + text.size(), number);
   return number;
+}
+
+std::set<std::string> doomed_in(const std::string& document) {
+  const auto service = nlohmann::json::parse(document, nullptr, false);
+  const auto found = service.is_object() ? service.find("doomed") : service.end();
+  if (!service.is_object() || found == service.end()) return {};
+  return found->get<std::set<std::string>>();
 }
 
 }  // namespace
@@ -76,7 +85,7 @@ void WriteAhead::asked(const std::string& subject, const AgentCommand& command) 
     check_opening(subject, agent_method(command), primary->epoch);
   if (const auto* set = std::get_if<SetReadOnly>(&command); set != nullptr && !set->read_only)
     check_opening(subject, agent_method(command), set->epoch);
-  if (std::holds_alternative<SetUpReplica>(command)) check_replica(subject);
+  if (const auto* replica = std::get_if<SetUpReplica>(&command)) check_replica(subject, replica->epoch);
 }
 
 void WriteAhead::check_opening(const std::string& subject, const char* method, std::uint64_t epoch) {
@@ -86,6 +95,9 @@ void WriteAhead::check_opening(const std::string& subject, const char* method, s
   if (service == nullptr) return report(what, "there is no service", fingerprint);
   if (service->epoch < epoch)
     return report(what, "the epoch is " + std::to_string(service->epoch), fingerprint);
+  if (service->epoch > epoch)
+    return report(what, "the epoch is " + std::to_string(service->epoch),
+                  std::string(method) + " in an old epoch");
   if (service->maybe_writable != node_number(subject))
     report(what,
            service->maybe_writable == 0 ? std::string("nobody may be writable")
@@ -93,13 +105,34 @@ void WriteAhead::check_opening(const std::string& subject, const char* method, s
            fingerprint);
 }
 
-void WriteAhead::check_replica(const std::string& subject) {
+void WriteAhead::check_replica(const std::string& subject, std::uint64_t epoch) {
   const auto* node = world_.durable().node(node_number(subject));
-  if (node != nullptr && node->role == Role::replica) return;
-  report(subject + " was made a replica",
-         node == nullptr ? std::string("there is no such node")
-                         : "its role is " + std::string(to_text(node->role)),
-         "set_up_replica_slave before its record");
+  if (node == nullptr || node->role != Role::replica)
+    return report(subject + " was made a replica",
+                  node == nullptr ? std::string("there is no such node")
+                                  : "its role is " + std::string(to_text(node->role)),
+                  "set_up_replica_slave before its record");
+  const auto* service = world_.durable().service();
+  if (service != nullptr && service->epoch > epoch)
+    report(subject + " was made a replica in epoch " + std::to_string(epoch),
+           "the epoch is " + std::to_string(service->epoch), "set_up_replica_slave in an old epoch");
+}
+
+// S1: the list of what is to be destroyed is all that the manager knows of a VM without a record.
+void WriteAhead::stored(const Change& change, const std::string& before) {
+  if (change.table != Table::service || before.find("\"doomed\"") == std::string::npos) return;
+  const auto was = doomed_in(before), is = doomed_in(change.document);
+  for (const std::string& vm : was)
+    if (!is.contains(vm)) check_struck_off(vm);
+}
+
+void WriteAhead::check_struck_off(const std::string& id) {
+  const auto* vm = world_.cloud().instance(id);
+  if (vm == nullptr || is_gone(vm->state) || world_.durable().node_of_vm(id) != 0) return;
+  // The cloud may have said that it is gone.
+  if (world_.evidence().any_to(*vm, {"not_found", "backwards", "vm.zombie"})) return;
+  world_.report("S1", "VM " + id + " was to be destroyed, lives, and is no longer in the journal",
+                "S1 doomed VM forgotten");
 }
 
 void WriteAhead::answered(const api::Response& response) {

@@ -1,5 +1,6 @@
 // S8, write-ahead: what the manager does to the world, and what it promises its clients, is in the journal
-// before. Asks the durable view at the moment of each call.
+// before, and in its present epoch. Asks the durable view at the moment of each call. S1: what is to be
+// destroyed stays in the journal until it is.
 #pragma once
 
 #include "manager/api/request.hpp"
@@ -16,12 +17,14 @@ class WriteAhead {
   void asked(const std::string& subject, const AgentCommand& command);
   // A client was given this answer.
   void answered(const api::Response& response);
+  void stored(const Change& change, const std::string& before);
 
  private:
   void check_create(const IaasCall& call);
   void check_kill(const IaasCall& call);
   void check_opening(const std::string& subject, const char* method, std::uint64_t epoch);
-  void check_replica(const std::string& subject);
+  void check_replica(const std::string& subject, std::uint64_t epoch);
+  void check_struck_off(const std::string& vm);
   void report(const std::string& what, const std::string& why, const std::string& fingerprint);
 
   SimWorld& world_;

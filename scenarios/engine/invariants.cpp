@@ -54,6 +54,7 @@ Checkers::Checkers(SimWorld& world)
       deaths_(world),
       endings_(world),
       cloud_(world),
+      obedience_(world),
       answers_(world) {
   world_.set_watch([this](std::string_view point, std::string_view subject) { at_point(point, subject); });
   world_.set_port_watch(this);
@@ -109,7 +110,7 @@ void Checkers::answered(std::uint64_t number, const IaasCall& call, const IaasAn
 }
 
 std::uint64_t Checkers::asked(const std::string& subject, const AgentCommand& command, Duration timeout) {
-  if (world_.has_former_managers()) return 0;
+  if (world_.has_former_managers()) return obedience_.asked(subject, command);
   write_ahead_.asked(subject, command);
   endings_.asked(subject, command);
   if (std::holds_alternative<SetUpReplica>(command)) {
@@ -125,6 +126,7 @@ std::uint64_t Checkers::asked(const std::string& subject, const AgentCommand& co
 
 void Checkers::answered(std::uint64_t number, const std::string& subject, const AgentCommand& command,
                         const Result<AgentReply>& reply) {
+  obedience_.answered(number, subject, reply);
   repeats_.answered(number, subject, command, reply);
   deaths_.answered(number, subject, command, reply);
 }
@@ -143,12 +145,14 @@ void Checkers::stored(const Change& change, const std::string& before) {
     epoch_ = std::max(epoch_, number_in(change.document, "epoch"));
     nodes_ever_ = std::max(nodes_ever_, number_in(change.document, "next_node") - 1);
   }
+  if (!world_.has_former_managers()) write_ahead_.stored(change, before);
   states_.stored(change, before);
   answers_.stored(change);
 }
 
 void Checkers::at_point(std::string_view point, std::string_view subject) {
   if (point == "vm.gone") return check_gone(std::string(subject));
+  obedience_.at_point(point, subject);
   states_.at_point(point, subject);
   deaths_.at_point(point, subject);
   endings_.at_point(point, subject);

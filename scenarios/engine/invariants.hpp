@@ -17,6 +17,7 @@
 #include "scenarios/engine/check_cloud.hpp"
 #include "scenarios/engine/check_death.hpp"
 #include "scenarios/engine/check_endings.hpp"
+#include "scenarios/engine/check_obedience.hpp"
 #include "scenarios/engine/check_repeats.hpp"
 #include "scenarios/engine/check_servers.hpp"
 #include "scenarios/engine/check_states.hpp"
@@ -103,6 +104,7 @@ class Checkers final : public Referee, private PortWatch {
   Deaths deaths_;
   Endings endings_;
   CloudRules cloud_;
+  Obedience obedience_;
   Answers answers_;
   TimePoint looked_at_ = kEpoch;                  // whether everything had come to rest
   std::uint64_t nodes_ever_ = 0;                  // that the journal has ever counted

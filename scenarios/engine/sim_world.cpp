@@ -189,6 +189,7 @@ void SimWorld::quiesce() {
   for (auto& heal : healers) heal();
   evidence_->quiesce();
   network_->heal();
+  if (traffic_) traffic_->await_answers();
   if (!manager_) start_manager();
 }
 
