@@ -136,6 +136,11 @@ Succession choose_successor(const std::vector<View>& replicas, const std::string
   return succession;
 }
 
+bool was_told_to_follow(const ServerState& state, const std::string& source, std::uint64_t epoch) {
+  return state.role == Role::replica && state.epoch == epoch && state.replication.configured &&
+         state.replication.source_address == source;
+}
+
 std::vector<Excess> errant_transactions(const ServerState& state, const std::string& left_at) {
   if (left_at.empty()) return {};
   return excess(applied_position(state), position_of(left_at));

@@ -62,6 +62,9 @@ struct Succession {
 // lowest id.
 Succession choose_successor(const std::vector<View>& replicas, const std::string& source);
 
+// Whether it has been told in this epoch to replicate from that address.
+bool was_told_to_follow(const ServerState& state, const std::string& source, std::uint64_t epoch);
+
 // What a member that comes back holds beyond the position at which it was left ("" when nothing is known of
 // it: then nothing is judged). Such transactions are errant: no other member has them.
 std::vector<Excess> errant_transactions(const ServerState& state, const std::string& left_at);

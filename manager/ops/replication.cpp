@@ -89,7 +89,6 @@ Task<Result<void>> set_up_replica_slave(Core& core, OperationId id, NodeId targe
   if (made.has_error()) co_return made;
   node = core.model.node(target);
   if (node == nullptr) co_return not_there(target);
-  node->replication_bad = 0;
   node->seconds_behind = 0;
   core.note(node_name(target), "replicates from " + command.source.address);
   co_return success();

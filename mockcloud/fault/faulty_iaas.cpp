@@ -133,8 +133,7 @@ void FaultyIaas::getVMInfo(const CallContext& context, const std::string& id, Ha
   auto adjust = [this](Result<InstanceInfo>& result, const CallFaults& at_reply) {
     if (engine_.may_do(CallAction::backwards)) adjust_info(result.value(), at_reply);
   };
-  ReplyPath<InstanceInfo, decltype(adjust)> reply(engine_, kGetVMInfo, context, std::move(handler),
-                                                  adjust);
+  ReplyPath<InstanceInfo, decltype(adjust)> reply(engine_, kGetVMInfo, context, std::move(handler), adjust);
   if (!faults.any) {
     inner_.getVMInfo(context, id, std::move(reply));
     return;

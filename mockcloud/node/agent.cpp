@@ -2,6 +2,13 @@
 #include "mockcloud/node/agent.hpp"
 
 namespace drover::node {
+
+namespace {
+
+constexpr std::size_t kRemembered = 8;  // answers that a later one may show again
+
+}  // namespace
+
 SimAgent::SimAgent(Scheduler& scheduler, Choices& choices, Trace& trace, AgentHost& host, SimServer& server,
                    const AgentTimes& times, unsigned data_megabytes, std::string id)
     : scheduler_(scheduler),
@@ -200,18 +207,30 @@ ServerState SimAgent::state() {
   return state;
 }
 
+// The latest that is old enough, or the oldest.
+const ServerState& SimAgent::told_before(Duration age) const {
+  const std::size_t count = told_.size();
+  for (std::size_t back = 1; back < count; ++back) {
+    const Told& told = told_[(next_told_ + count - back) % count];
+    if (scheduler_.now() - told.at >= age) return told.state;
+  }
+  return told_[next_told_ % count].state;
+}
+
 void SimAgent::answer(const Job& job, const Outcome& outcome, AgentReply reply) {
   if (job.call == 0) return;
   if (!outcome) {
     host_.agent_reply(job.call, outcome.error());
     return;
   }
-  if (controls_.stale > 0 && earlier_) {
+  if (controls_.stale > 0 && !told_.empty()) {
     --controls_.stale;
-    reply.state = *earlier_;
+    reply.state = told_before(controls_.stale_age);
   } else {
     reply.state = state();
-    earlier_ = reply.state;
+    if (told_.size() < kRemembered) told_.emplace_back();
+    told_[next_told_] = {scheduler_.now(), reply.state};
+    next_told_ = (next_told_ + 1) % kRemembered;
   }
   host_.agent_reply(job.call, std::move(reply));
 }

@@ -21,6 +21,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "mockcloud/node/server.hpp"
 
@@ -48,6 +49,7 @@ struct AgentControls {
   std::optional<std::string> identity;  // reported instead of the instance id
   unsigned pretend = 0;                 // so many next changing commands: says ok, does nothing
   unsigned stale = 0;                   // so many next answers show the state of an earlier answer
+  Duration stale_age{0};                // which is that old at least, where there is one
   unsigned duplicate = 0;               // so many next commands are delivered twice
   Duration duplicate_delay{50ms};
   struct Crash {
@@ -158,7 +160,13 @@ class SimAgent {
   bool working_ = false;
   AgentControls controls_;
   Disk disk_;
-  std::optional<ServerState> earlier_;
+  struct Told {
+    TimePoint at{};
+    ServerState state;
+  };
+  const ServerState& told_before(Duration age) const;
+  std::vector<Told> told_;    // the last true answers, a ring
+  std::size_t next_told_ = 0;  // where the next one goes
   TimePoint load_at_{};
   std::uint64_t load_queries_ = 0;
 };

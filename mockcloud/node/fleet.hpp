@@ -127,7 +127,7 @@ class Fleet final : public Agent, public cloud::InstanceListener, private Server
   bool hang_agent(const std::string& id, bool hung);
   bool duplicate_commands(const std::string& id, unsigned count, Duration after = 50ms);
   bool pretend_commands(const std::string& id, unsigned count);
-  bool answer_stale(const std::string& id, unsigned count);
+  bool answer_stale(const std::string& id, unsigned count, Duration age = {});
   bool wrong_credentials(const std::string& id, bool on);
   bool wrong_version(const std::string& id, std::optional<std::string> version);
   bool wrong_identity(const std::string& id, std::optional<std::string> identity);

@@ -45,8 +45,11 @@ bool Fleet::pretend_commands(const std::string& id, unsigned count) {
   return with_agent(id, [&](SimAgent& a) { a.controls().pretend = count; });
 }
 
-bool Fleet::answer_stale(const std::string& id, unsigned count) {
-  return with_agent(id, [&](SimAgent& a) { a.controls().stale = count; });
+bool Fleet::answer_stale(const std::string& id, unsigned count, Duration age) {
+  return with_agent(id, [&](SimAgent& a) {
+    a.controls().stale = count;
+    a.controls().stale_age = age;
+  });
 }
 
 bool Fleet::wrong_credentials(const std::string& id, bool on) {

@@ -51,8 +51,7 @@ void Obedience::at_point(std::string_view point, std::string_view subject) {
   if (point == "manager.fenced")
     world_.report("S8", "the manager has stood down, and nobody replaced it", "S8 stood down unreplaced");
   if (point == "node.adopted" && world_.journal().losses() == 0)
-    world_.report("S12",
-                  std::string(subject) + " is taken up because the journal is behind, which it is not",
+    world_.report("S12", std::string(subject) + " is taken up because the journal is behind, which it is not",
                   "S12 adopted without a lost journal");
 }
 

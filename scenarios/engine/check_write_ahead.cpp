@@ -95,14 +95,14 @@ void WriteAhead::check_opening(const std::string& subject, const char* method, s
   if (service == nullptr) return report(what, "there is no service", fingerprint);
   if (service->epoch < epoch)
     return report(what, "the epoch is " + std::to_string(service->epoch), fingerprint);
-  if (service->epoch > epoch)
-    return report(what, "the epoch is " + std::to_string(service->epoch),
-                  std::string(method) + " in an old epoch");
   if (service->maybe_writable != node_number(subject))
-    report(what,
-           service->maybe_writable == 0 ? std::string("nobody may be writable")
-                                        : model::node_name(service->maybe_writable) + " may be writable",
-           fingerprint);
+    return report(what,
+                  service->maybe_writable == 0
+                      ? std::string("nobody may be writable")
+                      : model::node_name(service->maybe_writable) + " may be writable",
+                  fingerprint);
+  if (service->epoch > epoch)
+    report(what, "the epoch is " + std::to_string(service->epoch), std::string(method) + " in an old epoch");
 }
 
 void WriteAhead::check_replica(const std::string& subject, std::uint64_t epoch) {

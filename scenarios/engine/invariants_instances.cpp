@@ -119,7 +119,7 @@ void Checkers::check_bounds() {
   const double minutes = to_seconds(world_.scheduler().now()) / 60 + 1;
   const auto polls = 60.0 / std::max(1.0, to_seconds(world_.configuration().poll_agents_timer)) +
                      60.0 / std::max(1.0, to_seconds(world_.configuration().poll_interval));
-  const double bound = minutes * (static_cast<double>(nodes_ever) + 2) *
+  const double bound = minutes * managers_ * (static_cast<double>(nodes_ever) + 2) *
                        (static_cast<double>(kCallsPerNodeAndMinute) + 4 * polls);
   if (static_cast<double>(world_.counts().iaas) > bound)
     world_.report("S10",

@@ -245,6 +245,8 @@ void add_rest(std::vector<Sabotage>& all) {
                                  [](ops::Configuration& c) { c.failover.pause = 1h; }));
   all.push_back(on_configuration("errant_is_cloned", "a former master with its own transactions is refused",
                                  [](ops::Configuration& c) { c.failover.clone_errant = true; }));
+  all.push_back(on_configuration("lost_at_the_first_miss", "one look that is not answered means nothing",
+                                 [](ops::Configuration& c) { c.lost_after = 1; }));
   all.push_back(on_configuration("replacements_are_off", "a VM that does not come up is replaced",
                                  [](ops::Configuration& c) { c.boot_attempts = 1; }));
   all.push_back(on_configuration("patience_is_short", "slow VMs are waited for", [](ops::Configuration& c) {

@@ -50,7 +50,8 @@ Result<void> SimWorld::act_on_agent(const fault::Action& action, const std::stri
   } else if (name == "agent.lie") {
     known = fleet_->pretend_commands(id, static_cast<unsigned>(arguments.number("commands")));
   } else if (name == "agent.stale_result") {
-    known = fleet_->answer_stale(id, static_cast<unsigned>(arguments.number("answers")));
+    known = fleet_->answer_stale(id, static_cast<unsigned>(arguments.number("answers")),
+                                 arguments.duration("age"));
   } else if (name == "agent.wrong_version") {
     known = fleet_->wrong_version(id, "0.0.1");
     healers_.push_back([this, id] { fleet_->wrong_version(id, std::nullopt); });

@@ -60,6 +60,47 @@ TEST(WriteAhead, AReplicaThatTheJournalDoesNotNameIsReported) {
               Contains("S8 set_up_replica_slave before its record"));
 }
 
+void store_service(SimWorld& world) {
+  core(world).journal.service_changed();
+  spawn(core(world).domain, core(world).journal.durable());
+}
+
+TEST(WriteAhead, WhatIsSaidInAnEpochThatIsOverIsReported) {
+  const auto move_on = [](AgentCommand command, const std::string& node) {
+    const auto give = command_at(kLater, node, std::move(command));
+    return at(kLater - 1s, [give](SimWorld& world) {
+      ++core(world).model.service.epoch;
+      store_service(world);
+      give(world);
+    });
+  };
+  SetReadOnly open;
+  open.epoch = 1;
+  open.read_only = false;
+  EXPECT_THAT(fingerprints_of(move_on(open, "node-1")), Contains("S8 set_read_only in an old epoch"));
+  SetUpReplica replica;
+  replica.epoch = 1;
+  EXPECT_THAT(fingerprints_of(move_on(replica, "node-2")), Contains("S8 set_up_replica_slave in an old epoch"));
+}
+
+TEST(WriteAhead, ADoomedVmThatIsForgottenIsReported) {
+  const auto doom = [](bool forget) {
+    return at(kLater, [forget](SimWorld& world) {
+      core(world).model.service.doomed.insert(id_of(world, "node-2"));
+      core(world).model.erase_node(2);
+      core(world).journal.node_changed(2);
+      store_service(world);
+      if (!forget) return;
+      world.scheduler().call_after(world.domain(), 1s, [&world] {
+        core(world).model.service.doomed.clear();
+        store_service(world);
+      });
+    });
+  };
+  EXPECT_THAT(fingerprints_of(doom(true)), Contains("S1 doomed VM forgotten"));
+  EXPECT_THAT(fingerprints_of(doom(false)), testing::Not(Contains("S1 doomed VM forgotten")));
+}
+
 TEST(WriteAhead, FencingNeedsNoRecord) {
   SetReadOnly close;
   close.epoch = 1;

@@ -37,7 +37,7 @@ struct ExploreSettings {
 
 // What a second of the budget buys at most. With it a search on a machine at rest ends by its events, not by
 // the clock, and finds the same again.
-constexpr std::uint64_t kEventsPerBudgetSecond = 1'100'000;
+constexpr std::uint64_t kEventsPerBudgetSecond = 1'500'000;
 constexpr std::size_t kBatch = 64;
 
 int usage(const std::string& message) {
