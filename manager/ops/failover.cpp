@@ -77,8 +77,8 @@ void warn(Core& core, OperationId id, const std::string& text) {
 }
 
 struct Fenced {
-  bool alive = false;    // its server runs, read-only
-  std::string position;  // then: its last one
+  bool alive = false;    // its server runs: read-only, or well again
+  std::string position;  // when it is read-only: its last one
 };
 
 // Its VM is gone or going: nobody has to wait for it any more.
@@ -95,6 +95,26 @@ Task<Result<void>> give_up_vm(Core& core, OperationId id, NodeId former) {
   co_return removed;
 }
 
+// Why nobody takes over: no replica can, or an acknowledged write may be on one that cannot. "": one does.
+std::string obstacle(const Core& core, OperationId id, const model::Succession& succession) {
+  if (succession.node == 0) return "no replica can take over: " + join(succession.notes);
+  const bool unsure = core.config.semi_sync && (!succession.complete || succession.passed_over > 0) &&
+                      !core.model.operation(id)->request.force;
+  if (!unsure) return {};
+  return "an acknowledged write may be on a replica that cannot take over: " + join(succession.notes) +
+         "; fail_over with \"force\": true goes on without it";
+}
+
+// The former primary's data may be all there is until somebody can take over.
+Task<std::string> why_its_data_is_needed(Core& core, OperationId id, std::string source) {
+  auto ids = replicas_of(core);
+  const auto views = co_await look_at_all(core, std::move(ids));
+  const model::Succession succession = model::choose_successor(views, source);
+  std::string why = obstacle(core, id, succession);
+  if (core.config.failover.loss_when_late && succession.node != 0) why.clear();
+  co_return why;
+}
+
 Task<Result<Fenced>> fence_for_certain(Core& core, OperationId id, NodeId former) {
   const std::uint64_t epoch = core.model.operation(id)->epoch;
   std::string last;
@@ -105,6 +125,11 @@ Task<Result<Fenced>> fence_for_certain(Core& core, OperationId id, NodeId former
       auto removed = co_await remove_node(core, former);
       if (removed.has_error()) co_return std::move(removed).error();
       co_return Fenced{};
+    }
+    if (attempt > 1 && !core.model.operation(id)->request.force) {
+      // It may have come back meanwhile: then nobody's writes have to stop.
+      const View view = co_await look_at(core, former);
+      if (view.answered && !view.hung && view.server.running) co_return Fenced{true, {}};
     }
     SetReadOnly command;
     command.epoch = epoch;
@@ -132,18 +157,24 @@ Task<Result<Fenced>> fence_for_certain(Core& core, OperationId id, NodeId former
     node = core.model.node(former);
     if (node == nullptr) co_return Fenced{};
     const bool off = info.has_value() && info.value().state == InstanceState::stopped;
-    if ((info.has_value() && is_gone(info.value().state)) || (off && core.config.failover.replace)) {
+    const bool gone = info.has_value() && is_gone(info.value().state);
+    const auto& policy = core.config.failover;
+    const bool destroys = !gone && (off ? policy.replace : reply.has_error() && policy.kill_vm);
+    std::string needed;
+    if (destroys) {
+      std::string source = node->address;
+      needed = co_await why_its_data_is_needed(core, id, std::move(source));
+      if (core.model.node(former) == nullptr) co_return Fenced{};
+    }
+    if (gone || (destroys && needed.empty())) {
+      if (!gone && !off)
+        core.note(node_name(former), "its agent does not answer: it is fenced by destroying its VM " + vm);
       auto given_up = co_await give_up_vm(core, id, former);
       if (given_up.has_error()) co_return std::move(given_up).error();
       co_return Fenced{};
     }
     if (off) co_return Fenced{};
-    if (reply.has_error() && core.config.failover.kill_vm) {
-      core.note(node_name(former), "its agent does not answer: it is fenced by destroying its VM " + vm);
-      auto given_up = co_await give_up_vm(core, id, former);
-      if (given_up.has_error()) co_return std::move(given_up).error();
-      co_return Fenced{};
-    }
+    if (!needed.empty()) last += "; its VM is kept: " + needed;
     if (attempt >= core.config.retry.attempts) {
       co_return make_error(ErrorCode::unavailable, "cannot make sure that " + node_name(former) +
                                                        " takes no writes: " + last +
@@ -161,20 +192,11 @@ Task<Result<model::Succession>> choose(Core& core, OperationId id, std::string s
     auto ids = replicas_of(core);
     const auto views = co_await look_at_all(core, std::move(ids));
     model::Succession succession = model::choose_successor(views, source);
-    // An acknowledged write is on one replica at least: on that one, perhaps, which does not answer.
-    const bool unsure = core.config.semi_sync && (!succession.complete || succession.passed_over > 0) &&
-                        !core.model.operation(id)->request.force;
+    const std::string why = obstacle(core, id, succession);
     const bool late = core.now() >= deadline;
-    if (succession.node != 0 && (!unsure || (late && core.config.failover.loss_when_late)))
+    if (succession.node != 0 && (why.empty() || (late && core.config.failover.loss_when_late)))
       co_return succession;
-    if (late) {
-      co_return make_error(
-          ErrorCode::unavailable,
-          (succession.node == 0 ? "no replica can take over: "
-                                : "an acknowledged write may be on a replica that cannot take over: ") +
-              join(succession.notes) +
-              (succession.node == 0 ? "" : "; fail_over with \"force\": true goes on without it"));
-    }
+    if (late) co_return make_error(ErrorCode::unavailable, why);
     co_await sleep_for(kPauseForReplica);
   }
 }
