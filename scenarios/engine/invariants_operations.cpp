@@ -104,12 +104,14 @@ void Checkers::check_death(const std::string& subject) {
   }
   const auto truth = world_.fleet().truth(former->vm);
   const auto* vm = world_.cloud().instance(former->vm);
-  if (!replaced || !truth || !truth->responsive || vm == nullptr ||
+  // Somebody else may have answered at its address.
+  if (!replaced || !truth || !truth->responsive || vm == nullptr || world_.evidence().any(kAstray) ||
       world_.evidence().server_touched(*vm, world_.scheduler().now() - 10s))
     return;
   for (const auto& [id, node] : manager->model().nodes()) {
     const auto seen = world_.fleet().truth(node.vm);
-    if (node.role != Role::replica || !seen || !seen->responsive ||
+    // Whom nobody has been able to ask for a while says nothing: who is called LOST is judged by itself.
+    if (node.role != Role::replica || node.state == model::NodeState::lost || !seen || !seen->responsive ||
         seen->replication.io != ThreadState::yes || seen->replication.source_address != truth->address)
       continue;
     world_.report("L5", subject + " is well and " + model::node_name(id) + " hears it, and it is replaced",
