@@ -32,7 +32,7 @@ bool has_the_masters_history(Core& core, const ServerState& state) {
 
 }  // namespace
 
-Task<Result<void>> follow_primary(Core& core, NodeId id, unsigned attempts) {
+Task<Result<void>> follow_primary(Core& core, NodeId id, unsigned attempts, By by) {
   const Node* node = core.model.node(id);
   if (node == nullptr) co_return not_there(id);
   bool clone = false;
@@ -70,7 +70,7 @@ Task<Result<void>> follow_primary(Core& core, NodeId id, unsigned attempts) {
   if (primary == nullptr) co_return make_error(ErrorCode::wrong_state, "there is no master to follow");
   const bool returned = !node->left_at.empty();
   const SetUpReplica command = replica_command(core, *node, *primary, core.model.service.epoch, clone);
-  auto made = co_await make_replica(core, id, command, Until::replicates, attempts);
+  auto made = co_await make_replica(core, id, command, Until::replicates, attempts, by);
   if (made.has_error()) co_return made;
   if (returned) core.note(node_name(id), "follows the new master");
   co_return success();

@@ -250,7 +250,7 @@ Task<Result<void>> MySQLServerManager::take_back_or_repair(NodeId id) {
   const bool left = node != nullptr && node->role == Role::replica && !node->left_at.empty();
   Result<void> done = success();
   if (left)
-    done = co_await follow_primary(core_, id);
+    done = co_await follow_primary(core_, id, 0, By::repair);
   else
     done = co_await repair_replica(core_, id);
   if (left && done.has_error() && done.error().code == ErrorCode::database) {

@@ -260,7 +260,7 @@ Task<Result<void>> repair_replica(Core& core, NodeId id) {
     co_return success();
   core.note(node_name(id), "replication is broken: copying the data from the master again");
   const SetUpReplica command = replica_command(core, *node, *primary, core.model.service.epoch, true);
-  auto made = co_await make_replica(core, id, command, Until::caught_up);
+  auto made = co_await make_replica(core, id, command, Until::caught_up, 0, By::repair);
   co_return made;
 }
 

@@ -1,5 +1,7 @@
 #include "manager/ops/replication_steps.hpp"
 
+#include <algorithm>
+
 #include "manager/model/failover.hpp"
 #include "manager/runtime/parallel.hpp"
 
@@ -197,7 +199,19 @@ SetUpReplica replica_command(const Core& core, const Node& node, const Node& sou
   return command;
 }
 
-Task<Result<void>> make_replica(Core& core, NodeId id, SetUpReplica command, Until until, unsigned attempts) {
+namespace {
+
+bool is_in_an_operation(const Core& core, NodeId id) {
+  return std::ranges::any_of(core.model.active(), [&](const OperationId active) {
+    const Operation& operation = *core.model.operation(active);
+    return operation.request.node == id || std::ranges::count(operation.nodes, id) > 0;
+  });
+}
+
+}  // namespace
+
+Task<Result<void>> make_replica(Core& core, NodeId id, SetUpReplica command, Until until, unsigned attempts,
+                                By by) {
   const bool in_a_hurry = attempts != 0;
   if (!in_a_hurry) attempts = core.config.retry.attempts;
   const Duration limit = in_a_hurry && !command.clone
@@ -218,6 +232,8 @@ Task<Result<void>> make_replica(Core& core, NodeId id, SetUpReplica command, Unt
     if (node->role != Role::replica || command.epoch != core.model.service.epoch)
       co_return make_error(ErrorCode::wrong_state,
                            "the roles have changed since " + node_name(id) + " was to be a replica");
+    if (by == By::repair && is_in_an_operation(core, id))
+      co_return make_error(ErrorCode::cancelled, "an operation is at " + node_name(id));
     AgentCommand named = command;
     if (!told) {
       core.observe("step.make_replica", node_name(id));
@@ -359,8 +375,8 @@ Task<void> learn_whether_promoted(Core& core, OperationId id, NodeId target) {
   const AgentCommand looking = look;
   const auto seen = co_await core.ask(target, looking);
   if (core.model.node(target) == nullptr) co_return;
-  const bool is_open = seen.has_value() && !seen.value().state.read_only;
-  const bool followed = !is_open && co_await is_followed(core, target, epoch);
+  bool followed = false;
+  if (seen.has_error() || seen.value().state.read_only) followed = co_await is_followed(core, target, epoch);
   if (core.model.node(target) == nullptr) co_return;
   if (followed) {
     core.note(node_name(target), "has followers already: it is the master, the journal is behind");

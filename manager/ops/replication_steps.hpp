@@ -37,14 +37,16 @@ void stays_primary(Core& core);
 SetUpReplica replica_command(const Core& core, const model::Node& node, const model::Node& source,
                              std::uint64_t epoch, bool clone);
 // Gives the replica's agent the command until the replica runs, then waits until it has caught up, where
-// asked for: under constant writes that may take long. `attempts`: 0 for those of the configuration.
+// asked for: under constant writes that may take long. `attempts`: 0 for those of the configuration. A repair
+// ends (cancelled) when an operation is at that node: two would copy it twice.
 enum class Until : unsigned char { replicates, caught_up };
+enum class By : unsigned char { operation, repair };
 Task<Result<void>> make_replica(Core& core, model::NodeId id, SetUpReplica command, Until until,
-                                unsigned attempts = 0);
+                                unsigned attempts = 0, By by = By::operation);
 // Makes a member with data of its own a replica of the primary. One that was left behind by a fail-over is
 // looked at first: with errant transactions it is refused (wrong_state), or gets a new copy where the policy
 // says so.
-Task<Result<void>> follow_primary(Core& core, model::NodeId id, unsigned attempts = 0);
+Task<Result<void>> follow_primary(Core& core, model::NodeId id, unsigned attempts = 0, By by = By::operation);
 // Every other replica follows `primary`; what did not succeed, for people, or "".
 Task<std::string> repoint(Core& core, model::NodeId primary, unsigned attempts = 0);
 
