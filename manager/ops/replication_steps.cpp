@@ -32,8 +32,8 @@ bool is_under_way(const ServerState& state, const std::string& source) {
          replication.source_address == source && replication.io != ThreadState::no && replication.sql_running;
 }
 
-// What it held beyond the present master's beginning is known to be there, or gone; what was seen of it before
-// is no reason for a repair.
+// What it held beyond the present master's beginning is known to be there, or gone; what was seen of it
+// before is no reason for a repair.
 void follows_again(Core& core, NodeId id) {
   Node* node = core.model.node(id);
   if (node == nullptr) return;

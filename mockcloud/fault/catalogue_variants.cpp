@@ -106,9 +106,7 @@ std::vector<Entry> agent_entries() {
       {"agent.restart_in_command", t, {masked({}), masked({{"restart", "40s"}})}},
       {"agent.hang", t, {masked({{"for", "5s"}}), masked({{"for", "40s"}}), seen({{"for", "never"}})}},
       {"agent.lie", t, {seen({}), seen({{"commands", "3"}})}},
-      {"agent.stale_result",
-       t,
-       {masked({}), masked({{"answers", "3"}}), masked({{"age", "5s"}})}},
+      {"agent.stale_result", t, {masked({}), masked({{"answers", "3"}}), masked({{"age", "5s"}})}},
       {"agent.disk_full", t, {seen({{"for", "30s"}}), seen({{"for", "never"}})}},
       {"agent.partial_configuration", t, {masked({})}},
   };

@@ -165,7 +165,7 @@ class SimAgent {
     ServerState state;
   };
   const ServerState& told_before(Duration age) const;
-  std::vector<Told> told_;    // the last true answers, a ring
+  std::vector<Told> told_;     // the last true answers, a ring
   std::size_t next_told_ = 0;  // where the next one goes
   TimePoint load_at_{};
   std::uint64_t load_queries_ = 0;

@@ -109,22 +109,31 @@ void Deaths::check_missed(model::NodeId id) {
 }
 
 // After a fail-over, whether it succeeded or not, the next one waits for the configured time.
+// After one that succeeded the next is made no sooner than the policy says; after so many that failed in a
+// row the pause grows as that of any other retry.
 void Deaths::check_pause(const model::Operation& operation) {
   const auto& config = world_.manager()->config();
-  const TimePoint now = world_.scheduler().now();
-  for (const auto& [id, other] : world_.manager()->model().operations()) {
-    if (id == operation.id || other.request.kind != model::OperationKind::fail_over ||
+  const auto& operations = world_.manager()->model().operations();
+  const model::Operation* latest = nullptr;
+  unsigned failures = 0;
+  for (auto at = operations.rbegin(); at != operations.rend(); ++at) {
+    const model::Operation& other = at->second;
+    if (other.id == operation.id || other.request.kind != model::OperationKind::fail_over ||
         !model::is_ended(other.state))
       continue;
-    const TimePoint ended{Duration{other.ended_at_ns}};
-    const Duration pause =
-        other.state == model::OperationState::done ? config.failover.pause : config.retry.first;
-    if (ended <= now && now - ended < pause)
-      world_.report("L5",
-                    model::operation_name(operation.id) + " follows " + model::operation_name(id) +
-                        " without the pause that is configured",
-                    "L5 fail-over without a pause");
+    if (latest == nullptr) latest = &other;
+    if (other.state == model::OperationState::done) break;
+    ++failures;
   }
+  if (latest == nullptr) return;
+  const Duration pause =
+      failures == 0 ? config.failover.pause : config.retry.pause_after(failures, Duration{0});
+  const Duration since = world_.scheduler().now() - TimePoint{Duration{latest->ended_at_ns}};
+  if (since < Duration{0} || since >= pause) return;
+  world_.report("L5",
+                model::operation_name(operation.id) + " follows " + model::operation_name(latest->id) +
+                    " after " + drover::to_text(since) + ", not " + drover::to_text(pause),
+                "L5 fail-over without a pause");
 }
 
 void Deaths::check_slaves(const model::Node& former) {

@@ -56,8 +56,8 @@ bool Checkers::settled() {
   return true;
 }
 
-// A fail-over that cannot be, for a replica that may hold an acknowledged write is away for good, is tried again
-// for ever: the latest one has had no time to end.
+// A fail-over that cannot be, for a replica that may hold an acknowledged write is away for good, is tried
+// again for ever: the latest one has had no time to end.
 bool Checkers::is_begun_again(const model::Operation& operation) const {
   if (operation.request.kind != model::OperationKind::fail_over) return false;
   const Duration age = world_.scheduler().now() - TimePoint{Duration{operation.accepted_at_ns}};

@@ -282,6 +282,21 @@ TEST(AgentFaults, AStaleAnswerShowsTheStateBefore) {
   EXPECT_TRUE(c.call(1, GetServerState{}).value().state.read_only);
 }
 
+TEST(AgentFaults, AStaleAnswerMayShowAnOlderState) {
+  Cluster c;
+  c.bring_up(1);
+  (void)c.call(1, GetServerState{});
+  c.run(10s);
+  Cluster::must(c.call(1, c.read_only_command(true)));
+  c.fleet.answer_stale(Cluster::id(1), 1);
+  EXPECT_TRUE(c.call(1, GetServerState{}).value().state.read_only);
+  c.fleet.answer_stale(Cluster::id(1), 1, 5s);
+  EXPECT_FALSE(c.call(1, GetServerState{}).value().state.read_only);
+  // Older than all that is remembered: the oldest, of a server that had just been started.
+  c.fleet.answer_stale(Cluster::id(1), 1, 1h);
+  EXPECT_TRUE(c.call(1, GetServerState{}).value().state.read_only);
+}
+
 TEST(AgentFaults, CredentialsVersionAndIdentityCanBeWrong) {
   Cluster c;
   c.bring_up(1);

@@ -101,6 +101,7 @@ constexpr Row kRows[] = {
     {"managers/a-lost-tail-costs-no-member.yaml", "newer_looks_older"},
     {"managers/a-slow-disk-delays.yaml", "journal_forgets"},
     {"managers/a-torn-commit-never-was.yaml", "journal_forgets"},
+    {"managers/an-old-backup-after-several-restarts.yaml", "journal_forgets"},
     {"managers/an-old-backup-loses-no-master.yaml", "newer_looks_older"},
     {"managers/an-old-manager-accepts-nothing.yaml", "old_managers_are_obeyed"},
     {"managers/an-old-manager-moves-no-master.yaml", "old_managers_are_obeyed"},

@@ -33,16 +33,15 @@ TEST(Obedience, AnAgentThatObeysAManagerThatWasReplacedIsReported) {
 }
 
 TEST(Obedience, AManagerThatStandsDownThoughNobodyReplacedItIsReported) {
-  EXPECT_THAT(fingerprints_of(at(kLater,
-                                 [](SimWorld& world) {
-                                   core(world).observe("manager.fenced", "manager");
-                                 })),
-              Contains("S8 stood down unreplaced"));
+  EXPECT_THAT(
+      fingerprints_of(at(kLater, [](SimWorld& world) { core(world).observe("manager.fenced", "manager"); })),
+      Contains("S8 stood down unreplaced"));
 }
 
 TEST(Obedience, AMemberThatIsTakenUpThoughTheJournalIsWholeIsReported) {
-  EXPECT_THAT(fingerprints_of(at(kLater, [](SimWorld& world) { core(world).observe("node.adopted", "node-2"); })),
-              Contains("S12 adopted without a lost journal"));
+  EXPECT_THAT(
+      fingerprints_of(at(kLater, [](SimWorld& world) { core(world).observe("node.adopted", "node-2"); })),
+      Contains("S12 adopted without a lost journal"));
 }
 
 }  // namespace

@@ -80,7 +80,8 @@ TEST(WriteAhead, WhatIsSaidInAnEpochThatIsOverIsReported) {
   EXPECT_THAT(fingerprints_of(move_on(open, "node-1")), Contains("S8 set_read_only in an old epoch"));
   SetUpReplica replica;
   replica.epoch = 1;
-  EXPECT_THAT(fingerprints_of(move_on(replica, "node-2")), Contains("S8 set_up_replica_slave in an old epoch"));
+  EXPECT_THAT(fingerprints_of(move_on(replica, "node-2")),
+              Contains("S8 set_up_replica_slave in an old epoch"));
 }
 
 TEST(WriteAhead, ADoomedVmThatIsForgottenIsReported) {
