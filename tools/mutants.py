@@ -63,6 +63,16 @@ def load_mutants():
     return sorted(mutants, key=lambda mutant: mutant["id"])
 
 
+def load_notes():
+    """What a file of defects says of all of its own (`about`), with their ids."""
+    notes = []
+    for path in sorted((ROOT / "tests" / "mutants").glob("*.toml")):
+        file = tomllib.loads(path.read_text(encoding="utf-8"))
+        if "about" in file:
+            notes.append((file["about"], {mutant["id"] for mutant in file["mutant"]}))
+    return notes
+
+
 def place_of(mutant, text):
     """Where the original begins in `text`, or why that cannot be said."""
     places = [found.start() for found in re.finditer(re.escape(mutant["original"]), text)]
@@ -319,6 +329,10 @@ def write_report(results, path):
     if calm and calm["tries"]:
         count = sum(len(attempt["found"]) for attempt in calm["tries"])
         lines.append(f"With no defect awake, in the same budgets: {count} finding{'s' if count != 1 else ''}.")
+    for about, ids in load_notes():
+        own = [result for result in awake if result["id"] in ids]
+        found = sum(1 for result in own if first_found(result)[0])
+        lines += ["", f"{about} Found of these: {found} of {len(own)}."]
     lines += ["", "| id | defect | class | found by | run | after | faults | steps | fingerprint | library |",
               "|---|---|---|---|---|---|---|---|---|---|"]
     lines += ["| " + " | ".join(row_of(result, result["id"] in masks)).replace("\n", " ") + " |" for result in awake]
