@@ -332,7 +332,8 @@ def write_report(results, path):
     for about, ids in load_notes():
         own = [result for result in awake if result["id"] in ids]
         found = sum(1 for result in own if first_found(result)[0])
-        lines += ["", f"{about} Found of these: {found} of {len(own)}."]
+        if own:
+            lines += ["", f"{about} Found of these: {found} of {len(own)}."]
     lines += ["", "| id | defect | class | found by | run | after | faults | steps | fingerprint | library |",
               "|---|---|---|---|---|---|---|---|---|---|"]
     lines += ["| " + " | ".join(row_of(result, result["id"] in masks)).replace("\n", " ") + " |" for result in awake]
