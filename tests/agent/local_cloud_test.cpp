@@ -166,7 +166,7 @@ TEST_F(LocalVms, ARestartedCloudStartsWhatDoesNotRun) {
       },
       10s));
   stage_->open();
-  EXPECT_TRUE(reaches(vm.id, InstanceState::running));
+  EXPECT_TRUE(reaches(vm.id, InstanceState::running)) << look(vm.id).fault;
 }
 
 TEST_F(LocalVms, AVmWhoseProcessesHaveEndedIsAnError) {
