@@ -158,13 +158,11 @@ TEST_F(LocalVms, ARestartedCloudStartsWhatDoesNotRun) {
   const InstanceInfo vm = create("one").value();
   ASSERT_TRUE(reaches(vm.id, InstanceState::running));
   stage_->close();
-  for (const pid_t pid : stage_->processes_of(vm.id)) ::kill(pid, SIGKILL);
+  // By number: one that is ending has no command line any more, and still its port.
+  const auto killed = stage_->processes_of(vm.id);
+  for (const pid_t pid : killed) ::kill(pid, SIGKILL);
   ASSERT_TRUE(stage_->run_until(
-      [&] {
-        const auto left = stage_->processes_of(vm.id);
-        return std::none_of(left.begin(), left.end(), system::process_lives);
-      },
-      10s));
+      [&] { return std::none_of(killed.begin(), killed.end(), system::process_lives); }, 10s));
   stage_->open();
   EXPECT_TRUE(reaches(vm.id, InstanceState::running)) << look(vm.id).fault;
 }
