@@ -229,7 +229,8 @@ void SimAgent::answer(const Job& job, const Outcome& outcome, AgentReply reply) 
   } else {
     reply.state = state();
     if (told_.size() < kRemembered) told_.emplace_back();
-    told_[next_told_] = {scheduler_.now(), reply.state};
+    told_[next_told_].at = scheduler_.now();
+    told_[next_told_].state = reply.state;  // copied into what the place has already
     next_told_ = (next_told_ + 1) % kRemembered;
   }
   host_.agent_reply(job.call, std::move(reply));

@@ -161,7 +161,7 @@ void Checkers::at_point(std::string_view point, std::string_view subject) {
   if (point == "step.choose") promised_ = false;
   if (point == "step.fence") check_death(std::string(subject));
   if (point == "manager.started") {
-    managers_ = std::max(managers_, static_cast<double>(world_.former_managers() + 1));
+    managers_ = std::max(managers_, static_cast<double>(world_.managers()));
     repeats_.begin();
     check_restart();
   }

@@ -87,8 +87,7 @@ class SimWorld final : public World, public fault::ActionSink {
 
   const api::Service* service() const { return manager_ ? &manager_->service : nullptr; }
   unsigned incarnations() const { return incarnations_; }
-  std::size_t former_managers() const { return former_.size(); }  // replaced ones that live
-  bool has_former_managers() const { return !former_.empty(); }
+  bool has_former_managers() const { return !former_.empty(); }  // replaced ones that live
   // Managers that live, frozen or not, and how many have been fenced off so far.
   std::size_t managers() const { return former_.size() + (manager_ ? 1 : 0); }
   unsigned fenced_managers() const { return fenced_managers_; }
