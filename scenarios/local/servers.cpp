@@ -97,13 +97,11 @@ agent::Connection* RealServers::connection_to(const ServerPlace& server) {
     connections_.erase(server.vm);
     return nullptr;
   }
-  auto& connection = connections_[server.vm];
-  if (!connection) {
-    auto opened = agent::Connection::open(socket_of(server, user_), kTimeout, kTimeout);
-    if (opened.has_value()) connection = std::move(opened).value();
-  }
-  if (!connection) connections_.erase(server.vm);
-  return connection.get();
+  const auto known = connections_.find(server.vm);
+  if (known != connections_.end()) return known->second.get();
+  auto opened = agent::Connection::open(socket_of(server, user_), kTimeout, kTimeout);
+  if (opened.has_error()) return nullptr;
+  return connections_.emplace(server.vm, std::move(opened).value()).first->second.get();
 }
 
 Result<void> RealServers::fill(agent::Connection& connection, ServerView& view) {

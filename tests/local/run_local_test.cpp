@@ -208,7 +208,7 @@ TEST_P(RunLocalEnded, LeavesNothingBehind) {
   ASSERT_TRUE(eventually([&] { return servers_run(2); })) << run.out() << run.err();
   run.send_signal(GetParam());
   const int code = run.wait();
-  EXPECT_EQ(code, GetParam() == SIGKILL ? 128 + SIGKILL : 130);
+  EXPECT_EQ(code, GetParam() == SIGKILL ? 128 + SIGKILL : 130) << run.out() << run.err();
   EXPECT_TRUE(eventually([&] { return nothing_is_left(); }));
 }
 
