@@ -58,6 +58,7 @@ ReplicationState replication_of(const NamedRow& row) {
   state.last_error = text_of(row, state.sql_errno != 0 ? "Last_SQL_Error" : "Last_IO_Error");
   state.gtid_io_pos = text_of(row, "Gtid_IO_Pos");
   state.seconds_behind = number_of(row, "Seconds_Behind_Master", -1);
+  state.source_server_id = static_cast<std::uint32_t>(number_of(row, "Master_Server_Id", 0));
   return state;
 }
 

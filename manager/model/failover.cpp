@@ -33,6 +33,14 @@ std::string obstacle(const View& view, const std::string& source) {
   return {};
 }
 
+// Its server was started anew (a crash throws the relay log away) and has not reached the master since: it
+// may have confirmed transactions that it does not have any more.
+bool may_have_forgotten(const View& view, const std::string& source) {
+  if (!view.answered || view.hung || !view.server.running) return false;
+  const auto& replication = view.server.replication;
+  return replication.configured && replication.source_address == source && replication.source_server_id == 0;
+}
+
 }  // namespace
 
 bool hears(const View& view, const std::string& source) {
@@ -109,6 +117,13 @@ Succession choose_successor(const std::vector<View>& replicas, const std::string
     return count(excess(received_position(view.server), applied_position(view.server)));
   };
   for (const View& view : replicas) {
+    if (may_have_forgotten(view, source)) {
+      succession.complete = false;
+      succession.notes.push_back(
+          node_name(view.node) +
+          " was started anew and has not reached the master since: it may have lost what "
+          "it had confirmed");
+    }
     if (const std::string why = obstacle(view, source); !why.empty()) {
       succession.notes.push_back(node_name(view.node) + " " + why);
       if (!view.answered || view.hung || !view.server.running) succession.complete = false;

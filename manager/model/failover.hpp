@@ -52,7 +52,7 @@ GtidPosition received_position(const ServerState& state);
 struct Succession {
   NodeId node = 0;  // 0: nobody can
   GtidPosition received;
-  bool complete = true;            // every replica answered: nobody can know more
+  bool complete = true;            // every replica answered and has all it ever had: nobody can know more
   std::vector<std::string> notes;  // who was passed over, and why
   std::uint64_t passed_over = 0;   // transactions that somebody who was passed over has beyond `received`
 };

@@ -21,6 +21,7 @@ constexpr Duration kMargin = 1s;     // for an agent's own waiting, beyond the p
 constexpr Duration kDrainLook = 5s;  // how long one question about draining may take
 constexpr unsigned kRepointAttempts =
     2;  // then the monitor goes on: the next fail-over must not wait for that
+constexpr Duration kJudgementHolds = 1s;   // how long a judgement on the master needs no second look
 constexpr Duration kPauseForReplica = 1s;  // between two looks for a replica that is missing
 
 bool says_hung(const Error& error) {
@@ -95,13 +96,13 @@ Task<Result<void>> give_up_vm(Core& core, OperationId id, NodeId former) {
   co_return removed;
 }
 
-// Why nobody takes over: no replica can, or an acknowledged write may be on one that cannot. "": one does.
+// Why nobody takes over: no replica can, or the best may lack an acknowledged write. "": one does.
 std::string obstacle(const Core& core, OperationId id, const model::Succession& succession) {
   if (succession.node == 0) return "no replica can take over: " + join(succession.notes);
   const bool unsure = core.config.semi_sync && (!succession.complete || succession.passed_over > 0) &&
                       !core.model.operation(id)->request.force;
   if (!unsure) return {};
-  return "an acknowledged write may be on a replica that cannot take over: " + join(succession.notes) +
+  return node_name(succession.node) + " may lack an acknowledged write: " + join(succession.notes) +
          "; fail_over with \"force\": true goes on without it";
 }
 
@@ -115,6 +116,12 @@ Task<std::string> why_its_data_is_needed(Core& core, OperationId id, std::string
   co_return why;
 }
 
+// Not so when it waited in the queue, or for another manager after a crash: the master may be well again.
+bool was_judged_just_now(const Core& core, OperationId id) {
+  const Duration age = core.now() - TimePoint{Duration{core.model.operation(id)->accepted_at_ns}};
+  return age >= Duration{0} && age < kJudgementHolds;
+}
+
 Task<Result<Fenced>> fence_for_certain(Core& core, OperationId id, NodeId former) {
   const std::uint64_t epoch = core.model.operation(id)->epoch;
   std::string last;
@@ -126,7 +133,7 @@ Task<Result<Fenced>> fence_for_certain(Core& core, OperationId id, NodeId former
       if (removed.has_error()) co_return std::move(removed).error();
       co_return Fenced{};
     }
-    if (attempt > 1 && !core.model.operation(id)->request.force) {
+    if ((attempt > 1 || !was_judged_just_now(core, id)) && !core.model.operation(id)->request.force) {
       // It may have come back meanwhile: then nobody's writes have to stop.
       const View view = co_await look_at(core, former);
       if (view.answered && !view.hung && view.server.running) co_return Fenced{true, {}};

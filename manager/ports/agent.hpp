@@ -146,6 +146,8 @@ struct ReplicationState {
   std::string last_error;
   std::string gtid_io_pos;
   std::int64_t seconds_behind = -1;  // -1 is NULL
+  // Of whom it was last connected to since its server's start (Master_Server_Id); 0: of nobody.
+  std::uint32_t source_server_id = 0;
 };
 
 struct ServerState {

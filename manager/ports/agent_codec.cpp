@@ -95,6 +95,7 @@ void fields(V& v, ReplicationState& s) {
   v("last_error", s.last_error);
   v("gtid_io_pos", s.gtid_io_pos);
   v("seconds_behind", s.seconds_behind);
+  v("source_server_id", s.source_server_id);
 }
 template <class V>
 void fields(V& v, ServerState& s) {

@@ -75,6 +75,7 @@ void SimServer::end_process(bool tell_peers, bool clean) {
   io_stopped();
   sql_ = false;
   io_pos_.clear();
+  last_source_id_ = 0;
   discard_relay("process ended");
   close_replica_connections(tell_peers);
   const auto gtid_waiters = std::exchange(gtid_waiters_, {});

@@ -398,8 +398,9 @@ class SimServer {
 
   SimServer* source_ = nullptr;  // connected to
   std::uint64_t source_process_ = 0;
-  std::uint64_t connection_ = 0;  // grows with each attempt, connection and end of one
-  std::uint64_t cursor_ = 0;      // next ordinal to fetch
+  std::uint32_t last_source_id_ = 0;  // connected to since the start of the process
+  std::uint64_t connection_ = 0;      // grows with each attempt, connection and end of one
+  std::uint64_t cursor_ = 0;          // next ordinal to fetch
   std::vector<std::pair<std::uint32_t, std::uint64_t>> domain_starts_;  // skip a domain's ordinals below
   std::vector<Gtid> awaited_;  // requested in domains that the source's binlog lacks
   std::vector<Run> runs_;      // scratch

@@ -44,6 +44,7 @@ void SimServer::try_connect() {
   if (user == primary->users_.end() || user->second.password_hash != master_.password_hash)
     return io_retry(1045,
                     "Access denied for user '" + master_.user + "'@'" + name_ + "' (using password: YES)");
+  last_source_id_ = primary->server_id_;  // whatever becomes of the connection
   if (primary->server_id_ == server_id_)
     return io_fatal(
         1593,

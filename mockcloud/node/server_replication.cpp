@@ -75,6 +75,7 @@ Result<void> SimServer::reset_slave() {
 Result<void> SimServer::reset_slave_all() {
   if (io_ != ThreadState::no || sql_) return database_error(1198, k1198);
   configured_ = false;
+  last_source_id_ = 0;
   return reset_slave();
 }
 
@@ -167,6 +168,7 @@ ReplicationState SimServer::replication() const {
     }
     state.seconds_behind = std::chrono::duration_cast<std::chrono::seconds>(behind).count();
   }
+  state.source_server_id = last_source_id_;
   return state;
 }
 

@@ -100,8 +100,10 @@ std::uint64_t Repeats::repeat(const std::string& subject, const std::string& nam
   }
   const TimePoint before = earlier->asked;
   const std::string which = call.what + " (" + subject + ")";
-  // Whoever sweeps may find the same VM that another is destroying.
-  const bool shared = name == "killInstance";
+  // Whoever sweeps may find the same VM that another is destroying; and the monitor closes a slave that takes
+  // writes whoever else, perhaps unheard, is trying to.
+  const auto* closing = command == nullptr ? nullptr : std::get_if<SetReadOnly>(command);
+  const bool shared = name == "killInstance" || (closing != nullptr && closing->read_only);
   // The monitor starts a server that is down also while an operation is about to.
   const auto* manager = world_.manager();
   const bool beside =

@@ -65,6 +65,9 @@ TEST(ReplicationStatus, TellsNullApartFromZero) {
   EXPECT_EQ(state.io_errno, 2003);
   EXPECT_EQ(state.source_port, 3307);
   EXPECT_EQ(state.seconds_behind, -1);
+  EXPECT_EQ(state.source_server_id, 0);
+  row["Master_Server_Id"] = "7";
+  EXPECT_EQ(replication_of(row).source_server_id, 7);
   row["Seconds_Behind_Master"] = "0";
   EXPECT_EQ(replication_of(row).seconds_behind, 0);
   EXPECT_FALSE(replication_of({}).configured);

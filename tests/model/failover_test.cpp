@@ -44,6 +44,7 @@ View replica(NodeId id, ThreadState io, std::uint64_t received = 10, std::uint64
   view.server.replication.io = io;
   view.server.replication.sql_running = true;
   view.server.replication.gtid_io_pos = "0-1-" + std::to_string(received);
+  view.server.replication.source_server_id = 1;
   return view;
 }
 
@@ -135,6 +136,21 @@ TEST(ChoosingASuccessor, WhoDoesNotAnswerLeavesTheChoiceIncomplete) {
   const auto chosen = choose_successor({replica(2, kLost), silent(3)}, kMaster);
   EXPECT_EQ(chosen.node, 2);
   EXPECT_FALSE(chosen.complete);
+}
+
+// What it had received and not applied went with its relay log, confirmed or not.
+TEST(ChoosingASuccessor, WhoWasStartedAnewAndHasNotReachedTheMasterLeavesItIncomplete) {
+  View anew = replica(3, kLost, 5, 5);
+  anew.server.replication.source_server_id = 0;
+  const auto alone = choose_successor({anew}, kMaster);
+  EXPECT_EQ(alone.node, 3);
+  EXPECT_FALSE(alone.complete);
+  EXPECT_THAT(alone.notes, ElementsAre(HasSubstr("has not reached the master since")));
+  const auto other = choose_successor({replica(2, kLost), anew}, kMaster);
+  EXPECT_EQ(other.node, 2);
+  EXPECT_FALSE(other.complete) << "it may have confirmed what node 2 has not received";
+  anew.server.replication.source_address = "10.0.0.9";
+  EXPECT_TRUE(choose_successor({replica(2, kLost), anew}, kMaster).complete);
 }
 
 TEST(ChoosingASuccessor, NobodyWhoIsBeingSetUpOrFollowsAnother) {

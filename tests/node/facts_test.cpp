@@ -57,6 +57,22 @@ TEST(Fact2, TheIoPositionSurvivesStopSlaveAndIsResetByStart) {
   EXPECT_EQ(c.replication(2).gtid_io_pos, "0-1-1");
 }
 
+TEST(Fact2, WhoWasMetIsForgottenOnlyWithTheProcess) {
+  Cluster c;
+  c.bring_up(2);
+  EXPECT_EQ(c.replication(2).source_server_id, 1U);
+  c.fleet.crash_server(Cluster::id(1));
+  c.run(1s);
+  EXPECT_EQ(c.replication(2).source_server_id, 1U) << "it tries again";
+  c.server(2).stop_slave();
+  ASSERT_TRUE(c.server(2).start_slave().has_value());
+  EXPECT_EQ(c.replication(2).source_server_id, 1U);
+  c.fleet.crash_server(Cluster::id(2));
+  c.server(2).start();
+  c.run(1s);
+  EXPECT_EQ(c.replication(2).source_server_id, 0U) << "its relay log went as well";
+}
+
 TEST(Fact3, ARefusedConnectionShows2003AndIsTriedAgain) {
   Cluster c;
   c.bring_up(2);

@@ -177,6 +177,7 @@ class FakeAgent final : public Agent {
       state.replication.io = ThreadState::yes;
       state.replication.sql_running = true;
       state.replication.seconds_behind = 0;
+      state.replication.source_server_id = 1;
     } else if (std::holds_alternative<StopReplica>(command)) {
       state.replication = {};
     }

@@ -29,6 +29,7 @@ void show_replication(Observation& seen, const ReplicationState& state) {
   seen["sql_errno"] = std::to_string(state.sql_errno);
   seen["error"] = shape_of(state.last_error);
   seen["io_pos"] = state.gtid_io_pos;
+  seen["met"] = std::to_string(state.source_server_id);
   seen["behind"] = state.seconds_behind < 0 ? "NULL" : "number";
 }
 
