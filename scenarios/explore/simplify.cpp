@@ -18,9 +18,14 @@ class Simplifier {
     whole();
     steps(from_.steps, [](Scenario& one) -> std::vector<Step>& { return one.steps; });
     settings();
+    for (std::size_t i = 0; i < from_.faults.size(); ++i) fault(i);
+    return std::move(made_);
+  }
+
+  std::vector<Scenario> gathered() {
     gather();
     gather_in_a_row();
-    for (std::size_t i = 0; i < from_.faults.size(); ++i) fault(i);
+    wait_once();
     return std::move(made_);
   }
 
@@ -56,6 +61,8 @@ class Simplifier {
         simplify_call(*call, with);
         for (std::size_t k = i + 1; k < list.size(); ++k)
           if (waits_for(list[k], *call)) add([&, k](Scenario& one) { merge(find(one), i, k); });
+        if (const std::size_t before = last_unawaited(list, i); before < i)
+          add([&, before](Scenario& one) { wait_for_an_earlier_one(find(one), i, before); });
       } else if (const auto* wait = std::get_if<scenario::Wait>(&step.action)) {
         for (const Duration shorter : {Duration(1s), Duration(10s), Duration(1min), Duration(5min)})
           if (shorter < wait->time)
@@ -89,6 +96,24 @@ class Simplifier {
     call.ends = await.state;
     call.within = await.within;
     list.erase(list.begin() + static_cast<std::ptrdiff_t>(waiting));
+  }
+
+  // The call before number `i`, whose end is waited for, that has no such wait of its own; `i`: there is none.
+  static std::size_t last_unawaited(const std::vector<Step>& list, std::size_t i) {
+    if (std::get<scenario::Call>(list[i].action).ends.empty()) return i;
+    for (std::size_t k = i; k-- > 0;)
+      if (const auto* call = std::get_if<scenario::Call>(&list[k].action);
+          call != nullptr && call->ends.empty() && !call->background && call->expect == scenario::CallExpect{})
+        return k;
+    return i;
+  }
+  // Where only the wait for a call was wanted, and not the call.
+  static void wait_for_an_earlier_one(std::vector<Step>& list, std::size_t i, std::size_t before) {
+    const auto& later = std::get<scenario::Call>(list[i].action);
+    auto& call = std::get<scenario::Call>(list[before].action);
+    call.ends = later.ends;
+    call.within = later.within;
+    list.erase(list.begin() + static_cast<std::ptrdiff_t>(i));
   }
 
   void inner(const std::vector<Step>& list, const Find& find, std::size_t i,
@@ -130,6 +155,18 @@ class Simplifier {
         add([section, &key](Scenario& one) { (one.*section).reset(key); });
     if (from_.traffic.integer("writers") > 1)
       add([](Scenario& one) { one.traffic.set("writers", std::int64_t{1}); });
+  }
+
+  void wait_once() {
+    for (std::size_t i = 1; i < from_.steps.size(); ++i) {
+      const auto* before = std::get_if<scenario::Wait>(&from_.steps[i - 1].action);
+      const auto* wait = std::get_if<scenario::Wait>(&from_.steps[i].action);
+      if (before == nullptr || wait == nullptr) continue;
+      add([&](Scenario& one) {
+        std::get<scenario::Wait>(one.steps[i].action).time += before->time;
+        one.steps.erase(one.steps.begin() + static_cast<std::ptrdiff_t>(i - 1));
+      });
+    }
   }
 
   // The same fault at several occurrences of one point: once, for so many in a row.
@@ -235,5 +272,7 @@ class Simplifier {
 }  // namespace
 
 std::vector<Scenario> simplifications(const Scenario& scenario) { return Simplifier(scenario).all(); }
+
+std::vector<Scenario> gatherings(const Scenario& scenario) { return Simplifier(scenario).gathered(); }
 
 }  // namespace drover::explore

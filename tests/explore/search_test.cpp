@@ -323,7 +323,7 @@ steps:
   - await: {operation: $job.operation}
     within: 1h
   - wait: 10m
-  - check: "nodes == 3"
+  - {call: set_up_replica_slave, with: {id: "2"}}
 faults:
   - {every: "exp(40s)", do: agent.crash}
   - {when: "iaas.*.before", probability: 0.2, do: refuse}

@@ -1,0 +1,123 @@
+// What a service without a fault would be after some steps, and what an expectation of a file rests on.
+#include "scenarios/explore/premise.hpp"
+
+#include <gtest/gtest.h>
+
+#include "scenarios/engine/load_library.hpp"
+
+namespace drover::explore {
+namespace {
+
+constexpr const char* kTwoNodes =
+    "  - {call: add_nodes, with: {count: 2}, ends: DONE}\n"
+    "  - {call: set_up_replica_master, with: {id: \"1\"}}\n"
+    "  - {call: set_up_replica_slave, with: {id: \"2\"}, ends: DONE}\n";
+
+scenario::Scenario scenario_of(const std::string& steps, const std::string& more = {}) {
+  auto read = scenario::prepare_scenario("schema: 1\nname: one\nsteps:\n" + steps + more, "one.yaml");
+  EXPECT_TRUE(read.has_value()) << read.error().message;
+  return read.value().cases.front();
+}
+
+IdealService after(const std::string& steps) {
+  IdealService service;
+  for (const auto& step : scenario_of(steps).steps) (void)service.take(step);
+  return service;
+}
+
+double number(const IdealService& service, const char* metric) {
+  const auto value = service.value(metric);
+  return value ? std::get<double>(*value) : -1;
+}
+
+// The last step fails, or the expectation.
+Premise premise(const std::string& steps, const std::string& more = {}) {
+  const auto one = scenario_of(steps, more);
+  scenario::Violation failure;
+  failure.invariant = one.expect.empty() ? "step" : "expect";
+  failure.message = "line " + std::to_string(one.steps.back().place.line) + ", it does not hold";
+  failure.fingerprint = "step";
+  if (!one.expect.empty()) failure.fingerprint = "expect " + one.expect.front().expression.text();
+  return Premise(one, failure);
+}
+
+TEST(IdealServices, FollowWhatTheStepsDo) {
+  const auto service = after(std::string(kTwoNodes) + "  - {call: promote, with: {id: \"$nodes[1]\"}, ends: DONE}\n");
+  EXPECT_TRUE(service.known());
+  EXPECT_TRUE(service.is_settled());
+  EXPECT_EQ(std::get<std::string>(service.value("master").value()), "2");
+  EXPECT_EQ(number(service, "epoch"), 2);
+  EXPECT_EQ(number(service, "healthy_replicas"), 1);
+  EXPECT_EQ(number(service, "instances_created"), 2);
+  EXPECT_FALSE(service.value("time_s").has_value());
+}
+
+TEST(IdealServices, AreSettledByTheLastOfThoseThatRunOneAfterTheOther) {
+  EXPECT_FALSE(after("  - {call: add_nodes, with: {count: 1}, as: job}\n").is_settled());
+  EXPECT_TRUE(after("  - {call: add_nodes, with: {count: 1}, as: job}\n  - await: {operation: $job.operation}\n")
+                  .is_settled());
+  EXPECT_FALSE(after(std::string(kTwoNodes) + "  - {call: promote, with: {id: \"2\"}}\n").is_settled());
+  EXPECT_TRUE(after(kTwoNodes).is_settled()) << "the master was set up before the slave";
+}
+
+TEST(IdealServices, ForeseeNothingAfterWhatIsUnknownOrRefused) {
+  EXPECT_FALSE(after("  - {call: promote, with: {id: \"2\"}}\n").known());
+  EXPECT_FALSE(after("  - {call: add_nodes, with: {count: 2}}\n  - {call: set_up_replica_master, with: {id: \"1\"}}\n")
+                   .known())
+      << "its node may not be there yet";
+  EXPECT_FALSE(after(std::string(kTwoNodes) + "  - {call: remove_nodes, with: {count: 1}, ends: DONE}\n").known());
+  EXPECT_FALSE(after("  - {call: add_nodes, with: {count: 1}, ends: FAILED}\n").known());
+}
+
+TEST(Premises, AreMetWhereAnIdealServiceWouldHold) {
+  const std::string promoted = std::string(kTwoNodes) + "  - {call: promote, with: {id: \"2\"}, ends: DONE}\n";
+  EXPECT_TRUE(premise(promoted + "  - check: {master: \"2\", healthy_replicas: 1}\n").would_be_met());
+  EXPECT_FALSE(premise(kTwoNodes + std::string("  - check: {master: \"2\", healthy_replicas: 1}\n")).would_be_met());
+  EXPECT_TRUE(premise(promoted + "  - check: \"epoch == 2 and nodes == 2\"\n").would_be_met());
+  EXPECT_FALSE(premise(promoted + "  - check: \"epoch == 2 and time_s < 900\"\n").would_be_met());
+  EXPECT_TRUE(premise(kTwoNodes, "expect:\n  - finally: healthy_replicas == 1\n").would_be_met());
+  EXPECT_FALSE(premise(kTwoNodes, "expect:\n  - always: healthy_replicas == 1\n").would_be_met());
+  EXPECT_TRUE(premise(promoted).would_be_met()) << "a call that must be accepted, and its operation end well";
+  EXPECT_FALSE(premise("  - {call: promote, with: {id: \"2\"}, ends: DONE}\n").would_be_met());
+}
+
+TEST(Premises, AreNotMetWhileSomethingDisturbsOrIsUnderWay) {
+  const std::string check = "  - check: healthy_replicas == 1\n", eventually = "  - eventually: healthy_replicas == 1\n";
+  const std::string begun = "  - {call: add_nodes, with: {count: 2}, ends: DONE}\n"
+                            "  - {call: set_up_replica_master, with: {id: \"1\"}}\n"
+                            "  - {call: set_up_replica_slave, with: {id: \"2\"}}\n";
+  EXPECT_FALSE(premise(begun + check).would_be_met());
+  EXPECT_TRUE(premise(begun + eventually).would_be_met());
+  EXPECT_FALSE(premise(begun + "  - eventually: healthy_replicas == 1\n    within: 2s\n").would_be_met());
+  EXPECT_FALSE(premise(kTwoNodes + std::string("  - {do: db.crash, on: node-2}\n") + check).would_be_met());
+  EXPECT_FALSE(premise(kTwoNodes + check, "faults:\n  - {at: 1m, do: db.crash, target: node-2}\n").would_be_met());
+  EXPECT_FALSE(premise(kTwoNodes + check, "cloud: {boot: 1h}\n").would_be_met());
+}
+
+TEST(Premises, RestOnWhatTheConditionLooksAt) {
+  const std::string third = "  - {call: add_nodes, with: {count: 1}, ends: DONE}\n";
+  const std::string removed = "  - {call: remove_nodes, with: {count: 1}, ends: DONE}\n";
+  const auto original = premise(kTwoNodes + third + "  - check: {writable_masters: 2}\n");
+  EXPECT_TRUE(premise(kTwoNodes + std::string("  - check: {writable_masters: 2}\n")).rests_on(original));
+  EXPECT_FALSE(premise("  - {call: add_nodes, with: {count: 2}, ends: DONE}\n  - check: {writable_masters: 2}\n")
+                   .rests_on(original))
+      << "there is no master";
+  EXPECT_FALSE(premise(kTwoNodes + std::string("  - check: {writable_masters: 2}\n"))
+                   .rests_on(premise(kTwoNodes + removed + "  - check: {writable_masters: 2}\n")));
+}
+
+TEST(Premises, RestOnFaultsAndTimeUnlessSuccessIsWanted) {
+  const std::string fault = "faults:\n  - {at: 1m, do: db.crash, target: node-2}\n";
+  const std::string wait = "  - wait: 2m\n", check = "  - check: {writable_masters: 2}\n";
+  const auto disturbed = premise(kTwoNodes + wait + check, fault);
+  EXPECT_TRUE(premise(kTwoNodes + wait + check, fault).rests_on(disturbed));
+  EXPECT_FALSE(premise(kTwoNodes + check, fault).rests_on(disturbed));
+  EXPECT_FALSE(premise(kTwoNodes + wait + check).rests_on(disturbed));
+  const std::string late = "  - {call: promote, with: {id: \"1\"}}\n";
+  const auto refused = premise(kTwoNodes + wait + late, fault);
+  EXPECT_TRUE(premise(kTwoNodes + late).rests_on(refused)) << "no fault helps it to be accepted";
+  EXPECT_FALSE(premise(kTwoNodes + late, fault).rests_on(refused));
+}
+
+}  // namespace
+}  // namespace drover::explore
