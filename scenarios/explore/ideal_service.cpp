@@ -42,7 +42,9 @@ std::optional<std::string> resolved(std::string text, std::size_t nodes) {
 }  // namespace
 
 bool only_reads(const Call& call) {
-  return call.method.starts_with("get_") || call.method.starts_with("list_");
+  const auto dry_run = call.with.find("dry_run");
+  return call.method.starts_with("get_") || call.method.starts_with("list_") || call.expect.error ||
+         call.expect.code || (dry_run != call.with.end() && *dry_run == true);
 }
 
 bool IdealService::take(const scenario::Step& step) {

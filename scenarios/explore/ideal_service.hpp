@@ -14,7 +14,7 @@
 
 namespace drover::explore {
 
-// A call that changes nothing.
+// A call that changes nothing: it only asks, or is to be refused.
 bool only_reads(const scenario::Call& call);
 
 class IdealService {

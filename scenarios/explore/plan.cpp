@@ -46,7 +46,11 @@ std::optional<Mode> parse_mode(std::string_view text) {
 }
 
 scenario::Scenario scenario_of(const Base& base, const Plan& plan) {
-  if (plan.as_written) return base.scenario;
+  if (plan.as_written) {
+    scenario::Scenario written = base.scenario;
+    written.judge.tolerant = written.judge.tolerant || plan.tolerantly;
+    return written;
+  }
   scenario::Scenario one = base.calm;
   if (base.own_faults && plan.mode == Mode::swarm) {
     one.faults = base.scenario.faults;

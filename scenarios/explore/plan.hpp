@@ -36,6 +36,7 @@ struct Plan {
   std::vector<fault::Rule> faults;
   bool masked = false;           // one transient fault that must not be seen from outside
   bool as_written = false;       // the scenario of the file itself, steps and expectations in force
+  bool tolerantly = false;       // with as_written: nothing but invariants in force
   bool wants_recording = false;  // of what happens after a crash of the manager
   bool wants_features = false;   // which successions of observation points it came by
   std::string cell;              // "iaas.newInstance.reply × lose_reply": what this tries, for coverage

@@ -80,7 +80,7 @@ Premise::Premise(const Scenario& one, const scenario::Violation& failure) {
   const auto written = scenario::to_json(one);
   const std::size_t failing = failing_step(one, failure);
   for (std::size_t i = 0; i < std::min(failing, one.steps.size()); ++i)
-    take(one.steps[i], text_of(written["steps"][i]));
+    take(one.steps[i], written["steps"][i]);
   for (std::size_t i = 0; i < one.faults.size(); ++i)
     if (one.faults[i].enabled) disturbances_.insert(written["faults"][i].dump());
   for (const char* section : {"manager", "traffic", "quiesce"})
@@ -99,21 +99,40 @@ Premise::Premise(const Scenario& one, const scenario::Violation& failure) {
   would_be_met_ = would_be_met_ && disturbances_.empty() && surroundings_.empty();
 }
 
-void Premise::take(const Step& step, const std::string& text) {
+void Premise::take(const Step& step, nlohmann::ordered_json written) {
   if (std::holds_alternative<scenario::Check>(step.action)) return;
   if (std::holds_alternative<scenario::Do>(step.action)) {
-    disturbances_.insert(text);
+    disturbances_.insert(text_of(std::move(written)));
     return;
   }
   const bool waits = std::holds_alternative<scenario::Wait>(step.action) ||
                      std::holds_alternative<scenario::Until>(step.action) ||
                      std::holds_alternative<scenario::Eventually>(step.action);
-  if (waits) return waits_.push_back(text);
+  if (waits) return waits_.push_back(text_of(std::move(written)));
   if (const auto* call = std::get_if<scenario::Call>(&step.action); call != nullptr && only_reads(*call)) return;
   const IdealService before = service_;
   if (service_.take(step)) return;
   if (before.known()) service_text_ = before.to_text();  // all that will ever be known
+  add_effect(step, std::move(written));
+}
+
+// The same for a call that waits for the end of its operation as for one with a step behind it that does.
+void Premise::add_effect(const Step& step, nlohmann::ordered_json written) {
+  const auto wait_for = [this](const std::string& begun, const std::string& state) {
+    effects_.push_back("until " + state + " " + begun);
+  };
+  if (const auto* await = std::get_if<scenario::Await>(&step.action)) {
+    const std::string as = await->operation.substr(std::min<std::size_t>(1, await->operation.size()),
+                                                   await->operation.find('.') - 1);
+    return wait_for(begun_[as], await->state);
+  }
+  const auto* call = std::get_if<scenario::Call>(&step.action);
+  if (call == nullptr) return effects_.push_back(text_of(std::move(written)));
+  for (const char* key : {"as", "ends", "within"}) written.erase(key);
+  const std::string text = text_of(std::move(written));
   effects_.push_back(text);
+  if (!call->as.empty()) begun_[call->as] = text;
+  if (!call->ends.empty()) wait_for(text, call->ends);
 }
 
 bool Premise::holds(const Checks& checks) const {
@@ -134,7 +153,8 @@ void Premise::judge_step(const Step& failed) {
     return project(metrics_of(check->checks));
   }
   if (const auto* eventually = std::get_if<scenario::Eventually>(&failed.action)) {
-    would_be_met_ = (service_.is_settled() || eventually->within >= kLongEnough) && holds(eventually->checks);
+    waits_itself_ = eventually->within >= kLongEnough;
+    would_be_met_ = is_settled() && holds(eventually->checks);
     return project(metrics_of(eventually->checks));
   }
   if (const auto* await = std::get_if<scenario::Await>(&failed.action)) {
@@ -172,17 +192,20 @@ void Premise::project(const std::vector<std::string>& metrics) {
     return metric.ends_with("_writes") || metric.ends_with("_reads") || metric == "longest_outage_s";
   });
   if (!of_writes) settings_.erase("traffic");
-  if (service_.known()) service_text_ = all ? text : service_.to_text();
+  if (service_.known()) service_text_ = service_.to_text();
+  looked_at_ = all ? text : service_text_;
 }
 
 bool Premise::rests_on(const Premise& original) const {
-  if (failing_ != original.failing_ || service_text_ != original.service_text_ || effects_ != original.effects_ ||
-      settings_ != original.settings_ || service_.is_settled() != original.service_.is_settled())
+  if (failing_ != original.failing_ || looked_at_ != original.looked_at_ || effects_ != original.effects_ ||
+      settings_ != original.settings_ || is_settled() != original.is_settled())
     return false;
+  // What disturbs may do so to whatever there is.
+  if (!disturbances_.empty() && service_text_ != original.service_text_) return false;
   const bool as_disturbed = disturbances_ == original.disturbances_ && surroundings_ == original.surroundings_;
   if (!as_disturbed && !(original.is_only_hindered_ && std::ranges::includes(original.disturbances_, disturbances_)))
     return false;
-  return waits_ == original.waits_ || (disturbances_.empty() && service_.is_settled());
+  return waits_ == original.waits_ || (disturbances_.empty() && is_settled());
 }
 
 }  // namespace drover::explore

@@ -25,7 +25,9 @@ class Premise {
   bool rests_on(const Premise& original) const;
 
  private:
-  void take(const scenario::Step& step, const std::string& text);
+  void take(const scenario::Step& step, nlohmann::ordered_json written);
+  void add_effect(const scenario::Step& step, nlohmann::ordered_json written);
+  bool is_settled() const { return service_.is_settled() || waits_itself_; }
   void judge_step(const scenario::Step& failed);
   void judge_expectation(const scenario::Scenario& one, const std::string& text);
   bool holds(const scenario::Checks& checks) const;
@@ -33,10 +35,13 @@ class Premise {
 
   IdealService service_;
   bool would_be_met_ = false;
+  bool waits_itself_ = false;  // what fails does, long enough for every operation to end
   bool is_only_hindered_ = false;  // by what disturbs: an ideal service would meet it with less of that as well
   std::string failing_;                    // as it is written
-  std::string service_text_;               // what it looks at, of the ideal service
-  std::vector<std::string> effects_;       // of steps that are not foreseen, in their order
+  std::string service_text_;                 // the ideal service
+  std::string looked_at_;                    // what is asked for of it
+  std::vector<std::string> effects_;         // of steps that are not foreseen, in their order
+  std::map<std::string, std::string> begun_;  // those that begin an operation, by their capture
   std::multiset<std::string> disturbances_;  // faults, and steps that make one
   std::vector<std::string> waits_;
   std::map<std::string, std::string> settings_;  // of the manager and its clients

@@ -28,6 +28,7 @@ json to_json(const Plan& plan) {
           {"faults", faults_of(plan)},
           {"masked", plan.masked},
           {"as_written", plan.as_written},
+          {"tolerantly", plan.tolerantly},
           {"wants_recording", plan.wants_recording},
           {"wants_features", plan.wants_features},
           {"cell", plan.cell},
@@ -44,6 +45,7 @@ Result<Plan> plan_of(const json& saved) {
     saved.at("seed").get_to(plan.seed);
     saved.at("masked").get_to(plan.masked);
     saved.at("as_written").get_to(plan.as_written);
+    plan.tolerantly = saved.value("tolerantly", false);
     saved.at("wants_recording").get_to(plan.wants_recording);
     saved.at("wants_features").get_to(plan.wants_features);
     saved.at("cell").get_to(plan.cell);

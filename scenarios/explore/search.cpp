@@ -117,7 +117,9 @@ void Search::absorb(const std::vector<Plan>& plans, std::vector<Outcome>& outcom
     }
     if (!result.failures.empty() || result.verdict == scenario::Verdict::unknown) {
       ++counts.failed;
-      note_failures(plan, result);
+      Plan failed = plan;
+      failed.tolerantly = outcomes[i].tolerantly;
+      note_failures(failed, result);
     } else if (result.verdict == scenario::Verdict::vacuous) {
       ++counts.vacuous;
     } else if (!plan.as_written) {
@@ -160,6 +162,27 @@ std::vector<const Finding*> Search::in_order() const {
   return all;
 }
 
+namespace {
+
+// A step that fails tells what the file noticed. Often an invariant is broken as well, once the run goes on, and
+// that is the same in every scenario.
+void look_for_the_cause(const Base& base, Plan plan, const scenario::RunOptions& options, Outcome& outcome) {
+  auto& failures = outcome.result.failures;
+  const bool of_the_file = !failures.empty() && std::ranges::all_of(failures, [](const auto& failure) {
+    return failure.invariant == "step" || failure.invariant == "expect";
+  });
+  if (!of_the_file) return;
+  plan.tolerantly = true;
+  auto result = scenario::run_scenario(scenario_of(base, plan), plan.seed, options);
+  result.events += outcome.result.events;
+  if (result.failures.empty()) return;
+  result.failures.front().message += " (the file itself fails: " + failures.front().message + ")";
+  outcome.result = std::move(result);
+  outcome.tolerantly = true;
+}
+
+}  // namespace
+
 Outcome run_plan(const Base& base, const Plan& plan) {
   Outcome outcome;
   const scenario::Scenario one = scenario_of(base, plan);
@@ -186,6 +209,7 @@ Outcome run_plan(const Base& base, const Plan& plan) {
     };
   }
   outcome.result = scenario::run_scenario(one, plan.seed, options);
+  if (plan.as_written && !plan.tolerantly) look_for_the_cause(base, plan, options, outcome);
   return outcome;
 }
 

@@ -49,6 +49,7 @@ struct Finding {
 // What a batch's runs are made of: made by the caller through run_plan().
 struct Outcome {
   scenario::RunResult result;
+  bool tolerantly = false;  // the result is that of the file judged so, for it broke an invariant
   Recording recording;  // both only when the plan asked for them
   std::vector<std::uint64_t> features;
 };
