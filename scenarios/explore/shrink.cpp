@@ -160,7 +160,7 @@ class Shrinker {
   bool make_step_a_fault() {
     if (exhausted() || best_.faults.size() >= kMostFaults || count_steps(best_.steps) <= kManySteps)
       return false;
-    for (const Scenario& one : with_timed_actions(best_, out_.seed))
+    for (const Scenario& one : with_timed_actions(best_, out_.seed, premise_.has_value()))
       if (try_the_same(one)) return true;
     return false;
   }
