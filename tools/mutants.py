@@ -17,6 +17,7 @@ import os
 import re
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 import tomllib
@@ -227,11 +228,27 @@ def explore(mutant, mode, budget, options):
         results = json.loads(file.read_text(encoding="utf-8"))
         result["found"] = sorted(results.get("found", []), key=lambda found: found.get("first_run", 0))
         result["runs"] = results.get("summary", {}).get("runs", 0)
+    if mutant["id"]:
+        for found in result["found"]:
+            found["fails_anyway"] = fails_without_defect(found.get("file"))
     if code not in (0, 1) or not file.is_file():
         result["trouble"] = said.splitlines()[-1] if said else f"exit code {code}"
         if code is not None and code < 0:
             result["trouble"] = f"the process ended with signal {-code}: {result['trouble']}"
     return result
+
+
+def fails_without_defect(file):
+    """Whether the small file fails on the program as it should be: then it shows something else."""
+    if not file or not Path(file).is_file():
+        return False
+    with tempfile.TemporaryDirectory(dir=BUILD) as folder:
+        told = Path(folder) / "asleep.json"
+        drover(COPY, 0, "run", file, "--json", str(told), patience=PATIENCE_S)
+        if not told.is_file():
+            return True
+        runs = json.loads(told.read_text(encoding="utf-8"))["runs"]
+    return any(run["verdict"] not in ("PASS", "VACUOUS") for run in runs)
 
 
 def explorations(options):
@@ -307,7 +324,14 @@ def summary_of(awake):
         return []
     text = (f"Of those found, {', '.join(counts)}; the median was found in run {runs[len(runs) // 2]}. "
             f"{len(sizes) - len(large)} of {len(sizes)} shrink to at most {FEW_FAULTS} faults and {FEW_STEPS} steps")
-    return [text + ("." if not large else "; the others: " + ", ".join(large) + ".")]
+    lines = [text + ("." if not large else "; the others: " + ", ".join(large) + ".")]
+    files = [(result["id"], found) for result in awake for attempt in result["tries"] for found in attempt["found"]
+             if "fails_anyway" in found]
+    wrong = sorted({str(number) for number, found in files if found["fails_anyway"]}, key=int)
+    if files:
+        lines.append(f"Of the {len(files)} small files of all findings {len(files) - len(wrong)} pass with the defect asleep" +
+                     ("." if not wrong else f"; those of {', '.join(wrong)} do not."))
+    return lines
 
 
 def write_report(results, path):
