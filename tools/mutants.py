@@ -288,8 +288,9 @@ def first_found(result):
     """(mode, what was found first, seconds until then with the modes before), or three times nothing."""
     before = 0.0
     for attempt in result["tries"]:
-        if attempt["found"]:
-            first = attempt["found"][0]
+        shown = [found for found in attempt["found"] if not found.get("fails_anyway")]
+        if shown:
+            first = shown[0]
             return attempt["mode"], first, before + first.get("first_wall_s", 0.0)
         if str(attempt.get("trouble", "")).startswith("the process ended"):
             return attempt["mode"], {"fingerprint": attempt["trouble"]}, before + attempt["wall_s"]

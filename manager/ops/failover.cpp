@@ -17,10 +17,8 @@ using model::View;
 
 namespace {
 
-constexpr Duration kMargin = 1s;     // for an agent's own waiting, beyond the patience
-constexpr Duration kDrainLook = 5s;  // how long one question about draining may take
-constexpr unsigned kRepointAttempts =
-    2;  // then the monitor goes on: the next fail-over must not wait for that
+constexpr Duration kMargin = 1s;           // for an agent's own waiting, beyond the patience
+constexpr Duration kDrainLook = 5s;        // how long one question about draining may take
 constexpr Duration kJudgementHolds = 1s;   // how long a judgement on the master needs no second look
 constexpr Duration kPauseForReplica = 1s;  // between two looks for a replica that is missing
 
@@ -122,6 +120,22 @@ bool was_judged_just_now(const Core& core, OperationId id) {
   return age >= Duration{0} && age < kJudgementHolds;
 }
 
+Error not_fenced(NodeId former, const std::string& why) {
+  return make_error(ErrorCode::unavailable, "cannot make sure that " + node_name(former) +
+                                                " takes no writes: " + why +
+                                                "; remove it, or try again when its agent answers");
+}
+
+// The replicas that hear the server at `source`, by name; "" when none does.
+Task<std::string> who_hears(Core& core, std::string source) {
+  auto ids = replicas_of(core);
+  const auto views = co_await look_at_all(core, std::move(ids));
+  std::string hearing;
+  for (const View& view : views)
+    if (model::hears(view, source)) hearing += (hearing.empty() ? "" : ", ") + node_name(view.node);
+  co_return hearing;
+}
+
 Task<Result<Fenced>> fence_for_certain(Core& core, OperationId id, NodeId former) {
   const std::uint64_t epoch = core.model.operation(id)->epoch;
   std::string last;
@@ -134,9 +148,19 @@ Task<Result<Fenced>> fence_for_certain(Core& core, OperationId id, NodeId former
       co_return Fenced{};
     }
     if ((attempt > 1 || !was_judged_just_now(core, id)) && !core.model.operation(id)->request.force) {
-      // It may have come back meanwhile: then nobody's writes have to stop.
+      // It may have come back meanwhile: then nobody's writes have to stop, and nobody has to destroy it when
+      // only its agent is silent. Asked last: it answers at once when it can.
+      std::string source = node->address;
+      const std::string hearing = co_await who_hears(core, std::move(source));
       const View view = co_await look_at(core, former);
       if (view.answered && !view.hung && view.server.running) co_return Fenced{true, {}};
+      if (!view.answered && !hearing.empty()) {
+        last = hearing + " hear(s) it again";
+        if (attempt >= core.config.retry.attempts) co_return not_fenced(former, last);
+        core.observe("operation.retry", node_name(former));
+        co_await sleep_for(core.config.retry.pause_after(attempt, Duration{0}));
+        continue;
+      }
     }
     SetReadOnly command;
     command.epoch = epoch;
@@ -182,11 +206,7 @@ Task<Result<Fenced>> fence_for_certain(Core& core, OperationId id, NodeId former
     }
     if (off) co_return Fenced{};
     if (!needed.empty()) last += "; its VM is kept: " + needed;
-    if (attempt >= core.config.retry.attempts) {
-      co_return make_error(ErrorCode::unavailable, "cannot make sure that " + node_name(former) +
-                                                       " takes no writes: " + last +
-                                                       "; remove it, or try again when its agent answers");
-    }
+    if (attempt >= core.config.retry.attempts) co_return not_fenced(former, last);
     core.observe("operation.retry", node_name(former));
     co_await sleep_for(core.config.retry.pause_after(attempt, Duration{0}));
   }
@@ -355,11 +375,8 @@ Task<Result<void>> former_is_unheard(Core& core) {
   if (core.model.service.primary != 0 || source.empty()) co_return success();
   const TimePoint deadline = core.scheduler.later(core.config.failover.drain_timeout);
   while (true) {
-    auto ids = replicas_of(core);
-    const auto views = co_await look_at_all(core, std::move(ids));
-    std::string hearing;
-    for (const View& view : views)
-      if (model::hears(view, source)) hearing += (hearing.empty() ? "" : ", ") + node_name(view.node);
+    std::string gone = source;
+    const std::string hearing = co_await who_hears(core, std::move(gone));
     if (hearing.empty()) co_return success();
     if (core.now() >= deadline) {
       co_return make_error(ErrorCode::unavailable,
@@ -445,8 +462,8 @@ Task<Result<void>> replace_primary(Core& core, OperationId id) {
                                      ", epoch " + std::to_string(epoch));
     co_await core.journal.durable();
   }
-  std::string trouble = co_await repoint(core, target, kRepointAttempts);
-  warn(core, id, trouble);
+  const auto troubles = co_await repoint(core, target, Hurry::much);
+  warn(core, id, joined(troubles));
   co_return success();
 }
 

@@ -32,7 +32,7 @@ bool has_the_masters_history(Core& core, const ServerState& state) {
 
 }  // namespace
 
-Task<Result<void>> follow_primary(Core& core, NodeId id, unsigned attempts, By by) {
+Task<Result<void>> follow_primary(Core& core, NodeId id, Hurry hurry, By by) {
   const Node* node = core.model.node(id);
   if (node == nullptr) co_return not_there(id);
   bool clone = false;
@@ -70,7 +70,7 @@ Task<Result<void>> follow_primary(Core& core, NodeId id, unsigned attempts, By b
   if (primary == nullptr) co_return make_error(ErrorCode::wrong_state, "there is no master to follow");
   const bool returned = !node->left_at.empty();
   const SetUpReplica command = replica_command(core, *node, *primary, core.model.service.epoch, clone);
-  auto made = co_await make_replica(core, id, command, Until::replicates, attempts, by);
+  auto made = co_await make_replica(core, id, command, Until::replicates, hurry, by);
   if (made.has_error()) co_return made;
   if (returned) core.note(node_name(id), "follows the new master");
   co_return success();
@@ -106,28 +106,32 @@ Task<void> apply_relay_log(Core& core, NodeId id) {
 
 }  // namespace
 
-Task<std::string> repoint(Core& core, NodeId target, unsigned attempts) {
+Task<std::map<NodeId, std::string>> repoint(Core& core, NodeId target, Hurry hurry) {
   core.observe("step.repoint", node_name(target));
   std::vector<NodeId> others;
   for (const auto& [other, node] : core.model.nodes())
     if (other != target && node.role == Role::replica && model::is_listed(node.state))
       others.push_back(other);
   auto troubles = std::make_shared<std::map<NodeId, std::string>>();
-  std::function<Task<void>(std::int64_t)> body = [&core, troubles, attempts](std::int64_t id) -> Task<void> {
+  std::function<Task<void>(std::int64_t)> body = [&core, troubles, hurry](std::int64_t id) -> Task<void> {
     struct Body {
-      static Task<void> run(Core& of, NodeId other, unsigned times,
+      static Task<void> run(Core& of, NodeId other, Hurry how,
                             std::shared_ptr<std::map<NodeId, std::string>> told) {
         co_await apply_relay_log(of, other);
-        auto made = co_await follow_primary(of, other, times);
+        auto made = co_await follow_primary(of, other, how);
         if (made.has_error()) told->emplace(other, made.error().message);
       }
     };
-    return Body::run(core, id, attempts, troubles);
+    return Body::run(core, id, hurry, troubles);
   };
   co_await for_each_parallel(std::move(others), core.config.parallelism, std::move(body));
+  co_return *troubles;
+}
+
+std::string joined(const std::map<NodeId, std::string>& troubles) {
   std::string text;
-  for (const auto& [id, trouble] : *troubles) text += (text.empty() ? "" : "; ") + trouble;
-  co_return text;
+  for (const auto& [id, trouble] : troubles) text += (text.empty() ? "" : "; ") + trouble;
+  return text;
 }
 
 }  // namespace drover::ops

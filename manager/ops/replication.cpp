@@ -221,6 +221,8 @@ Task<Result<void>> move_writes(Core& core, OperationId id, NodeId target, NodeId
       core.journal.service_changed();
       co_await core.journal.durable();
       co_await hand_back(core, former, next);
+      // It was told to follow nobody any more. When it cannot, the monitor repairs it.
+      if (core.model.node(target) != nullptr) (void)co_await follow_primary(core, target, Hurry::much);
     }
     co_return made;
   }
@@ -245,9 +247,9 @@ Task<Result<void>> promote(Core& core, OperationId id) {
     auto moved = co_await move_writes(core, id, target, former);
     if (moved.has_error()) co_return moved;
   }
-  const std::string trouble = co_await repoint(core, target);
-  if (!trouble.empty()) {
-    core.model.operation(id)->warning = trouble;
+  const auto troubles = co_await repoint(core, target, Hurry::some);
+  if (!troubles.empty()) {
+    core.model.operation(id)->warning = joined(troubles);
     core.journal.operation_changed(id);
   }
   co_return success();
@@ -260,7 +262,7 @@ Task<Result<void>> repair_replica(Core& core, NodeId id) {
     co_return success();
   core.note(node_name(id), "replication is broken: copying the data from the master again");
   const SetUpReplica command = replica_command(core, *node, *primary, core.model.service.epoch, true);
-  auto made = co_await make_replica(core, id, command, Until::caught_up, 0, By::repair);
+  auto made = co_await make_replica(core, id, command, Until::caught_up, Hurry::none, By::repair);
   co_return made;
 }
 

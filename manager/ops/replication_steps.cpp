@@ -210,12 +210,11 @@ bool is_in_an_operation(const Core& core, NodeId id) {
 
 }  // namespace
 
-Task<Result<void>> make_replica(Core& core, NodeId id, SetUpReplica command, Until until, unsigned attempts,
+Task<Result<void>> make_replica(Core& core, NodeId id, SetUpReplica command, Until until, Hurry hurry,
                                 By by) {
-  const bool in_a_hurry = attempts != 0;
-  if (!in_a_hurry) attempts = core.config.retry.attempts;
-  const Duration limit = in_a_hurry && !command.clone
-                             ? core.config.agent_timeout * 2
+  const unsigned attempts = hurry == Hurry::much ? 2 : core.config.retry.attempts;
+  const Duration limit = hurry != Hurry::none && !command.clone
+                             ? core.config.agent_timeout * (hurry == Hurry::much ? 2 : 6)
                              : core.config.catch_up_timeout + core.config.clone_timeout;
   const TimePoint deadline = core.scheduler.later(limit);
   const std::string source = command.source.address;
@@ -280,7 +279,7 @@ Task<Result<void>> make_replica(Core& core, NodeId id, SetUpReplica command, Unt
       }
     } else {
       last = seen.error().message;
-      if (in_a_hurry && ++failures >= attempts) break;
+      if (hurry == Hurry::much && ++failures >= attempts) break;
     }
     co_await sleep_for(pause);
     pause = std::min<Duration>(pause * 2, 1s);

@@ -37,18 +37,25 @@ void stays_primary(Core& core);
 SetUpReplica replica_command(const Core& core, const model::Node& node, const model::Node& source,
                              std::uint64_t epoch, bool clone);
 // Gives the replica's agent the command until the replica runs, then waits until it has caught up, where
-// asked for: under constant writes that may take long. `attempts`: 0 for those of the configuration. A repair
-// ends (cancelled) when an operation is at that node: two would copy it twice.
+// asked for: under constant writes that may take long. A repair ends (cancelled) when an operation is at that
+// node: two would copy it twice.
+enum class Hurry : unsigned char {
+  none,  // as many attempts as are configured, and time for a copy
+  some,  // as many, within six time-outs of the agent: no longer must a fail-over wait
+  much,  // two, within two time-outs; the monitor goes on
+};
 enum class Until : unsigned char { replicates, caught_up };
 enum class By : unsigned char { operation, repair };
 Task<Result<void>> make_replica(Core& core, model::NodeId id, SetUpReplica command, Until until,
-                                unsigned attempts = 0, By by = By::operation);
+                                Hurry hurry = Hurry::none, By by = By::operation);
 // Makes a member with data of its own a replica of the primary. One that was left behind by a fail-over is
 // looked at first: with errant transactions it is refused (wrong_state), or gets a new copy where the policy
 // says so.
-Task<Result<void>> follow_primary(Core& core, model::NodeId id, unsigned attempts = 0, By by = By::operation);
-// Every other replica follows `primary`; what did not succeed, for people, or "".
-Task<std::string> repoint(Core& core, model::NodeId primary, unsigned attempts = 0);
+Task<Result<void>> follow_primary(Core& core, model::NodeId id, Hurry hurry = Hurry::none,
+                                  By by = By::operation);
+// Every other replica follows `primary`; why one does not yet, by node.
+Task<std::map<model::NodeId, std::string>> repoint(Core& core, model::NodeId primary, Hurry hurry);
+std::string joined(const std::map<model::NodeId, std::string>& troubles);
 
 // Whether the target still holds `position`: a copy of an old command may have emptied it since it was
 // drained.

@@ -10,7 +10,8 @@ using scenario::Value;
 
 // Nothing but the method, its arguments and where its answer goes; with `ends`, that it ends well.
 bool is_plain(const Call& call) {
-  return call.expect == scenario::CallExpect{} && !call.background && (call.ends.empty() || call.ends == "DONE");
+  return call.expect == scenario::CallExpect{} && !call.background &&
+         (call.ends.empty() || call.ends == "DONE");
 }
 
 bool leaves_the_members_alone(const Call& call) {
@@ -57,7 +58,8 @@ bool IdealService::take(const scenario::Step& step) {
   if (const auto* await = std::get_if<scenario::Await>(&step.action)) {
     if (!carries_through(*await)) return unforeseen();
     const std::string as = await->operation.substr(1, await->operation.find('.') - 1);
-    const auto begun = std::find_if(unsettled_.begin(), unsettled_.end(), [&](const Begun& b) { return b.as == as; });
+    const auto begun =
+        std::find_if(unsettled_.begin(), unsettled_.end(), [&](const Begun& b) { return b.as == as; });
     if (begun != unsettled_.end()) settle(Begun(*begun));
     return true;
   }
@@ -71,7 +73,8 @@ bool IdealService::take(const scenario::Step& step) {
 bool IdealService::carries_through(const scenario::Await& await) const {
   const auto dot = await.operation.find('.');
   if (await.state != "DONE" || !await.operation.starts_with('$') || dot == std::string::npos) return false;
-  return await.operation.substr(dot) == ".operation" && awaitable_.contains(await.operation.substr(1, dot - 1));
+  return await.operation.substr(dot) == ".operation" &&
+         awaitable_.contains(await.operation.substr(1, dot - 1));
 }
 
 bool IdealService::accepts(const Call& call) const {
@@ -85,7 +88,8 @@ std::optional<std::string> IdealService::node_of(const Call& call) const {
   const auto text = text_of(*id);
   if (!text) return std::nullopt;
   const auto node = resolved(*text, created_);
-  if (!node || node->empty() || node->size() > 6 || node->find_first_not_of("0123456789") != std::string::npos)
+  if (!node || node->empty() || node->size() > 6 ||
+      node->find_first_not_of("0123456789") != std::string::npos)
     return std::nullopt;
   const std::size_t number = std::stoul(*node);
   return number >= 1 && number <= created_ ? node : std::nullopt;
@@ -96,7 +100,8 @@ bool IdealService::adds_are_settled() const {
 }
 
 void IdealService::settle(const Begun& ended) {
-  std::erase_if(unsettled_, [&](const Begun& b) { return ended.adds ? b.as == ended.as && b.adds : !b.adds; });
+  std::erase_if(unsettled_,
+                [&](const Begun& b) { return ended.adds ? b.as == ended.as && b.adds : !b.adds; });
 }
 
 bool IdealService::apply(const Call& call) {
@@ -107,7 +112,8 @@ bool IdealService::apply(const Call& call) {
     created_ += count->get<std::size_t>();
   } else if (call.method == "create_replica") {
     const auto master = call.with.find("master_id");
-    if (master == call.with.end() || call.with.size() != 1 || master_.empty() || !adds_are_settled()) return false;
+    if (master == call.with.end() || call.with.size() != 1 || master_.empty() || !adds_are_settled())
+      return false;
     const auto text = text_of(*master);
     if (!text || resolved(*text, created_) != master_) return false;
     replicas_.insert(std::to_string(++created_));
@@ -160,7 +166,8 @@ std::optional<Value> IdealService::value(std::string_view metric) const {
 }
 
 std::string IdealService::to_text() const {
-  std::string text = std::to_string(created_) + " nodes, master " + master_ + ", epoch " + std::to_string(epoch_);
+  std::string text =
+      std::to_string(created_) + " nodes, master " + master_ + ", epoch " + std::to_string(epoch_);
   for (const std::string& replica : replicas_) text += ", " + replica;
   return text;
 }

@@ -1,6 +1,6 @@
-// What a service that does everything right would be after some steps of a scenario, with no fault in its way: as
-// far as the steps themselves say it. The shrinker has no other manager to ask than the one that may be broken.
-// Pure.
+// What a service that does everything right would be after some steps of a scenario, with no fault in its
+// way: as far as the steps themselves say it. The shrinker has no other manager to ask than the one that may
+// be broken. Pure.
 #pragma once
 
 #include <cstddef>
@@ -19,8 +19,8 @@ bool only_reads(const scenario::Call& call);
 
 class IdealService {
  public:
-  // Takes in what the step does. False when it does something that is not foreseen here; is that more than to the
-  // users and their data, nothing is known from then on.
+  // Takes in what the step does. False when it does something that is not foreseen here; is that more than to
+  // the users and their data, nothing is known from then on.
   bool take(const scenario::Step& step);
   bool known() const { return known_; }
 
@@ -42,7 +42,8 @@ class IdealService {
     bool adds = false;  // nodes; the others of these run one after the other
   };
   bool apply(const scenario::Call& call);
-  std::optional<std::string> node_of(const scenario::Call& call) const;  // its argument `id`; nothing: unclear
+  std::optional<std::string> node_of(
+      const scenario::Call& call) const;  // its argument `id`; nothing: unclear
   bool adds_are_settled() const;
   void settle(const Begun& ended);
   bool unforeseen() { return known_ = false; }

@@ -109,7 +109,8 @@ void Premise::take(const Step& step, nlohmann::ordered_json written) {
                      std::holds_alternative<scenario::Until>(step.action) ||
                      std::holds_alternative<scenario::Eventually>(step.action);
   if (waits) return waits_.push_back(text_of(std::move(written)));
-  if (const auto* call = std::get_if<scenario::Call>(&step.action); call != nullptr && only_reads(*call)) return;
+  if (const auto* call = std::get_if<scenario::Call>(&step.action); call != nullptr && only_reads(*call))
+    return;
   const IdealService before = service_;
   if (service_.take(step)) return;
   if (before.known()) service_text_ = before.to_text();  // all that will ever be known
@@ -161,7 +162,8 @@ void Premise::judge_step(const Step& failed) {
     is_only_hindered_ = await->state == "DONE";
     would_be_met_ = service_.carries_through(*await);
   } else if (const auto* call = std::get_if<scenario::Call>(&failed.action)) {
-    is_only_hindered_ = call->expect == scenario::CallExpect{} && (call->ends.empty() || call->ends == "DONE");
+    is_only_hindered_ =
+        call->expect == scenario::CallExpect{} && (call->ends.empty() || call->ends == "DONE");
     would_be_met_ = service_.accepts(*call);
   }
   project({});
@@ -202,8 +204,10 @@ bool Premise::rests_on(const Premise& original) const {
     return false;
   // What disturbs may do so to whatever there is.
   if (!disturbances_.empty() && service_text_ != original.service_text_) return false;
-  const bool as_disturbed = disturbances_ == original.disturbances_ && surroundings_ == original.surroundings_;
-  if (!as_disturbed && !(original.is_only_hindered_ && std::ranges::includes(original.disturbances_, disturbances_)))
+  const bool as_disturbed =
+      disturbances_ == original.disturbances_ && surroundings_ == original.surroundings_;
+  if (!as_disturbed &&
+      !(original.is_only_hindered_ && std::ranges::includes(original.disturbances_, disturbances_)))
     return false;
   return waits_ == original.waits_ || (disturbances_.empty() && is_settled());
 }

@@ -1,6 +1,6 @@
 // What an expectation of a scenario's own rests on. A step that fails, or an expectation that is broken, is a
-// finding only as long as a correct service would meet it: with the promotion deleted, nobody else is the master
-// for no reason of interest. Pure.
+// finding only as long as a correct service would meet it: with the promotion deleted, nobody else is the
+// master for no reason of interest. Pure.
 #pragma once
 
 #include <map>
@@ -36,15 +36,16 @@ class Premise {
   IdealService service_;
   bool would_be_met_ = false;
   bool waits_itself_ = false;  // what fails does, long enough for every operation to end
-  bool is_only_hindered_ = false;  // by what disturbs: an ideal service would meet it with less of that as well
-  std::string failing_;                    // as it is written
-  std::string service_text_;                 // the ideal service
-  std::string looked_at_;                    // what is asked for of it
-  std::vector<std::string> effects_;         // of steps that are not foreseen, in their order
+  bool is_only_hindered_ =
+      false;                  // by what disturbs: an ideal service would meet it with less of that as well
+  std::string failing_;       // as it is written
+  std::string service_text_;  // the ideal service
+  std::string looked_at_;     // what is asked for of it
+  std::vector<std::string> effects_;          // of steps that are not foreseen, in their order
   std::map<std::string, std::string> begun_;  // those that begin an operation, by their capture
-  std::multiset<std::string> disturbances_;  // faults, and steps that make one
+  std::multiset<std::string> disturbances_;   // faults, and steps that make one
   std::vector<std::string> waits_;
-  std::map<std::string, std::string> settings_;  // of the manager and its clients
+  std::map<std::string, std::string> settings_;      // of the manager and its clients
   std::map<std::string, std::string> surroundings_;  // what the cloud, the machines and the network are like
 };
 

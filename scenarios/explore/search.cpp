@@ -164,8 +164,8 @@ std::vector<const Finding*> Search::in_order() const {
 
 namespace {
 
-// A step that fails tells what the file noticed. Often an invariant is broken as well, once the run goes on, and
-// that is the same in every scenario.
+// A step that fails tells what the file noticed. Often an invariant is broken as well, once the run goes on,
+// and that is the same in every scenario.
 void look_for_the_cause(const Base& base, Plan plan, const scenario::RunOptions& options, Outcome& outcome) {
   auto& failures = outcome.result.failures;
   const bool of_the_file = !failures.empty() && std::ranges::all_of(failures, [](const auto& failure) {

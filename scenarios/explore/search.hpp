@@ -50,7 +50,7 @@ struct Finding {
 struct Outcome {
   scenario::RunResult result;
   bool tolerantly = false;  // the result is that of the file judged so, for it broke an invariant
-  Recording recording;  // both only when the plan asked for them
+  Recording recording;      // both only when the plan asked for them
   std::vector<std::uint64_t> features;
 };
 

@@ -201,7 +201,8 @@ class Shrinker {
     return less;
   }
 
-  bool try_simpler(std::vector<Scenario> (*simpler)(const Scenario&), bool (Shrinker::*attempt)(const Scenario&)) {
+  bool try_simpler(std::vector<Scenario> (*simpler)(const Scenario&),
+                   bool (Shrinker::*attempt)(const Scenario&)) {
     bool changed = false;
     // Each change that works gives new ones: ask again, but go on behind it.
     for (std::size_t next = 0; !exhausted();) {

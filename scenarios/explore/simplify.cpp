@@ -98,12 +98,14 @@ class Simplifier {
     list.erase(list.begin() + static_cast<std::ptrdiff_t>(waiting));
   }
 
-  // The call before number `i`, whose end is waited for, that has no such wait of its own; `i`: there is none.
+  // The call before number `i`, whose end is waited for, that has no such wait of its own; `i`: there is
+  // none.
   static std::size_t last_unawaited(const std::vector<Step>& list, std::size_t i) {
     if (std::get<scenario::Call>(list[i].action).ends.empty()) return i;
     for (std::size_t k = i; k-- > 0;)
       if (const auto* call = std::get_if<scenario::Call>(&list[k].action);
-          call != nullptr && call->ends.empty() && !call->background && call->expect == scenario::CallExpect{})
+          call != nullptr && call->ends.empty() && !call->background &&
+          call->expect == scenario::CallExpect{})
         return k;
     return i;
   }

@@ -74,7 +74,8 @@ std::vector<Scenario> with_timed_actions(const Scenario& scenario, std::uint64_t
     for (const Moment& moment : moments) {
       if (moment.action != action->action) continue;
       const fault::Rule rule = rule_of(*action, moment.at);
-      if (!keeps_waits && i > 0 && is_wait(steps, i - 1)) saving.push_back(replaced(scenario, i - 1, i + 1, rule));
+      if (!keeps_waits && i > 0 && is_wait(steps, i - 1))
+        saving.push_back(replaced(scenario, i - 1, i + 1, rule));
       if (!keeps_waits && is_wait(steps, i + 1)) saving.push_back(replaced(scenario, i, i + 2, rule));
       alone.push_back(replaced(scenario, i, i + 1, rule));
     }

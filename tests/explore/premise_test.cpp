@@ -42,7 +42,8 @@ Premise premise(const std::string& steps, const std::string& more = {}) {
 }
 
 TEST(IdealServices, FollowWhatTheStepsDo) {
-  const auto service = after(std::string(kTwoNodes) + "  - {call: promote, with: {id: \"$nodes[1]\"}, ends: DONE}\n");
+  const auto service =
+      after(std::string(kTwoNodes) + "  - {call: promote, with: {id: \"$nodes[1]\"}, ends: DONE}\n");
   EXPECT_TRUE(service.known());
   EXPECT_TRUE(service.is_settled());
   EXPECT_EQ(std::get<std::string>(service.value("master").value()), "2");
@@ -54,25 +55,30 @@ TEST(IdealServices, FollowWhatTheStepsDo) {
 
 TEST(IdealServices, AreSettledByTheLastOfThoseThatRunOneAfterTheOther) {
   EXPECT_FALSE(after("  - {call: add_nodes, with: {count: 1}, as: job}\n").is_settled());
-  EXPECT_TRUE(after("  - {call: add_nodes, with: {count: 1}, as: job}\n  - await: {operation: $job.operation}\n")
-                  .is_settled());
+  EXPECT_TRUE(
+      after("  - {call: add_nodes, with: {count: 1}, as: job}\n  - await: {operation: $job.operation}\n")
+          .is_settled());
   EXPECT_FALSE(after(std::string(kTwoNodes) + "  - {call: promote, with: {id: \"2\"}}\n").is_settled());
   EXPECT_TRUE(after(kTwoNodes).is_settled()) << "the master was set up before the slave";
 }
 
 TEST(IdealServices, ForeseeNothingAfterWhatIsUnknownOrRefused) {
   EXPECT_FALSE(after("  - {call: promote, with: {id: \"2\"}}\n").known());
-  EXPECT_FALSE(after("  - {call: add_nodes, with: {count: 2}}\n  - {call: set_up_replica_master, with: {id: \"1\"}}\n")
-                   .known())
+  EXPECT_FALSE(
+      after("  - {call: add_nodes, with: {count: 2}}\n  - {call: set_up_replica_master, with: {id: \"1\"}}\n")
+          .known())
       << "its node may not be there yet";
-  EXPECT_FALSE(after(std::string(kTwoNodes) + "  - {call: remove_nodes, with: {count: 1}, ends: DONE}\n").known());
+  EXPECT_FALSE(
+      after(std::string(kTwoNodes) + "  - {call: remove_nodes, with: {count: 1}, ends: DONE}\n").known());
   EXPECT_FALSE(after("  - {call: add_nodes, with: {count: 1}, ends: FAILED}\n").known());
 }
 
 TEST(Premises, AreMetWhereAnIdealServiceWouldHold) {
-  const std::string promoted = std::string(kTwoNodes) + "  - {call: promote, with: {id: \"2\"}, ends: DONE}\n";
+  const std::string promoted =
+      std::string(kTwoNodes) + "  - {call: promote, with: {id: \"2\"}, ends: DONE}\n";
   EXPECT_TRUE(premise(promoted + "  - check: {master: \"2\", healthy_replicas: 1}\n").would_be_met());
-  EXPECT_FALSE(premise(kTwoNodes + std::string("  - check: {master: \"2\", healthy_replicas: 1}\n")).would_be_met());
+  EXPECT_FALSE(
+      premise(kTwoNodes + std::string("  - check: {master: \"2\", healthy_replicas: 1}\n")).would_be_met());
   EXPECT_TRUE(premise(promoted + "  - check: \"epoch == 2 and nodes == 2\"\n").would_be_met());
   EXPECT_FALSE(premise(promoted + "  - check: \"epoch == 2 and time_s < 900\"\n").would_be_met());
   EXPECT_TRUE(premise(kTwoNodes, "expect:\n  - finally: healthy_replicas == 1\n").would_be_met());
@@ -82,15 +88,18 @@ TEST(Premises, AreMetWhereAnIdealServiceWouldHold) {
 }
 
 TEST(Premises, AreNotMetWhileSomethingDisturbsOrIsUnderWay) {
-  const std::string check = "  - check: healthy_replicas == 1\n", eventually = "  - eventually: healthy_replicas == 1\n";
-  const std::string begun = "  - {call: add_nodes, with: {count: 2}, ends: DONE}\n"
-                            "  - {call: set_up_replica_master, with: {id: \"1\"}}\n"
-                            "  - {call: set_up_replica_slave, with: {id: \"2\"}}\n";
+  const std::string check = "  - check: healthy_replicas == 1\n",
+                    eventually = "  - eventually: healthy_replicas == 1\n";
+  const std::string begun =
+      "  - {call: add_nodes, with: {count: 2}, ends: DONE}\n"
+      "  - {call: set_up_replica_master, with: {id: \"1\"}}\n"
+      "  - {call: set_up_replica_slave, with: {id: \"2\"}}\n";
   EXPECT_FALSE(premise(begun + check).would_be_met());
   EXPECT_TRUE(premise(begun + eventually).would_be_met());
   EXPECT_FALSE(premise(begun + "  - eventually: healthy_replicas == 1\n    within: 2s\n").would_be_met());
   EXPECT_FALSE(premise(kTwoNodes + std::string("  - {do: db.crash, on: node-2}\n") + check).would_be_met());
-  EXPECT_FALSE(premise(kTwoNodes + check, "faults:\n  - {at: 1m, do: db.crash, target: node-2}\n").would_be_met());
+  EXPECT_FALSE(
+      premise(kTwoNodes + check, "faults:\n  - {at: 1m, do: db.crash, target: node-2}\n").would_be_met());
   EXPECT_FALSE(premise(kTwoNodes + check, "cloud: {boot: 1h}\n").would_be_met());
 }
 
@@ -99,8 +108,9 @@ TEST(Premises, RestOnWhatTheConditionLooksAt) {
   const std::string removed = "  - {call: remove_nodes, with: {count: 1}, ends: DONE}\n";
   const auto original = premise(kTwoNodes + third + "  - check: {writable_masters: 2}\n");
   EXPECT_TRUE(premise(kTwoNodes + std::string("  - check: {writable_masters: 2}\n")).rests_on(original));
-  EXPECT_FALSE(premise("  - {call: add_nodes, with: {count: 2}, ends: DONE}\n  - check: {writable_masters: 2}\n")
-                   .rests_on(original))
+  EXPECT_FALSE(
+      premise("  - {call: add_nodes, with: {count: 2}, ends: DONE}\n  - check: {writable_masters: 2}\n")
+          .rests_on(original))
       << "there is no master";
   EXPECT_FALSE(premise(kTwoNodes + std::string("  - check: {writable_masters: 2}\n"))
                    .rests_on(premise(kTwoNodes + removed + "  - check: {writable_masters: 2}\n")));

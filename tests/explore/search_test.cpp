@@ -129,6 +129,24 @@ TEST(Explore, StaysSilentOnASoundManager) {
   EXPECT_EQ(search.runs(), 600U);
 }
 
+TEST(Explore, AStepThatFailsWithNoInvariantBehindItIsTheFinding) {
+  const auto from = scenario::prepare_scenario(R"(
+schema: 1
+name: asks-for-more
+steps:
+  - {call: add_nodes, with: {count: 1}, ends: DONE}
+  - check: {nodes: 2}
+)",
+                                               "asks-for-more.yaml")
+                        .value()
+                        .cases.front();
+  Search search(one_base(from), small({Mode::reference}, 10));
+  run_all(search, 4);
+  ASSERT_EQ(search.in_order().size(), 1U);
+  EXPECT_EQ(search.in_order().front()->invariant, "step");
+  EXPECT_FALSE(search.in_order().front()->plan.tolerantly);
+}
+
 TEST(Explore, EveryPlannedFaultIsTriedWhenTheBudgetAllows) {
   Search search(one_base(replicas()), small({Mode::crash}, UINT64_MAX));
   run_all(search, 64);
