@@ -114,9 +114,11 @@ std::uint64_t Repeats::repeat(const std::string& subject, const std::string& nam
     world_.report("S10", which + " was called again while the first call was under way",
                   "S10 repeated " + name);
   else if (!earlier->pending && earlier->ok && !earlier->needed && !(shared && call.failed) &&
-           !looked_in_vain(subject, earlier->answered))
+           !looked_in_vain(subject,
+                           shared && earlier->times > 1 ? earlier->answered_before : earlier->answered))
     world_.report("S10", which + " was called again although it had succeeded", "S10 repeated " + name);
   call.times = earlier->times + 1;
+  call.answered_before = earlier->answered;
   if (name == "newInstance") {
     const auto& retry = world_.configuration().retry;
     if (!earlier->pending && now - earlier->answered < retry.first)

@@ -39,6 +39,7 @@ class Repeats {
     AgentCommand command;
     TimePoint asked{};
     TimePoint answered{};
+    TimePoint answered_before{};  // the call before this one
     Duration timeout{};
     bool pending = true;
     bool ok = false;
