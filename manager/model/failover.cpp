@@ -36,7 +36,7 @@ std::string obstacle(const View& view, const std::string& source) {
 // Its server was started anew (a crash throws the relay log away) and has not reached the master since: it
 // may have confirmed transactions that it does not have any more.
 bool may_have_forgotten(const View& view, const std::string& source) {
-  if (!view.answered || view.hung || !view.server.running) return false;
+  if (!view.answered || view.hung || !view.server.running || view.left_behind) return false;
   const auto& replication = view.server.replication;
   return replication.configured && replication.source_address == source && replication.source_server_id == 0;
 }
@@ -110,7 +110,8 @@ GtidPosition received_position(const ServerState& state) {
   return merged(applied_position(state), position_of(state.replication.gtid_io_pos));
 }
 
-Succession choose_successor(const std::vector<View>& replicas, const std::string& source) {
+Succession choose_successor(const std::vector<View>& replicas, const std::string& source,
+                            std::uint32_t server_id) {
   Succession succession;
   const View* best = nullptr;
   const auto pending = [](const View& view) {
@@ -140,6 +141,11 @@ Succession choose_successor(const std::vector<View>& replicas, const std::string
   if (best == nullptr) return succession;
   succession.node = best->node;
   succession.received = received_position(best->server);
+  const std::uint32_t met = best->server.replication.source_server_id;
+  if (server_id != 0 && met != 0 && met != server_id) {
+    succession.complete = false;
+    succession.notes.push_back(node_name(best->node) + " has not been connected to the master yet");
+  }
   for (const View& view : replicas) {
     if (&view == best || !view.answered || view.hung || !view.server.running) continue;
     const auto beyond = excess(received_position(view.server), succession.received);

@@ -15,10 +15,11 @@ namespace drover::model {
 struct View {
   NodeId node = 0;
   NodeState state = NodeState::running;
-  bool busy = false;      // an operation is making it a replica just now
-  bool answered = false;  // its agent did
-  bool hung = false;      // it did, and says that its server runs and does not answer
-  ServerState server;     // when answered and not hung
+  bool busy = false;         // an operation is making it a replica just now
+  bool answered = false;     // its agent did
+  bool left_behind = false;  // by a fail-over: it has not followed the present master yet
+  bool hung = false;         // it did, and says that its server runs and does not answer
+  ServerState server;        // when answered and not hung
 };
 
 enum class Health : unsigned char {
@@ -59,8 +60,10 @@ struct Succession {
 
 // The replica that has received the most, of those that can apply it: a running SQL thread without an error,
 // and the data of the master at `source`. Of equals the one with fewer transactions left to apply, then the
-// lowest id.
-Succession choose_successor(const std::vector<View>& replicas, const std::string& source);
+// lowest id. `server_id` is the master's, 0 when nobody knows it: one that has not been connected to it yet
+// may lack what the master had before.
+Succession choose_successor(const std::vector<View>& replicas, const std::string& source,
+                            std::uint32_t server_id = 0);
 
 // Whether it has been told in this epoch to replicate from that address.
 bool was_told_to_follow(const ServerState& state, const std::string& source, std::uint64_t epoch);

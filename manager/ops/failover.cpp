@@ -104,11 +104,18 @@ std::string obstacle(const Core& core, OperationId id, const model::Succession& 
          "; fail_over with \"force\": true goes on without it";
 }
 
+// The server id of the member at that address; 0: there is none any more.
+std::uint32_t former_id(const Core& core, const std::string& source) {
+  for (const auto& [id, node] : core.model.nodes())
+    if (node.address == source) return node.server_id;
+  return 0;
+}
+
 // The former primary's data may be all there is until somebody can take over.
 Task<std::string> why_its_data_is_needed(Core& core, OperationId id, std::string source) {
   auto ids = replicas_of(core);
   const auto views = co_await look_at_all(core, std::move(ids));
-  const model::Succession succession = model::choose_successor(views, source);
+  const model::Succession succession = model::choose_successor(views, source, former_id(core, source));
   std::string why = obstacle(core, id, succession);
   if (core.config.failover.loss_when_late && succession.node != 0) why.clear();
   co_return why;
@@ -139,6 +146,7 @@ Task<std::string> who_hears(Core& core, std::string source) {
 Task<Result<Fenced>> fence_for_certain(Core& core, OperationId id, NodeId former) {
   const std::uint64_t epoch = core.model.operation(id)->epoch;
   std::string last;
+  bool perhaps_closed = false;  // by a call whose answer was lost: then it takes no writes, whoever hears it
   for (unsigned attempt = 1;; ++attempt) {
     const Node* node = core.model.node(former);
     if (node == nullptr) co_return Fenced{};
@@ -154,7 +162,7 @@ Task<Result<Fenced>> fence_for_certain(Core& core, OperationId id, NodeId former
       const std::string hearing = co_await who_hears(core, std::move(source));
       const View view = co_await look_at(core, former);
       if (view.answered && !view.hung && view.server.running) co_return Fenced{true, {}};
-      if (!view.answered && !hearing.empty()) {
+      if (!view.answered && !hearing.empty() && !perhaps_closed) {
         last = hearing + " hear(s) it again";
         if (attempt >= core.config.retry.attempts) co_return not_fenced(former, last);
         core.observe("operation.retry", node_name(former));
@@ -180,6 +188,7 @@ Task<Result<Fenced>> fence_for_certain(Core& core, OperationId id, NodeId former
     } else {
       last = reply.error().message;
       if (!is_worth_retrying(reply.error())) co_return std::move(reply).error();
+      perhaps_closed = perhaps_closed || reply.error().effect != Effect::none;
     }
     node = core.model.node(former);
     if (node == nullptr) co_return Fenced{};
@@ -213,12 +222,13 @@ Task<Result<Fenced>> fence_for_certain(Core& core, OperationId id, NodeId former
 }
 
 // Who takes over, now that the former one takes no more writes; what nobody can know is waited for.
-Task<Result<model::Succession>> choose(Core& core, OperationId id, std::string source, TimePoint deadline) {
+Task<Result<model::Succession>> choose(Core& core, OperationId id, std::string source,
+                                       std::uint32_t server_id, TimePoint deadline) {
   while (true) {
     core.observe("step.choose", model::operation_name(id));
     auto ids = replicas_of(core);
     const auto views = co_await look_at_all(core, std::move(ids));
-    model::Succession succession = model::choose_successor(views, source);
+    model::Succession succession = model::choose_successor(views, source, server_id);
     const std::string why = obstacle(core, id, succession);
     const bool late = core.now() >= deadline;
     if (succession.node != 0 && (why.empty() || (late && core.config.failover.loss_when_late)))
@@ -308,6 +318,7 @@ Task<Result<std::string>> take_over(Core& core, OperationId id) {
   const Node* old = core.model.node(former);
   const bool known = old != nullptr;
   std::string source = known ? old->address : core.model.service.bereft_of;
+  const std::uint32_t server_id = known ? old->server_id : 0;
   auto fenced = co_await fence_for_certain(core, id, former);
   if (fenced.has_error()) co_return std::move(fenced).error();
   const bool alive = fenced.value().alive;
@@ -324,7 +335,7 @@ Task<Result<std::string>> take_over(Core& core, OperationId id) {
   }
   const TimePoint deadline = core.scheduler.later(core.config.failover.drain_timeout);
   std::string from = source;
-  auto chosen = co_await choose(core, id, std::move(from), deadline);
+  auto chosen = co_await choose(core, id, std::move(from), server_id, deadline);
   if (chosen.has_error()) co_return std::move(chosen).error();
   const model::Succession succession = std::move(chosen).value();
   const NodeId target = succession.node;
@@ -356,7 +367,10 @@ Task<View> look_at(Core& core, NodeId id) {
   look.patience = core.config.failover.patience;
   const AgentCommand looking = look;
   auto reply = co_await core.ask(id, looking, core.config.failover.patience + kMargin);
-  if (const Node* node = core.model.node(id); node != nullptr) view.state = node->state;
+  if (const Node* node = core.model.node(id); node != nullptr) {
+    view.state = node->state;
+    view.left_behind = !node->left_at.empty();
+  }
   view.busy = is_being_set_up(core, id);
   if (reply.has_value()) {
     view.answered = true;
@@ -407,7 +421,8 @@ Task<Analysis> analyse(Core& core, View seen) {
     analysis.judgement.reason = "the master has changed meanwhile";
   else
     analysis.judgement = model::judge_master(own, analysis.replicas, analysis.source);
-  analysis.succession = model::choose_successor(analysis.replicas, analysis.source);
+  analysis.succession =
+      model::choose_successor(analysis.replicas, analysis.source, former_id(core, analysis.source));
   co_return analysis;
 }
 

@@ -170,7 +170,6 @@ class MySQLServerManager {
   void follow(model::NodeId master, std::uint64_t epoch, bool open);
   Task<void> sweep_doomed();
   Task<void> repair(model::NodeId id);
-  Task<bool> follows_another_member(model::NodeId id);
   Task<Result<void>> take_back_or_repair(model::NodeId id);
   Task<void> settle_writable();
   bool is_being_closed() const;

@@ -244,24 +244,6 @@ void MySQLServerManager::plan_repairs(const std::vector<NodeId>& nodes) {
   }
 }
 
-// A replica that nothing ails but its source, such as one that could not be told of a switchover: its data is
-// of the service, and so is good to go on with.
-Task<bool> MySQLServerManager::follows_another_member(NodeId id) {
-  GetServerState look;
-  const AgentCommand looking = look;
-  const auto seen = co_await core_.ask(id, looking);
-  const auto* primary = core_.model.primary();
-  if (seen.has_error() || primary == nullptr) co_return false;
-  const ServerState& state = seen.value().state;
-  if (!state.running || state.role != Role::replica || !state.replication.configured ||
-      state.replication.sql_errno != 0)
-    co_return false;
-  co_return std::ranges::any_of(core_.model.nodes(), [&](const auto& entry) {
-    return entry.first != id && entry.first != primary->id &&
-           entry.second.address == state.replication.source_address;
-  });
-}
-
 // A member that a fail-over left behind keeps its data where it can.
 Task<Result<void>> MySQLServerManager::take_back_or_repair(NodeId id) {
   const auto* node = core_.model.node(id);
@@ -269,11 +251,7 @@ Task<Result<void>> MySQLServerManager::take_back_or_repair(NodeId id) {
   Result<void> done = success();
   if (left)
     done = co_await follow_primary(core_, id, Hurry::none, By::repair);
-  else if (co_await follows_another_member(id))
-    done = co_await follow_primary(core_, id, Hurry::much, By::repair);
   else
-    done = co_await repair_replica(core_, id);
-  if (!left && done.has_error() && done.error().code != ErrorCode::cancelled)
     done = co_await repair_replica(core_, id);
   if (left && done.has_error() && done.error().code == ErrorCode::database) {
     // Nothing of its own would be lost, and what it lacks the master has no more.

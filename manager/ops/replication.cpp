@@ -247,7 +247,7 @@ Task<Result<void>> promote(Core& core, OperationId id) {
     auto moved = co_await move_writes(core, id, target, former);
     if (moved.has_error()) co_return moved;
   }
-  const auto troubles = co_await repoint(core, target, Hurry::some);
+  const auto troubles = co_await repoint(core, target, Hurry::none);
   if (!troubles.empty()) {
     core.model.operation(id)->warning = joined(troubles);
     core.journal.operation_changed(id);

@@ -17,7 +17,7 @@ Task<void> undo_replica_slave(Core& core, model::NodeId node);
 
 // Planned switchover: the old primary is made read-only, the replica drained and made writable, the others
 // repointed, the old primary taken back as a replica. Once the old one is fenced it is carried through, never
-// undone half-way. Who cannot follow soon is left behind with a warning, and taken back by the monitor.
+// undone half-way.
 Task<Result<void>> promote(Core& core, model::OperationId id);
 
 // Starts replication of a broken replica anew from the primary; with a fresh copy of the data.

@@ -213,8 +213,8 @@ bool is_in_an_operation(const Core& core, NodeId id) {
 Task<Result<void>> make_replica(Core& core, NodeId id, SetUpReplica command, Until until, Hurry hurry,
                                 By by) {
   const unsigned attempts = hurry == Hurry::much ? 2 : core.config.retry.attempts;
-  const Duration limit = hurry != Hurry::none && !command.clone
-                             ? core.config.agent_timeout * (hurry == Hurry::much ? 2 : 6)
+  const Duration limit = hurry == Hurry::much && !command.clone
+                             ? core.config.agent_timeout * 2
                              : core.config.catch_up_timeout + core.config.clone_timeout;
   const TimePoint deadline = core.scheduler.later(limit);
   const std::string source = command.source.address;

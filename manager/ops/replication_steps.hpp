@@ -41,8 +41,7 @@ SetUpReplica replica_command(const Core& core, const model::Node& node, const mo
 // node: two would copy it twice.
 enum class Hurry : unsigned char {
   none,  // as many attempts as are configured, and time for a copy
-  some,  // as many, within six time-outs of the agent: no longer must a fail-over wait
-  much,  // two, within two time-outs; the monitor goes on
+  much,  // two, within two time-outs of the agent: nobody is to wait for it, the monitor goes on
 };
 enum class Until : unsigned char { replicates, caught_up };
 enum class By : unsigned char { operation, repair };

@@ -118,7 +118,7 @@ std::uint64_t Repeats::repeat(const std::string& subject, const std::string& nam
                            shared && earlier->times > 1 ? earlier->answered_before : earlier->answered))
     world_.report("S10", which + " was called again although it had succeeded", "S10 repeated " + name);
   call.times = earlier->times + 1;
-  call.answered_before = earlier->answered;
+  call.answered_before = earlier->pending ? earlier->asked : earlier->answered;
   if (name == "newInstance") {
     const auto& retry = world_.configuration().retry;
     if (!earlier->pending && now - earlier->answered < retry.first)

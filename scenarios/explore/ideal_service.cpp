@@ -100,8 +100,14 @@ bool IdealService::adds_are_settled() const {
 }
 
 void IdealService::settle(const Begun& ended) {
-  std::erase_if(unsettled_,
-                [&](const Begun& b) { return ended.adds ? b.as == ended.as && b.adds : !b.adds; });
+  std::vector<Begun> left;
+  bool later = false;
+  for (const Begun& begun : unsettled_) {
+    const bool itself = !later && begun.as == ended.as && begun.adds == ended.adds;
+    if (!itself && (later || ended.adds || begun.adds)) left.push_back(begun);
+    later = later || itself;
+  }
+  unsettled_ = std::move(left);
 }
 
 bool IdealService::apply(const Call& call) {
@@ -139,10 +145,8 @@ bool IdealService::apply(const Call& call) {
   unsettled_.push_back(begun);
   if (!call.as.empty()) awaitable_.insert(call.as);
   if (call.ends != "DONE") return true;
-  if (begun.adds)
-    unsettled_.pop_back();
-  else
-    settle(begun);
+  unsettled_.pop_back();
+  if (!begun.adds) std::erase_if(unsettled_, [](const Begun& earlier) { return !earlier.adds; });
   return true;
 }
 

@@ -45,6 +45,7 @@ class IdealService {
   std::optional<std::string> node_of(
       const scenario::Call& call) const;  // its argument `id`; nothing: unclear
   bool adds_are_settled() const;
+  // It has ended, and those before it that run one after the other with it.
   void settle(const Begun& ended);
   bool unforeseen() { return known_ = false; }
 

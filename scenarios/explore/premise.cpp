@@ -53,7 +53,8 @@ bool compares(const Value& left, Comparison comparison, const nlohmann::json& ri
   int order = 0;
   if (const auto* number = std::get_if<double>(&left); number != nullptr && right.is_number())
     order = *number < right.get<double>() ? -1 : *number > right.get<double>() ? 1 : 0;
-  else if (const auto* text = std::get_if<std::string>(&left); text != nullptr && right.is_string())
+  else if (const auto* text = std::get_if<std::string>(&left);
+           text != nullptr && right.is_string() && !right.get<std::string>().starts_with('$'))
     order = text->compare(right.get<std::string>());
   else
     return false;
@@ -72,6 +73,15 @@ bool compares(const Value& left, Comparison comparison, const nlohmann::json& ri
       return order >= 0;
   }
   return false;
+}
+
+// Nothing is set that makes a service without a fault another one.
+bool has_a_plain_manager(const nlohmann::ordered_json& written) {
+  constexpr std::string_view kHarmless[] = {"durability", "failover", "reconcile_interval"};
+  if (!written.contains("manager")) return true;
+  return std::ranges::all_of(written["manager"].items(), [&](const auto& entry) {
+    return std::ranges::find(kHarmless, entry.key()) != std::end(kHarmless);
+  });
 }
 
 }  // namespace
@@ -96,7 +106,8 @@ Premise::Premise(const Scenario& one, const scenario::Violation& failure) {
   }
   would_be_met_ = would_be_met_ && service_.known();
   is_only_hindered_ = is_only_hindered_ || would_be_met_;
-  would_be_met_ = would_be_met_ && disturbances_.empty() && surroundings_.empty();
+  would_be_met_ =
+      would_be_met_ && disturbances_.empty() && surroundings_.empty() && has_a_plain_manager(written);
 }
 
 void Premise::take(const Step& step, nlohmann::ordered_json written) {
@@ -160,18 +171,18 @@ void Premise::judge_step(const Step& failed) {
   }
   if (const auto* await = std::get_if<scenario::Await>(&failed.action)) {
     is_only_hindered_ = await->state == "DONE";
-    would_be_met_ = service_.carries_through(*await);
+    would_be_met_ = service_.carries_through(*await) && await->within >= kLongEnough;
   } else if (const auto* call = std::get_if<scenario::Call>(&failed.action)) {
     is_only_hindered_ =
         call->expect == scenario::CallExpect{} && (call->ends.empty() || call->ends == "DONE");
-    would_be_met_ = service_.accepts(*call);
+    would_be_met_ = service_.accepts(*call) && (call->ends.empty() || call->within >= kLongEnough);
   }
   project({});
 }
 
 void Premise::judge_expectation(const Scenario& one, const std::string& text) {
   for (const auto& expectation : one.expect) {
-    if (!text.ends_with(expectation.expression.text())) continue;
+    if (text != "expect " + expectation.expression.text()) continue;
     Checks checks;
     checks.expression = expectation.expression;
     // Operations are waited for before the end.

@@ -175,6 +175,7 @@ void look_for_the_cause(const Base& base, Plan plan, const scenario::RunOptions&
   plan.tolerantly = true;
   auto result = scenario::run_scenario(scenario_of(base, plan), plan.seed, options);
   result.events += outcome.result.events;
+  outcome.result.events = result.events;
   if (result.failures.empty()) return;
   result.failures.front().message += " (the file itself fails: " + failures.front().message + ")";
   outcome.result = std::move(result);

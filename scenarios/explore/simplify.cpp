@@ -18,12 +18,12 @@ class Simplifier {
     whole();
     steps(from_.steps, [](Scenario& one) -> std::vector<Step>& { return one.steps; });
     settings();
+    gather();
     for (std::size_t i = 0; i < from_.faults.size(); ++i) fault(i);
     return std::move(made_);
   }
 
   std::vector<Scenario> gathered() {
-    gather();
     gather_in_a_row();
     wait_once();
     return std::move(made_);

@@ -10,8 +10,8 @@ namespace drover::explore {
 // In a fixed order, the most promising first; each differs from `scenario` in one thing.
 std::vector<scenario::Scenario> simplifications(const scenario::Scenario& scenario);
 
-// The same in fewer words: faults that hit several occurrences of one point one by one, as one that hits them
-// in a row; two waits in a row as one.
+// The same in fewer words: faults that hit occurrences in a row one by one, as one; two waits in a row, as
+// one.
 std::vector<scenario::Scenario> gatherings(const scenario::Scenario& scenario);
 
 }  // namespace drover::explore

@@ -153,6 +153,24 @@ TEST(ChoosingASuccessor, WhoWasStartedAnewAndHasNotReachedTheMasterLeavesItIncom
   EXPECT_TRUE(choose_successor({replica(2, kLost), anew}, kMaster).complete);
 }
 
+TEST(ChoosingASuccessor, WhoWasLeftBehindHasConfirmedNothingOfThisMaster) {
+  View back = replica(3, kLost, 5, 5);
+  back.server.replication.source_server_id = 0;
+  back.left_behind = true;
+  EXPECT_TRUE(choose_successor({replica(2, kLost), back}, kMaster).complete);
+}
+
+// To be told to follow is to lose the relay log, which the master before it may have been promised.
+TEST(ChoosingASuccessor, WhoHasNotReachedThisMasterYetIsNoCompleteOne) {
+  View early = replica(3, kLost);
+  early.server.replication.source_server_id = 7;
+  EXPECT_FALSE(choose_successor({early}, kMaster, 1).complete);
+  EXPECT_TRUE(choose_successor({early}, kMaster, 7).complete);
+  EXPECT_TRUE(choose_successor({early}, kMaster).complete) << "nobody knows the master's id any more";
+  early.server.replication.gtid_io_pos = early.server.gtid_slave_pos = early.server.gtid_binlog_pos = "0-1-5";
+  EXPECT_TRUE(choose_successor({early, replica(2, kLost)}, kMaster, 1).complete) << "another one knows all";
+}
+
 TEST(ChoosingASuccessor, NobodyWhoIsBeingSetUpOrFollowsAnother) {
   View busy = replica(2, kLost);
   busy.busy = true;
