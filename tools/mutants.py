@@ -52,6 +52,8 @@ KEYS = {"id", "name", "class", "file", "defect", "original", "replacement"} | OP
 UNCHANGED = {"id": 0, "name": "unchanged", "class": "", "file": "", "defect": "No defect at all."}
 # A defect may end the process, or keep it from ever ending.
 PATIENCE_S = 120
+# Verdicts of a run in which nothing failed.
+NO_FAILURE = ("PASS", "SKIPPED", "EXPECTED-LOSS")
 # What a shrunk scenario may have at most to be called small.
 FEW_FAULTS, FEW_STEPS = 3, 6
 
@@ -209,7 +211,7 @@ def noticed_by_library(mutant):
     results = library(COPY, mutant["id"], str(mutant["id"]), "--quick")
     if results is None:
         return None
-    return len({run["file"] for run in results["runs"] if run["verdict"] not in ("PASS", "SKIPPED", "EXPECTED-LOSS")})
+    return len({run["file"] for run in results["runs"] if run["verdict"] not in NO_FAILURE})
 
 
 def explore(mutant, mode, budget, options):
@@ -248,7 +250,7 @@ def fails_without_defect(file):
         if not told.is_file():
             return True
         runs = json.loads(told.read_text(encoding="utf-8"))["runs"]
-    return any(run["verdict"] not in ("PASS", "VACUOUS", "SKIPPED", "EXPECTED-LOSS") for run in runs)
+    return any(run["verdict"] not in (*NO_FAILURE, "VACUOUS") for run in runs)
 
 
 def explorations(options):

@@ -2,6 +2,7 @@
 
 #include <regex>
 
+#include "scenarios/engine/comparison.hpp"
 #include "scenarios/engine/metrics.hpp"
 #include "scenarios/engine/reference.hpp"
 #include "scenarios/engine/workloads.hpp"
@@ -45,24 +46,6 @@ std::optional<int> compare(const Value& left, const json& right) {
   else
     return std::nullopt;
   return number < other ? -1 : number == other ? 0 : 1;
-}
-
-bool holds(int order, Comparison comparison) {
-  switch (comparison) {
-    case Comparison::equal:
-      return order == 0;
-    case Comparison::not_equal:
-      return order != 0;
-    case Comparison::less:
-      return order < 0;
-    case Comparison::less_equal:
-      return order <= 0;
-    case Comparison::greater:
-      return order > 0;
-    case Comparison::greater_equal:
-      return order >= 0;
-  }
-  return false;
 }
 
 json captured(const ClientAnswer& answer) {

@@ -4,6 +4,8 @@
 #include <charconv>
 #include <nlohmann/json.hpp>
 
+#include "scenarios/engine/comparison.hpp"
+
 namespace drover::explore {
 namespace {
 
@@ -58,21 +60,7 @@ bool compares(const Value& left, Comparison comparison, const nlohmann::json& ri
     order = text->compare(right.get<std::string>());
   else
     return false;
-  switch (comparison) {
-    case Comparison::equal:
-      return order == 0;
-    case Comparison::not_equal:
-      return order != 0;
-    case Comparison::less:
-      return order < 0;
-    case Comparison::less_equal:
-      return order <= 0;
-    case Comparison::greater:
-      return order > 0;
-    case Comparison::greater_equal:
-      return order >= 0;
-  }
-  return false;
+  return scenario::holds(order, comparison);
 }
 
 // Nothing is set that makes a service without a fault another one.
