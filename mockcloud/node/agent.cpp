@@ -32,7 +32,7 @@ void SimAgent::crash() {
   if (!running()) return;
   domain_.reset();
   queue_.clear();
-  working_ = false;
+  at_work_since_ = kNever;
   thawed_ = Signal{};
   trace_.add(TraceKind::agent, server_.name(), "ended");
 }
@@ -91,8 +91,8 @@ void SimAgent::begin(Job job) {
     spawn(*domain_, work_beside(std::move(job)));
   } else {
     queue_.push_back(std::move(job));
-    if (working_) return;
-    working_ = true;
+    if (at_work_since_ != kNever) return;
+    at_work_since_ = scheduler_.now();
     spawn(*domain_, work());
   }
 }
@@ -120,6 +120,7 @@ Task<void> SimAgent::work() {
   while (!queue_.empty()) {
     Job job = std::move(queue_.front());
     queue_.pop_front();
+    at_work_since_ = scheduler_.now();
     co_await pause(command_time());
     const char* method = agent_method(job.command);
     AgentReply reply;
@@ -142,7 +143,7 @@ Task<void> SimAgent::work() {
     trace_.add(TraceKind::agent, server_.name(), method, outcome ? "done" : "failed");
     answer(job, outcome, std::move(reply));
   }
-  working_ = false;
+  at_work_since_ = kNever;
 }
 
 Task<void> SimAgent::pause(Duration time) {

@@ -92,6 +92,8 @@ class SimAgent {
   AgentControls& controls() { return controls_; }
   std::uint64_t epoch() const { return disk_.epoch; }
   Role role() const { return disk_.role; }
+  // When it began the changing command that it is at; kNever: it is at none.
+  TimePoint at_work_since() const { return at_work_since_; }
   // The state as GetServerState tells it now, true or not (see AgentControls).
   ServerState state();
 
@@ -157,7 +159,7 @@ class SimAgent {
   bool frozen_ = false;
   Signal thawed_;
   std::deque<Job> queue_;
-  bool working_ = false;
+  TimePoint at_work_since_ = kNever;
   AgentControls controls_;
   Disk disk_;
   struct Told {

@@ -49,6 +49,7 @@ struct NodeTruth {
   std::string address;
   bool up = false;  // powered and not paused
   bool agent_running = false;
+  TimePoint agent_at_work_since = kNever;  // the changing command that it is at; kNever: none
   bool server_running = false;
   bool responsive = false;  // the server answers: running, neither hung nor paused
   bool read_only = true;

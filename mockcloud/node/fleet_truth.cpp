@@ -47,6 +47,7 @@ std::optional<NodeTruth> Fleet::truth(const std::string& id) const {
   truth.address = node->address;
   truth.up = node->powered && !node->paused;
   truth.agent_running = node->agent->running();
+  truth.agent_at_work_since = node->agent->at_work_since();
   truth.server_running = server.running();
   truth.responsive = server.responsive();
   truth.read_only = server.read_only();

@@ -22,6 +22,11 @@ TimePoint Servers::taking_since(const std::string& vm) const {
   return found == seen_.end() || !writable_.contains(vm) ? kNever : found->second.taking_since;
 }
 
+TimePoint Servers::running_since(const std::string& vm) const {
+  const auto found = seen_.find(vm);
+  return found == seen_.end() ? kNever : found->second.running_since;
+}
+
 void Servers::look_at(const std::string& id) {
   auto& fleet = world_.fleet();
   const auto truth = fleet.truth(id);
@@ -43,8 +48,12 @@ void Servers::look_at(const std::string& id) {
     open_replicas_.emplace(id, now);
   else
     open_replicas_.erase(id);
-  if (seen.running && (!truth->server_running || seen.process != server.process())) seen.down_at = now;
-  seen.running = truth->server_running;
+  const bool another = seen.process != server.process();
+  if (seen.running_since != kNever && (!truth->server_running || another)) seen.down_at = now;
+  if (!truth->server_running)
+    seen.running_since = kNever;
+  else if (another || seen.running_since == kNever)
+    seen.running_since = now;
   seen.process = server.process();
   if (const auto* manager = world_.manager();
       // A journal that was put back has to find the epoch again.

@@ -28,11 +28,14 @@ class Servers {
   void told_to_replicate(const std::string& vm) { seen_[vm].told_at = world_.scheduler().now(); }
   // Since when this VM's server has taken writes from clients; kNever when it does not.
   TimePoint taking_since(const std::string& vm) const;
+  // Since when this VM's server process has run, as far as anybody has looked; kNever when it does not.
+  TimePoint running_since(const std::string& vm) const;
 
  private:
   struct Seen {
     TimePoint open_since = kNever;         // kNever: it is read-only
     TimePoint taking_since = kNever;       // kNever: it takes no writes from clients, for whatever reason
+    TimePoint running_since = kNever;      // its present process; kNever: it does not run
     TimePoint down_at = TimePoint{} - 1h;  // its latest end
     TimePoint twin_at = TimePoint{} - 1h;  // until when another had its server_id
     TimePoint told_at = TimePoint{} - 1h;  // to replicate, last
@@ -41,7 +44,6 @@ class Servers {
     std::uint64_t data_generation = 0;
     std::uint64_t epoch = 0;  // the highest that its agent has heard of
     node::GtidPosition slave_pos;
-    bool running = false;
   };
 
   void look_at(const std::string& id);

@@ -37,6 +37,7 @@ class Evidence {
   void quiesce() { quiet_at_ = scheduler_.now(); }
 
   bool is_quiet() const { return quiet_at_ != kNever; }
+  TimePoint quiet_at() const { return quiet_at_; }  // kNever: not yet
 
   // Whether any of these was done since then (or still lasted), to whomever.
   bool any(Actions actions, TimePoint since = kEpoch) const;

@@ -87,6 +87,7 @@ class Checkers final : public Referee, private PortWatch {
   void check_secret(std::string_view text, const char* where);
   // invariants_liveness.cpp
   bool is_settled(const model::Node& node);
+  bool is_slow_yet(const cloud::Instance& vm, const node::NodeTruth& truth) const;
   bool is_begun_again(const model::Operation& operation) const;
   std::size_t leaked_instances() const;
   void check_death(const std::string& subject);

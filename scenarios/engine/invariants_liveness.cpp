@@ -123,6 +123,13 @@ void Checkers::check_clients() {
                 "L2 writes are not acknowledged");
 }
 
+// Whether a machine that a fault has slowed down is still at what it began before all was quiet: to copy ten
+// gigabytes takes it hours.
+bool Checkers::is_slow_yet(const cloud::Instance& vm, const node::NodeTruth& truth) const {
+  return truth.agent_at_work_since < world_.evidence().quiet_at() &&
+         world_.evidence().any_to(vm, {"vm.slow_cpu"});
+}
+
 // L2: every member is what the manager calls it, and has a VM of its own.
 void Checkers::check_members() {
   std::map<std::string, model::NodeId> owners;
@@ -145,6 +152,8 @@ void Checkers::check_members() {
     if (vm == nullptr || (is_gone(vm->state) && !vm->zombie())) {
       world_.report("L2", name + " is a member, and its VM \"" + node.vm + "\" is gone",
                     "L2 member without VM");
+    } else if (truth && is_slow_yet(*vm, *truth)) {
+      continue;
     } else if (node.state == NodeState::running && (!truth || !truth->server_running) &&
                !(node.role == Role::replica && is_away)) {
       world_.report("L2", name + " is RUNNING, and its server does not run", "L2 member without server");

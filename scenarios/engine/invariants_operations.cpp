@@ -92,7 +92,8 @@ void Checkers::check_operation_done(const std::string& subject) {
 }
 
 // L5: a fail-over that nobody forced closes a master. Its server is well, nothing has happened to that
-// lately, and a slave hears it: then nobody had a reason.
+// lately, it was not started lately either (what is known of a server is as old as the slowest answer), and
+// a slave hears it: then nobody had a reason.
 void Checkers::check_death(const std::string& subject) {
   const auto* manager = world_.manager();
   const auto* former = manager == nullptr ? nullptr : manager->model().node(node_number(subject));
@@ -104,9 +105,10 @@ void Checkers::check_death(const std::string& subject) {
   }
   const auto truth = world_.fleet().truth(former->vm);
   const auto* vm = world_.cloud().instance(former->vm);
+  const TimePoint lately = world_.scheduler().now() - 10s;
   // Somebody else may have answered at its address.
   if (!replaced || !truth || !truth->responsive || vm == nullptr || world_.evidence().any(kAstray) ||
-      world_.evidence().server_touched(*vm, world_.scheduler().now() - 10s))
+      servers_.running_since(former->vm) > lately || world_.evidence().server_touched(*vm, lately))
     return;
   for (const auto& [id, node] : manager->model().nodes()) {
     const auto seen = world_.fleet().truth(node.vm);
