@@ -20,7 +20,11 @@ bool Checkers::is_settled(const model::Node& node) {
   if (!model::is_listed(node.state)) return true;
   const auto truth = world_.fleet().truth(node.vm);
   const bool answers = truth && truth->up && truth->agent_running;
-  if (node.state == NodeState::lost) return !answers;
+  if (node.state == NodeState::lost) {
+    const auto* vm = world_.cloud().instance(node.vm);
+    const bool boots = vm != nullptr && vm->state == InstanceState::pending;
+    return !answers && !boots;
+  }
   if (answers && !truth->server_running) return false;
   if (node.role != Role::replica || !truth || !truth->responsive || !node.errant.empty()) return true;
   return truth->replication.io == ThreadState::yes && truth->replication.sql_running;
