@@ -20,6 +20,7 @@ namespace {
 constexpr Duration kMargin = 1s;           // for an agent's own waiting, beyond the patience
 constexpr Duration kDrainLook = 5s;        // how long one question about draining may take
 constexpr Duration kJudgementHolds = 1s;   // how long a judgement on the master needs no second look
+constexpr unsigned kTriesWhileHeard = 3;   // to close a master that a slave hears, before its VM is destroyed
 constexpr Duration kPauseForReplica = 1s;  // between two looks for a replica that is missing
 
 bool says_hung(const Error& error) {
@@ -94,6 +95,14 @@ Task<Result<void>> give_up_vm(Core& core, OperationId id, NodeId former) {
   co_return removed;
 }
 
+// The replicas that hear the server at `source`; "" when none does.
+std::string names_of_hearing(const std::vector<View>& views, const std::string& source) {
+  std::string names;
+  for (const View& view : views)
+    if (model::hears(view, source)) names += (names.empty() ? "" : ", ") + node_name(view.node);
+  return names;
+}
+
 // Why nobody takes over: no replica can, or the best may lack an acknowledged write. "": one does.
 std::string obstacle(const Core& core, OperationId id, const model::Succession& succession) {
   if (succession.node == 0) return "no replica can take over: " + join(succession.notes);
@@ -111,13 +120,16 @@ std::uint32_t former_id(const Core& core, const std::string& source) {
   return 0;
 }
 
-// The former primary's data may be all there is until somebody can take over.
-Task<std::string> why_its_data_is_needed(Core& core, OperationId id, std::string source) {
+// The former primary's data may be all there is until somebody can take over. And who is heard again is
+// perhaps about to answer.
+Task<std::string> why_its_data_is_needed(Core& core, OperationId id, std::string source, bool patiently) {
   auto ids = replicas_of(core);
   const auto views = co_await look_at_all(core, std::move(ids));
   const model::Succession succession = model::choose_successor(views, source, former_id(core, source));
   std::string why = obstacle(core, id, succession);
   if (core.config.failover.loss_when_late && succession.node != 0) why.clear();
+  if (const std::string hearing = names_of_hearing(views, source); patiently && !hearing.empty())
+    why = hearing + " hear(s) it again";
   co_return why;
 }
 
@@ -137,10 +149,7 @@ Error not_fenced(NodeId former, const std::string& why) {
 Task<std::string> who_hears(Core& core, std::string source) {
   auto ids = replicas_of(core);
   const auto views = co_await look_at_all(core, std::move(ids));
-  std::string hearing;
-  for (const View& view : views)
-    if (model::hears(view, source)) hearing += (hearing.empty() ? "" : ", ") + node_name(view.node);
-  co_return hearing;
+  co_return names_of_hearing(views, source);
 }
 
 Task<Result<Fenced>> fence_for_certain(Core& core, OperationId id, NodeId former) {
@@ -198,22 +207,22 @@ Task<Result<Fenced>> fence_for_certain(Core& core, OperationId id, NodeId former
     if (node == nullptr) co_return Fenced{};
     const bool off = info.has_value() && info.value().state == InstanceState::stopped;
     const bool gone = info.has_value() && is_gone(info.value().state);
-    const auto& policy = core.config.failover;
-    const bool destroys = !gone && (off ? policy.replace : reply.has_error() && policy.kill_vm);
+    if (off) co_return Fenced{};
+    const bool destroys = !gone && reply.has_error() && core.config.failover.kill_vm;
     std::string needed;
     if (destroys) {
       std::string source = node->address;
-      needed = co_await why_its_data_is_needed(core, id, std::move(source));
+      const bool patiently = attempt < kTriesWhileHeard;
+      needed = co_await why_its_data_is_needed(core, id, std::move(source), patiently);
       if (core.model.node(former) == nullptr) co_return Fenced{};
     }
     if (gone || (destroys && needed.empty())) {
-      if (!gone && !off)
+      if (!gone)
         core.note(node_name(former), "its agent does not answer: it is fenced by destroying its VM " + vm);
       auto given_up = co_await give_up_vm(core, id, former);
       if (given_up.has_error()) co_return std::move(given_up).error();
       co_return Fenced{};
     }
-    if (off) co_return Fenced{};
     if (!needed.empty()) last += "; its VM is kept: " + needed;
     if (attempt >= core.config.retry.attempts) co_return not_fenced(former, last);
     core.observe("operation.retry", node_name(former));
@@ -221,19 +230,45 @@ Task<Result<Fenced>> fence_for_certain(Core& core, OperationId id, NodeId former
   }
 }
 
-// Who takes over, now that the former one takes no more writes; what nobody can know is waited for.
-Task<Result<model::Succession>> choose(Core& core, OperationId id, std::string source,
-                                       std::uint32_t server_id, TimePoint deadline) {
+// The master that is to be replaced, as it was known before anything was done about it.
+struct Former {
+  NodeId id = 0;                // 0, or no member any more: its VM was gone before
+  std::string source;           // its address
+  std::uint32_t server_id = 0;  // 0: nobody knows
+};
+
+// Its server runs after all: it gets its writes back.
+Task<Error> keep(Core& core, OperationId id, NodeId former) {
+  const std::uint64_t epoch = core.model.operation(id)->epoch;
+  co_await hand_back(core, former, epoch);
+  co_return make_error(ErrorCode::wrong_state, node_name(former) + " is well again: it stays the master");
+}
+
+// Who takes over, now that the former one takes no more writes; what nobody can know is waited for. What was
+// waited for may be the former one itself: a replica that has just heard it again has yet to fetch what it
+// lacks, so both are looked at once more.
+Task<Result<model::Succession>> choose(Core& core, OperationId id, Former former, TimePoint deadline) {
+  bool waited = false;
   while (true) {
     core.observe("step.choose", model::operation_name(id));
     auto ids = replicas_of(core);
     const auto views = co_await look_at_all(core, std::move(ids));
-    model::Succession succession = model::choose_successor(views, source, server_id);
+    model::Succession succession = model::choose_successor(views, former.source, former.server_id);
     const std::string why = obstacle(core, id, succession);
     const bool late = core.now() >= deadline;
-    if (succession.node != 0 && (why.empty() || (late && core.config.failover.loss_when_late)))
-      co_return succession;
+    if (succession.node != 0 && (why.empty() || (late && core.config.failover.loss_when_late))) {
+      if (!waited || core.model.node(former.id) == nullptr) co_return succession;
+      const View view = co_await look_at(core, former.id);
+      const bool well = view.answered && !view.hung && view.server.running;
+      if (well && core.model.node(former.id) != nullptr && !core.model.operation(id)->request.force) {
+        Error kept = co_await keep(core, id, former.id);
+        co_return kept;
+      }
+      waited = false;
+      continue;
+    }
     if (late) co_return make_error(ErrorCode::unavailable, why);
+    waited = true;
     co_await sleep_for(kPauseForReplica);
   }
 }
@@ -314,28 +349,25 @@ Task<Result<void>> tell(Core& core, OperationId id, bool begins, std::string err
 // From the fence to the commit that only the successor may be writable. Its result is the position of that
 // moment.
 Task<Result<std::string>> take_over(Core& core, OperationId id) {
-  const NodeId former = core.model.operation(id)->former;
-  const Node* old = core.model.node(former);
+  Former former{core.model.operation(id)->former, core.model.service.bereft_of, 0};
+  const Node* old = core.model.node(former.id);
   const bool known = old != nullptr;
-  std::string source = known ? old->address : core.model.service.bereft_of;
-  const std::uint32_t server_id = known ? old->server_id : 0;
-  auto fenced = co_await fence_for_certain(core, id, former);
+  if (known) former = {old->id, old->address, old->server_id};
+  auto fenced = co_await fence_for_certain(core, id, former.id);
   if (fenced.has_error()) co_return std::move(fenced).error();
   const bool alive = fenced.value().alive;
   const std::string last = fenced.value().position;
   if (alive && !core.model.operation(id)->request.force) {
-    const std::uint64_t epoch = core.model.operation(id)->epoch;
-    co_await hand_back(core, former, epoch);
-    co_return make_error(ErrorCode::wrong_state, node_name(former) + " is well again: it stays the master");
+    Error kept = co_await keep(core, id, former.id);
+    co_return kept;
   }
-  if (source.empty()) source = core.model.service.bereft_of;
+  if (former.source.empty()) former.source = core.model.service.bereft_of;
   if (!known) {
     auto unheard = co_await former_is_unheard(core);
     if (unheard.has_error()) co_return std::move(unheard).error();
   }
   const TimePoint deadline = core.scheduler.later(core.config.failover.drain_timeout);
-  std::string from = source;
-  auto chosen = co_await choose(core, id, std::move(from), server_id, deadline);
+  auto chosen = co_await choose(core, id, std::move(former), deadline);
   if (chosen.has_error()) co_return std::move(chosen).error();
   const model::Succession succession = std::move(chosen).value();
   const NodeId target = succession.node;
@@ -428,6 +460,34 @@ Task<Analysis> analyse(Core& core, View seen) {
 
 namespace {
 
+// Where a lost VM is to be replaced, one that is off goes, now that another server has the writes: not
+// sooner, for its data might have been all there was, and nobody's writes wait for its end.
+Task<void> discard_lost(Core& core, OperationId id) {
+  const NodeId former = core.model.operation(id)->former;
+  const auto present = [&core, id, former]() -> Node* {
+    Node* node = core.model.node(former);
+    const bool others = node != nullptr && node->state == model::NodeState::removing && node->operation != id;
+    return others ? nullptr : node;
+  };
+  if (!core.config.failover.replace || present() == nullptr) co_return;
+  std::string vm = present()->vm;
+  auto info = co_await core.get_vm_info(node_name(former), vm);
+  Node* node = present();
+  if (node == nullptr || info.has_error()) co_return;
+  const InstanceState state = info.value().state;
+  if (state != InstanceState::stopped && !is_gone(state)) co_return;
+  core.note(node_name(former), "its VM " + vm + " is lost: another one is bought");
+  if (node->state != model::NodeState::removing) core.change(*node, NodeEvent::remove);
+  node->operation = id;
+  core.journal.node_changed(former);
+  co_await core.journal.durable();
+  auto removed = co_await remove_node(core, former);
+  if (removed.has_error()) {
+    std::string text = node_name(former) + " is not removed: " + removed.error().message;
+    warn(core, id, text);
+  }
+}
+
 Task<Result<void>> replace_primary(Core& core, OperationId id) {
   NodeId target = core.model.operation(id)->request.node;
   if (core.model.operation(id)->epoch == 0) {
@@ -479,6 +539,7 @@ Task<Result<void>> replace_primary(Core& core, OperationId id) {
   }
   const auto troubles = co_await repoint(core, target, Hurry::much);
   warn(core, id, joined(troubles));
+  co_await discard_lost(core, id);
   co_return success();
 }
 

@@ -158,8 +158,10 @@ bool MySQLServerManager::is_being_replaced(NodeId id) const {
 bool MySQLServerManager::is_open_replica(const model::Node& node, const ServerState& state) const {
   if (state.read_only) return false;
   const auto& service = core_.model.service;
-  return (node.role == Role::replica && service.maybe_writable != node.id) ||
-         (state.role == Role::replica && state.epoch > service.epoch);
+  const bool by_own_account = state.role == Role::replica;
+  if (by_own_account && state.epoch > service.epoch) return true;
+  // Also one whose role the journal has forgotten, and who could not be asked when the others were.
+  return (by_own_account || node.role == Role::replica) && service.maybe_writable != node.id;
 }
 
 // Whether an operation may be about to close the primary. Those that only add, and one that has moved the

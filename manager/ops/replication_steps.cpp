@@ -316,6 +316,17 @@ Task<Result<void>> still_holds(Core& core, NodeId target, std::string position, 
 Task<void> hand_back(Core& core, NodeId former, std::uint64_t epoch) {
   if (core.model.node(former) == nullptr) co_return;
   core.observe("step.hand_back", node_name(former));
+  // By its own account it follows another one: the journal has forgotten that this one was replaced. Who does
+  // not say is opened by the monitor, when it does.
+  GetServerState look;
+  const AgentCommand looking = look;
+  const auto seen = co_await core.ask_persistently(former, looking);
+  const bool follows = seen.has_value() && seen.value().state.role == Role::replica;
+  if (seen.has_error() || follows) {
+    core.note(node_name(former), "is not made writable again: " +
+                                     (follows ? "it says that it is a replica" : seen.error().message));
+    co_return;
+  }
   auto back = co_await make_primary(core, former, epoch);
   if (back.has_error())
     core.note(node_name(former), "could not be made writable again: " + back.error().message);

@@ -25,8 +25,8 @@ bool Checkers::is_settled(const model::Node& node) {
     const bool boots = vm != nullptr && vm->state == InstanceState::pending;
     return !answers && !boots;
   }
-  if (answers && !truth->server_running) return false;
-  if (node.role != Role::replica || !truth || !truth->responsive || !node.errant.empty()) return true;
+  if (!answers || !truth->server_running) return false;  // it is LOST when enough looks were missed
+  if (node.role != Role::replica || !truth->responsive || !node.errant.empty()) return true;
   return truth->replication.io == ThreadState::yes && truth->replication.sql_running;
 }
 
@@ -64,8 +64,11 @@ bool Checkers::settled() {
 // again for ever: the latest one has had no time to end.
 bool Checkers::is_begun_again(const model::Operation& operation) const {
   if (operation.request.kind != model::OperationKind::fail_over) return false;
-  const Duration age = world_.scheduler().now() - TimePoint{Duration{operation.accepted_at_ns}};
-  return age < world_.configuration().failover.drain_timeout + kFailoverMargin;
+  const auto& config = world_.configuration();
+  Duration patience = config.failover.drain_timeout + kFailoverMargin;
+  for (unsigned attempt = 1; attempt < config.retry.attempts; ++attempt)  // to close the master
+    patience += config.retry.pause_after(attempt, Duration{0});
+  return world_.scheduler().now() - TimePoint{Duration{operation.accepted_at_ns}} < patience;
 }
 
 void Checkers::at_end(bool judged) {
