@@ -32,7 +32,8 @@ Task<Result<void>> set_up_replica_master(Core& core, OperationId id) {
   core.model.service.maybe_writable = target;
   core.journal.service_changed();
   co_await core.journal.durable();
-  auto made = co_await make_primary(core, target, epoch);
+  std::string anything;
+  auto made = co_await make_primary(core, target, epoch, std::move(anything));
   if (made.has_error()) {
     // It may have become writable without our knowing: take that back as far as it can be.
     const std::uint64_t next = co_await epoch_after(core, id, target);

@@ -108,7 +108,7 @@ Task<Result<void>> fence(Core& core, NodeId id, std::uint64_t epoch) {
                            "; remove it, or try again when its agent answers");
 }
 
-Task<Result<void>> make_primary(Core& core, NodeId id, std::uint64_t epoch) {
+Task<Result<void>> make_primary(Core& core, NodeId id, std::uint64_t epoch, std::string position) {
   Error last;
   for (unsigned attempt = 1; attempt <= core.config.retry.attempts; ++attempt) {
     const Node* node = core.model.node(id);
@@ -124,6 +124,12 @@ Task<Result<void>> make_primary(Core& core, NodeId id, std::uint64_t epoch) {
     auto reply = co_await core.ask(id, named);
     if (reply.has_error() && !is_worth_retrying(reply.error())) co_return std::move(reply).error();
     if (reply.has_value() && reply.value().state.read_only) {
+      const GtidPosition wanted = parse_gtid_position(position).value_or(GtidPosition{});
+      if (!excess(wanted, model::applied_position(reply.value().state)).empty()) {
+        std::string needed = position;
+        auto held = co_await still_holds(core, id, std::move(needed), epoch);
+        if (held.has_error()) co_return held;
+      }
       core.observe("step.make_writable", node_name(id));
       SetReadOnly writable;
       writable.epoch = epoch;
@@ -159,8 +165,9 @@ Task<Result<void>> open_successor(Core& core, NodeId target, std::string positio
   auto stopped = co_await core.ask_persistently(target, stopping);
   if (stopped.has_error())
     core.note(node_name(target), "could not stop replicating: " + stopped.error().message);
-  auto made = co_await still_holds(core, target, std::move(position), epoch);
-  if (made.has_value()) made = co_await make_primary(core, target, epoch);
+  std::string needed = position;
+  auto made = co_await still_holds(core, target, std::move(needed), epoch);
+  if (made.has_value()) made = co_await make_primary(core, target, epoch, std::move(position));
   co_return made;
 }
 
@@ -327,7 +334,8 @@ Task<void> hand_back(Core& core, NodeId former, std::uint64_t epoch) {
                                      (follows ? "it says that it is a replica" : seen.error().message));
     co_return;
   }
-  auto back = co_await make_primary(core, former, epoch);
+  std::string anything;
+  auto back = co_await make_primary(core, former, epoch, std::move(anything));
   if (back.has_error())
     core.note(node_name(former), "could not be made writable again: " + back.error().message);
 }
