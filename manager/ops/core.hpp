@@ -54,8 +54,17 @@ class Core {
   Signal operations_changed;         // an operation ended or was accepted
   std::set<std::string> destroying;  // doomed VMs that a coroutine is destroying now
   Departed departed;                 // VMs that are known to be destroyed
-  std::uint64_t highest_epoch = 0;   // that an agent of ours told
-  bool stood_down = false;           // another manager has taken over
+  // The target of a promotion that was taken up again: a journal that lost its end cannot tell whether it is
+  // the master, and it has not said so. Until it is heard, or known to be off, nobody else is opened; 0:
+  // none.
+  model::NodeId perhaps_promoted = 0;
+  std::uint64_t highest_epoch = 0;  // that an agent of ours told
+  bool stood_down = false;          // another manager has taken over
+
+  bool awaits_word_of_another_than(model::NodeId id) const {
+    const model::Node* node = perhaps_promoted == id ? nullptr : model.node(perhaps_promoted);
+    return node != nullptr && model::is_listed(node->state);
+  }
 
   // Calls that create a VM and are not answered, also those whose caller has been ended: their VMs may still
   // come into being. Of this process only.

@@ -44,6 +44,7 @@ void MySQLServerManager::saw(model::Node& node, const ServerState& state) {
   node.server_running = state.running;
   // Nobody becomes the master who may not be writable, says the journal: then it has lost that. Who has just
   // been replaced says so until it is told.
+  if (core_.perhaps_promoted == node.id && state.role != Role::primary) core_.perhaps_promoted = 0;
   const auto& service = core_.model.service;
   if (node.role == Role::replica && state.role == Role::primary && state.epoch == service.epoch &&
       node.left_at.empty() && service.maybe_writable != node.id && judged_epoch_ != service.epoch &&
@@ -89,6 +90,8 @@ Task<void> MySQLServerManager::look_for_lost(NodeId id) {
     co_await confirm_vanished(std::move(missing));
     co_return;
   }
+  if (info.has_value() && info.value().state == InstanceState::stopped && core_.perhaps_promoted == id)
+    core_.perhaps_promoted = 0;
   if (info.has_error() || info.value().state != InstanceState::running) co_return;
   const std::string address = info.value().address;
   if (address.empty() || address == changed->address) co_return;
@@ -178,7 +181,7 @@ bool MySQLServerManager::is_being_closed() const {
 // A server starts read-only until its manager says otherwise: the primary's was restarted.
 Task<void> MySQLServerManager::keep_open(NodeId id, ServerState state) {
   if (core_.model.service.primary != id || core_.model.service.maybe_writable != id || !state.read_only ||
-      !surveyed_ || is_behind() || is_being_closed() || opening_)
+      !surveyed_ || is_behind() || is_being_closed() || opening_ || core_.awaits_word_of_another_than(id))
     co_return;
   if (state.role == Role::replica) {
     // Not opened: it may lack what the other has acknowledged.

@@ -19,6 +19,9 @@ Error not_there(NodeId id) {
 
 namespace {
 
+constexpr Duration kStillHolds = 1s;      // to say that it has what it has applied
+constexpr Duration kSecondThoughts = 2s;  // the same, when its state says something else
+
 bool replicates(const ServerState& state, const std::string& source) {
   return state.running && state.role == Role::replica && state.read_only && state.replication.configured &&
          state.replication.source_address == source && state.replication.io == ThreadState::yes &&
@@ -108,6 +111,23 @@ Task<Result<void>> fence(Core& core, NodeId id, std::uint64_t epoch) {
                            "; remove it, or try again when its agent answers");
 }
 
+namespace {
+
+Error has_lost_its_data(NodeId id) {
+  return make_error(ErrorCode::database, node_name(id) + " has lost its data since it was to take over");
+}
+
+// Whether the two name different transactions by the same number: another server has counted from the start.
+bool differs_from(const GtidPosition& applied, const GtidPosition& wanted) {
+  return std::ranges::any_of(applied, [&](const Gtid& one) {
+    return std::ranges::any_of(wanted, [&](const Gtid& other) {
+      return one.domain == other.domain && one.sequence == other.sequence && one.server != other.server;
+    });
+  });
+}
+
+}  // namespace
+
 Task<Result<void>> make_primary(Core& core, NodeId id, std::uint64_t epoch, std::string position) {
   Error last;
   for (unsigned attempt = 1; attempt <= core.config.retry.attempts; ++attempt) {
@@ -125,9 +145,11 @@ Task<Result<void>> make_primary(Core& core, NodeId id, std::uint64_t epoch, std:
     if (reply.has_error() && !is_worth_retrying(reply.error())) co_return std::move(reply).error();
     if (reply.has_value() && reply.value().state.read_only) {
       const GtidPosition wanted = parse_gtid_position(position).value_or(GtidPosition{});
-      if (!excess(wanted, model::applied_position(reply.value().state)).empty()) {
+      const GtidPosition applied = model::applied_position(reply.value().state);
+      if (differs_from(applied, wanted)) co_return has_lost_its_data(id);
+      if (!excess(wanted, applied).empty()) {
         std::string needed = position;
-        auto held = co_await still_holds(core, id, std::move(needed), epoch);
+        auto held = co_await still_holds(core, id, std::move(needed), epoch, kSecondThoughts);
         if (held.has_error()) co_return held;
       }
       core.observe("step.make_writable", node_name(id));
@@ -166,7 +188,7 @@ Task<Result<void>> open_successor(Core& core, NodeId target, std::string positio
   if (stopped.has_error())
     core.note(node_name(target), "could not stop replicating: " + stopped.error().message);
   std::string needed = position;
-  auto made = co_await still_holds(core, target, std::move(needed), epoch);
+  auto made = co_await still_holds(core, target, std::move(needed), epoch, kStillHolds);
   if (made.has_value()) made = co_await make_primary(core, target, epoch, std::move(position));
   co_return made;
 }
@@ -305,12 +327,13 @@ Task<Result<void>> close_suspect(Core& core, std::uint64_t epoch) {
   co_return success();
 }
 
-Task<Result<void>> still_holds(Core& core, NodeId target, std::string position, std::uint64_t epoch) {
+Task<Result<void>> still_holds(Core& core, NodeId target, std::string position, std::uint64_t epoch,
+                               Duration limit) {
   if (position.empty()) co_return success();
   WaitForGtid wait;
   wait.epoch = epoch;
   wait.gtid = std::move(position);
-  wait.limit = 1s;
+  wait.limit = limit;
   const AgentCommand waiting = wait;
   core.observe("step.check_data", node_name(target));
   auto held = co_await core.ask_persistently(target, waiting);
@@ -322,6 +345,11 @@ Task<Result<void>> still_holds(Core& core, NodeId target, std::string position, 
 
 Task<void> hand_back(Core& core, NodeId former, std::uint64_t epoch) {
   if (core.model.node(former) == nullptr) co_return;
+  if (core.awaits_word_of_another_than(former)) {
+    core.note(node_name(former), "is not made writable again before " + node_name(core.perhaps_promoted) +
+                                     " has said that it is not the master");
+    co_return;
+  }
   core.observe("step.hand_back", node_name(former));
   // By its own account it follows another one: the journal has forgotten that this one was replaced. Who does
   // not say is opened by the monitor, when it does.
@@ -342,12 +370,12 @@ Task<void> hand_back(Core& core, NodeId former, std::uint64_t epoch) {
 
 namespace {
 
-// Whether the former primary answers, and has nothing that is not in `position`.
-Task<bool> has_nothing_beyond(Core& core, NodeId former, GtidPosition position) {
+// Whether the former primary, closed, has nothing that is not in `position`; nothing when it does not say.
+Task<std::optional<bool>> has_nothing_beyond(Core& core, NodeId former, GtidPosition position) {
   GetServerState look;
   const AgentCommand looking = look;
   const auto seen = co_await core.ask(former, looking);
-  if (seen.has_error() || !seen.value().state.running) co_return false;
+  if (seen.has_error() || !seen.value().state.running) co_return std::nullopt;
   if (!seen.value().state.read_only) co_return false;  // it has its writes back
   co_return excess(model::applied_position(seen.value().state), position).empty();
 }
@@ -402,15 +430,19 @@ Task<void> learn_whether_promoted(Core& core, OperationId id, NodeId target) {
     co_await core.journal.durable();
     co_return;
   }
-  if (seen.has_error()) co_return;
+  if (seen.has_error()) {
+    core.perhaps_promoted = target;
+    co_return;
+  }
   const ServerState& state = seen.value().state;
   if (state.role != Role::primary || state.epoch != epoch) co_return;
   if (state.read_only) {
     // Closed since, or never opened: it is the master when that loses nothing.
     const NodeId former = core.model.operation(id)->former;
     GtidPosition position = model::applied_position(state);
-    const bool all = co_await has_nothing_beyond(core, former, std::move(position));
-    if (!all || core.model.node(target) == nullptr) co_return;
+    const auto all = co_await has_nothing_beyond(core, former, std::move(position));
+    if (!all.has_value()) core.perhaps_promoted = target;
+    if (!all.value_or(false) || core.model.node(target) == nullptr) co_return;
   }
   core.note(node_name(target), "is the master already: the journal is behind");
   core.model.service.maybe_writable = target;

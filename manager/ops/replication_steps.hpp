@@ -22,8 +22,8 @@ Task<Result<void>> fence(Core& core, model::NodeId node, std::uint64_t epoch);
 // Who may take writes beside the master, as a promotion that failed half-way leaves it, is closed before the
 // master moves on.
 Task<Result<void>> close_suspect(Core& core, std::uint64_t epoch);
-// Tells the node's server to be the primary and checks that it is. It is not opened when it has lost what is in
-// `position` ("": anything will do).
+// Tells the node's server to be the primary and checks that it is. It is not opened when it has lost what is
+// in `position` ("": anything will do).
 Task<Result<void>> make_primary(Core& core, model::NodeId id, std::uint64_t epoch, std::string position);
 // A drained replica, which the journal says may be writable, leaves its source and becomes the primary.
 Task<Result<void>> open_successor(Core& core, model::NodeId target, std::string position,
@@ -59,7 +59,8 @@ std::string joined(const std::map<model::NodeId, std::string>& troubles);
 
 // Whether the target still holds `position`: a copy of an old command may have emptied it since it was
 // drained.
-Task<Result<void>> still_holds(Core& core, model::NodeId target, std::string position, std::uint64_t epoch);
+Task<Result<void>> still_holds(Core& core, model::NodeId target, std::string position, std::uint64_t epoch,
+                               Duration limit);
 // Undoes a switchover: the old primary takes writes again.
 Task<void> hand_back(Core& core, model::NodeId former, std::uint64_t epoch);
 // Taken up again, by its own epoch, with a journal that may have forgotten how far it was: the target itself

@@ -92,7 +92,7 @@ void CloudRules::listed(const std::string& key, const std::string& value, TimePo
                         const Result<std::vector<InstanceInfo>>& answer) {
   if (answer.has_error()) return;
   const auto& infos = answer.value();
-  if (world_.cloud().config().list_lag.median() > Duration{0}) return check_goes_on(key, value, infos);
+  if (world_.cloud().config().list_lag.median() > Duration{0}) return check_goes_on(key, value, asked, infos);
   for (const auto& info : infos) check_told(info, asked);
   std::size_t next = 0;  // listings are in the order of creation
   world_.cloud().for_each_instance([&](const cloud::Instance& vm) {
@@ -107,8 +107,10 @@ void CloudRules::listed(const std::string& key, const std::string& value, TimePo
 }
 
 // A listing that lags shows the past, but never an earlier one than the listing before it.
-void CloudRules::check_goes_on(const std::string& key, const std::string& value,
+void CloudRules::check_goes_on(const std::string& key, const std::string& value, TimePoint asked,
                                const std::vector<InstanceInfo>& infos) {
+  if (asked < latest_listing_) return;  // overtaken on its way
+  latest_listing_ = asked;
   std::set<std::string> listed;
   for (const auto& info : infos) {
     listed.insert(info.id);

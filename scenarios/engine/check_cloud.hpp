@@ -27,13 +27,14 @@ class CloudRules final : public CloudWatch {
 
  private:
   void report(const std::string& what, const std::string& fingerprint);
-  void check_goes_on(const std::string& key, const std::string& value,
+  void check_goes_on(const std::string& key, const std::string& value, TimePoint asked,
                      const std::vector<InstanceInfo>& infos);
   void check_told(const InstanceInfo& info, TimePoint asked);
 
   SimWorld& world_;
   std::map<std::string, std::string> tokens_;   // which VM each token made
   std::map<std::string, InstanceState> shown_;  // as what each was last listed, where listings lag
+  TimePoint latest_listing_{};                  // when the latest of those was asked for
 };
 
 // The checker's own table of the lifecycle.

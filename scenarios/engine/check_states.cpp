@@ -248,10 +248,14 @@ void States::stored(const Change& change, const std::string& before) {
   if (change.table == Table::operation && !change.erase) stored_operation(change, before);
   if (change.table == Table::node) {
     if (change.erase) {
-      if (!before.empty()) erased_.insert(change.id);
+      if (!before.empty()) erased_[change.id] = text_in(before, "vm");
       return;
     }
-    if (before.empty() && erased_.contains(change.id))
+    // A VM that the cloud denied and that turns up again is the node that its tags say.
+    const auto erased = erased_.find(change.id);
+    const bool same = erased != erased_.end() && !erased->second.empty() &&
+                      erased->second == text_in(change.document, "vm");
+    if (before.empty() && erased != erased_.end() && !same)
       world_.report("S8", model::node_name(change.id) + " was given out twice", "S8 node id used twice");
     const auto to = model::parse_node_state(text_in(change.document, "state"));
     const auto from = model::parse_node_state(text_in(before, "state")).value_or(N::creating);

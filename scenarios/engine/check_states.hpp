@@ -53,7 +53,7 @@ class States {
   std::optional<model::ServiceState> service_;
   std::map<model::NodeId, model::NodeState> nodes_;
   std::map<model::OperationId, model::OperationState> operations_;  // that have not ended
-  std::set<model::NodeId> erased_;                                  // from the journal
+  std::map<model::NodeId, std::string> erased_;                     // from the journal; the VM it had
   std::uint64_t changes_ = 0;
   bool start_wanted_ = false;  // since the service last ran
 };

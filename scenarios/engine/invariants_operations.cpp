@@ -92,23 +92,29 @@ void Checkers::check_operation_done(const std::string& subject) {
 }
 
 // L5: a fail-over that nobody forced closes a master. Its server is well, nothing has happened to that
-// lately, it was not started lately either (what is known of a server is as old as the slowest answer), and
-// a slave hears it: then nobody had a reason.
+// lately, and a slave hears it: then nobody had a reason. Unless the manager cannot know: what is known of a
+// server is as old as the slowest answer, and who came back while it was being closed has to say so.
 void Checkers::check_death(const std::string& subject) {
   const auto* manager = world_.manager();
   const auto* former = manager == nullptr ? nullptr : manager->model().node(node_number(subject));
   if (former == nullptr || former->id != manager->model().service.primary) return;
-  bool replaced = false;
+  const model::Operation* replacing = nullptr;
   for (const auto id : manager->model().active()) {
     const auto* operation = manager->model().operation(id);
-    replaced = replaced || (operation->request.kind == OperationKind::fail_over && !operation->request.force);
+    if (operation->request.kind == OperationKind::fail_over && !operation->request.force)
+      replacing = operation;
   }
   const auto truth = world_.fleet().truth(former->vm);
   const auto* vm = world_.cloud().instance(former->vm);
   const TimePoint lately = world_.scheduler().now() - 10s;
+  const TimePoint started = servers_.running_since(former->vm);
+  const TimePoint begun = replacing == nullptr ? kNever : TimePoint{Duration{replacing->accepted_at_ns}};
+  const bool could_say_so =
+      vm != nullptr && deaths_.has_answered(former->id, started) && !world_.evidence().touched(*vm, started);
   // Somebody else may have answered at its address.
-  if (!replaced || !truth || !truth->responsive || vm == nullptr || world_.evidence().any(kAstray) ||
-      servers_.running_since(former->vm) > lately || world_.evidence().server_touched(*vm, lately))
+  if (replacing == nullptr || !truth || !truth->responsive || vm == nullptr ||
+      world_.evidence().any(kAstray) || started > lately || (started > begun && !could_say_so) ||
+      world_.evidence().server_touched(*vm, lately))
     return;
   for (const auto& [id, node] : manager->model().nodes()) {
     const auto seen = world_.fleet().truth(node.vm);
