@@ -55,8 +55,8 @@ class Core {
   std::set<std::string> destroying;  // doomed VMs that a coroutine is destroying now
   Departed departed;                 // VMs that are known to be destroyed
   // The target of a promotion that was taken up again: a journal that lost its end cannot tell whether it is
-  // the master, and it has not said so. Until it is heard, or known to be off, nobody else is opened; 0:
-  // none.
+  // the master, and it has not said so. Until it is heard, or known to be off, the recorded one
+  // is not opened; 0: none.
   model::NodeId perhaps_promoted = 0;
   std::uint64_t highest_epoch = 0;  // that an agent of ours told
   bool stood_down = false;          // another manager has taken over

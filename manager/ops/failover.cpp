@@ -212,7 +212,8 @@ Task<Result<Fenced>> fence_for_certain(Core& core, OperationId id, NodeId former
     std::string needed;
     if (destroys) {
       std::string source = node->address;
-      const bool patiently = attempt < kTriesWhileHeard;
+      const bool patiently = attempt < std::min(kTriesWhileHeard, core.config.retry.attempts) &&
+                             !core.model.operation(id)->request.force;
       needed = co_await why_its_data_is_needed(core, id, std::move(source), patiently);
       if (core.model.node(former) == nullptr) co_return Fenced{};
     }
@@ -460,27 +461,47 @@ Task<Analysis> analyse(Core& core, View seen) {
 
 namespace {
 
+// The former master, for as long as nothing but this fail-over decides about it.
+Node* lost_master(Core& core, OperationId id) {
+  const NodeId former = core.model.operation(id)->former;
+  const auto& service = core.model.service;
+  if (former == service.primary || former == service.maybe_writable) return nullptr;
+  Node* node = core.model.node(former);
+  const bool others = node != nullptr && node->state == model::NodeState::removing && node->operation != id;
+  return others ? nullptr : node;
+}
+
+// Whether its VM is off, or gone; asked again when the cloud does not say.
+Task<bool> is_off(Core& core, OperationId id) {
+  for (unsigned attempt = 1; lost_master(core, id) != nullptr; ++attempt) {
+    const Node* node = lost_master(core, id);
+    const std::string name = node_name(node->id);
+    std::string vm = node->vm;
+    auto info = co_await core.get_vm_info(name, vm);
+    if (info.has_value())
+      co_return info.value().state == InstanceState::stopped || is_gone(info.value().state);
+    if (attempt >= core.config.retry.attempts) break;
+    co_await sleep_for(core.config.retry.pause_after(attempt, info.error().retry_after));
+  }
+  co_return false;
+}
+
 // Where a lost VM is to be replaced, one that is off goes, now that another server has the writes: not
 // sooner, for its data might have been all there was, and nobody's writes wait for its end.
 Task<void> discard_lost(Core& core, OperationId id) {
+  const Node* node = lost_master(core, id);
+  if (!core.config.failover.replace || node == nullptr) co_return;
+  if (node->state != model::NodeState::removing) {  // else by this operation, before a restart
+    const bool off = co_await is_off(core, id);
+    Node* lost = lost_master(core, id);
+    if (!off || lost == nullptr) co_return;
+    core.note(node_name(lost->id), "its VM " + lost->vm + " is lost: another one is bought");
+    if (lost->state != model::NodeState::removing) core.change(*lost, NodeEvent::remove);
+    lost->operation = id;
+    core.journal.node_changed(lost->id);
+    co_await core.journal.durable();
+  }
   const NodeId former = core.model.operation(id)->former;
-  const auto present = [&core, id, former]() -> Node* {
-    Node* node = core.model.node(former);
-    const bool others = node != nullptr && node->state == model::NodeState::removing && node->operation != id;
-    return others ? nullptr : node;
-  };
-  if (!core.config.failover.replace || present() == nullptr) co_return;
-  std::string vm = present()->vm;
-  auto info = co_await core.get_vm_info(node_name(former), vm);
-  Node* node = present();
-  if (node == nullptr || info.has_error()) co_return;
-  const InstanceState state = info.value().state;
-  if (state != InstanceState::stopped && !is_gone(state)) co_return;
-  core.note(node_name(former), "its VM " + vm + " is lost: another one is bought");
-  if (node->state != model::NodeState::removing) core.change(*node, NodeEvent::remove);
-  node->operation = id;
-  core.journal.node_changed(former);
-  co_await core.journal.durable();
   auto removed = co_await remove_node(core, former);
   if (removed.has_error()) {
     std::string text = node_name(former) + " is not removed: " + removed.error().message;
@@ -493,6 +514,9 @@ Task<Result<void>> replace_primary(Core& core, OperationId id) {
   if (core.model.operation(id)->epoch == 0) {
     core.model.operation(id)->former = core.model.service.primary;
     core.journal.operation_changed(id);
+    // An operation before it has made the target the master meanwhile.
+    if (core.model.service.primary == target)
+      co_return make_error(ErrorCode::wrong_state, node_name(target) + " is the master already");
   }
   co_await learn_whether_promoted(core, id, target);
   if (core.model.service.primary != target) {

@@ -292,7 +292,11 @@ Task<void> MySQLServerManager::run(OperationId id) {
 // twice.
 void MySQLServerManager::replace_lost(OperationId id) {
   const Operation* operation = core_.model.operation(id);
-  if (!core_.config.failover.replace || core_.model.node(operation->former) != nullptr) return;
+  if (!core_.config.failover.replace) return;
+  // One whose end is late, for the cloud forbids it, is swept away in time.
+  if (const auto* former = core_.model.node(operation->former);
+      former != nullptr && (former->state != model::NodeState::removing || former->operation != id))
+    return;
   model::OperationRequest request;
   request.kind = OperationKind::create_replica;
   request.node = operation->request.node;

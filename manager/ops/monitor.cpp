@@ -28,13 +28,6 @@ bool is_broken(const ServerState& state, const std::string& source) {
   return !replication.sql_running || replication.io == ThreadState::no;
 }
 
-// A promotion or a fail-over whose target is the recorded master: the others have yet to follow.
-bool has_moved_the_writes(const Operation& operation, const model::Service& service) {
-  const auto kind = operation.request.kind;
-  return (kind == OperationKind::promote || kind == OperationKind::fail_over) &&
-         operation.request.node == service.primary && operation.epoch == service.epoch;
-}
-
 }  // namespace
 
 void MySQLServerManager::saw(model::Node& node, const ServerState& state) {
@@ -44,8 +37,13 @@ void MySQLServerManager::saw(model::Node& node, const ServerState& state) {
   node.server_running = state.running;
   // Nobody becomes the master who may not be writable, says the journal: then it has lost that. Who has just
   // been replaced says so until it is told.
-  if (core_.perhaps_promoted == node.id && state.role != Role::primary) core_.perhaps_promoted = 0;
   const auto& service = core_.model.service;
+  if (core_.perhaps_promoted == node.id) {
+    if (state.role != Role::primary || service.primary == node.id)
+      core_.perhaps_promoted = 0;
+    else
+      claimed_ = true;
+  }
   if (node.role == Role::replica && state.role == Role::primary && state.epoch == service.epoch &&
       node.left_at.empty() && service.maybe_writable != node.id && judged_epoch_ != service.epoch &&
       !is_being_replaced(node.id))

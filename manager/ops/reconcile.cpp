@@ -267,6 +267,7 @@ Task<void> MySQLServerManager::catch_up() {
     claimed_ = claimed;
     co_return;
   }
+  core_.perhaps_promoted = 0;  // it has been heard, or is known to be the lesser one
   // Of an epoch that the journal knows, only another master is news.
   if ((contradicted || claimed) && !is_behind() &&
       (master == nullptr || best.epoch < core_.model.service.epoch ||
@@ -305,6 +306,7 @@ void MySQLServerManager::follow(NodeId master, std::uint64_t epoch, bool open) {
     core_.journal.node_changed(former->id);
   }
   service.epoch = judged_epoch_ = epoch;
+  core_.perhaps_promoted = 0;
   service.primary = master;
   if (open || master == 0 || core_.model.node(service.maybe_writable) == nullptr)
     service.maybe_writable = master;

@@ -178,7 +178,8 @@ Task<Result<std::string>> hand_over(Core& core, NodeId target, NodeId former, st
 }
 
 // The writes move to the target: the former primary closed, what it has taken applied, the target opened.
-Task<Result<void>> move_writes(Core& core, OperationId id, NodeId target, NodeId former) {
+// `resumed`: by a manager that did not begin it.
+Task<Result<void>> move_writes(Core& core, OperationId id, NodeId target, NodeId former, bool resumed) {
   if (auto checked = check_member(core, target); checked.has_error()) co_return checked;
   if (core.model.node(target)->role != Role::replica)
     co_return make_error(ErrorCode::wrong_state, node_name(target) + " is no replica");
@@ -197,7 +198,7 @@ Task<Result<void>> move_writes(Core& core, OperationId id, NodeId target, NodeId
     if (unheard.has_error()) co_return unheard;
     auto handed = co_await hand_over(core, target, former, epoch);
     // Taken up again while its target did not answer, which may answer now.
-    if (handed.has_error()) co_await learn_whether_promoted(core, id, target);
+    if (handed.has_error() && resumed) co_await learn_whether_promoted(core, id, target);
     if (core.model.service.primary == target) co_return success();
     if (core.model.service.maybe_writable != target) {
       if (handed.has_error()) {
@@ -238,14 +239,15 @@ Task<Result<void>> move_writes(Core& core, OperationId id, NodeId target, NodeId
 Task<Result<void>> promote(Core& core, OperationId id) {
   const NodeId target = core.model.operation(id)->request.node;
   // Whom it takes over from is decided when it begins: an operation before it may have changed the primary.
-  if (core.model.operation(id)->epoch == 0) {
+  const bool resumed = core.model.operation(id)->epoch != 0;
+  if (!resumed) {
     core.model.operation(id)->former = core.model.service.primary;
     core.journal.operation_changed(id);
   }
   const NodeId former = core.model.operation(id)->former;
   co_await learn_whether_promoted(core, id, target);
   if (core.model.service.primary != target) {
-    auto moved = co_await move_writes(core, id, target, former);
+    auto moved = co_await move_writes(core, id, target, former, resumed);
     if (moved.has_error()) co_return moved;
   }
   const auto troubles = co_await repoint(core, target, Hurry::none);

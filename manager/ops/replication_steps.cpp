@@ -193,6 +193,12 @@ Task<Result<void>> open_successor(Core& core, NodeId target, std::string positio
   co_return made;
 }
 
+bool has_moved_the_writes(const Operation& operation, const model::Service& service) {
+  const auto kind = operation.request.kind;
+  return (kind == model::OperationKind::promote || kind == model::OperationKind::fail_over) &&
+         operation.request.node == service.primary && operation.epoch == service.epoch;
+}
+
 void record_primary(Core& core, NodeId id) {
   Node* node = core.model.node(id);
   if (node == nullptr) return;
@@ -203,6 +209,7 @@ void record_primary(Core& core, NodeId id) {
   core.model.service.bereft_of.clear();
   core.model.service.primary = id;
   core.model.service.maybe_writable = id;
+  core.perhaps_promoted = 0;
   core.journal.node_changed(id);
   core.journal.service_changed();
 }

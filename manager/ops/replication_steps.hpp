@@ -28,6 +28,8 @@ Task<Result<void>> make_primary(Core& core, model::NodeId id, std::uint64_t epoc
 // A drained replica, which the journal says may be writable, leaves its source and becomes the primary.
 Task<Result<void>> open_successor(Core& core, model::NodeId target, std::string position,
                                   std::uint64_t epoch);
+// A promotion or a fail-over whose target is the recorded master: the others have yet to follow.
+bool has_moved_the_writes(const model::Operation& operation, const model::Service& service);
 // Only in the records; the caller commits.
 void record_primary(Core& core, model::NodeId id);
 // The writes have moved from one to the other, who replicates from now on. Only in the records.

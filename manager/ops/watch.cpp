@@ -1,6 +1,7 @@
 // The watch over the primary: looks often, believes a death only when the replicas confirm it, and begins a
 // fail-over.
 #include "manager/ops/manager.hpp"
+#include "manager/ops/replication_steps.hpp"
 
 namespace drover::ops {
 
@@ -134,8 +135,11 @@ void MySQLServerManager::begin_failover(const Analysis& analysis) {
 
 bool MySQLServerManager::leaves_to_failover(NodeId id) const {
   if (!core_.config.failover.automatic || core_.model.service.primary != id) return false;
-  for (const model::OperationId active : core_.model.active())
-    if (core_.model.operation(active)->request.kind == OperationKind::fail_over) return true;
+  for (const model::OperationId active : core_.model.active()) {
+    const Operation& operation = *core_.model.operation(active);
+    if (operation.request.kind == OperationKind::fail_over)
+      return !has_moved_the_writes(operation, core_.model.service);
+  }
   if (watch_.waits || core_.now() < next_failover()) return false;
   const bool judged = watch_.suspected && watch_.told != Health::well;
   if (judged && watch_.told != Health::dead && watch_.told != Health::hung) return false;

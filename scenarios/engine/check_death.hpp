@@ -25,11 +25,6 @@ class Deaths {
   void answered(std::uint64_t number, std::string_view subject, const AgentCommand& command,
                 const Result<AgentReply>& reply);
   void after_change();
-  // Whether this node's agent has told the manager anything since then.
-  bool has_answered(model::NodeId id, TimePoint since) const {
-    const auto latest = answers_.find(id);
-    return latest != answers_.end() && latest->second >= since;
-  }
 
  private:
   static model::NodeId model_id(std::string_view subject);

@@ -248,7 +248,9 @@ void States::stored(const Change& change, const std::string& before) {
   if (change.table == Table::operation && !change.erase) stored_operation(change, before);
   if (change.table == Table::node) {
     if (change.erase) {
-      if (!before.empty()) erased_[change.id] = text_in(before, "vm");
+      // Of a removed one nothing is found again.
+      const bool vanished = text_in(before, "state") != "REMOVING";
+      if (!before.empty()) erased_[change.id] = vanished ? text_in(before, "vm") : std::string_view();
       return;
     }
     // A VM that the cloud denied and that turns up again is the node that its tags say.

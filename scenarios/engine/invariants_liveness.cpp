@@ -134,7 +134,7 @@ void Checkers::check_clients() {
 // gigabytes takes it hours.
 bool Checkers::is_slow_yet(const cloud::Instance& vm, const node::NodeTruth& truth) const {
   return truth.agent_at_work_since < world_.evidence().quiet_at() &&
-         world_.evidence().any_to(vm, {"vm.slow_cpu"});
+         world_.evidence().any_to(vm, {"vm.slow_cpu"}, truth.agent_at_work_since);
 }
 
 // L2: every member is what the manager calls it, and has a VM of its own.

@@ -109,8 +109,10 @@ void Checkers::check_death(const std::string& subject) {
   const TimePoint lately = world_.scheduler().now() - 10s;
   const TimePoint started = servers_.running_since(former->vm);
   const TimePoint begun = replacing == nullptr ? kNever : TimePoint{Duration{replacing->accepted_at_ns}};
-  const bool could_say_so =
-      vm != nullptr && deaths_.has_answered(former->id, started) && !world_.evidence().touched(*vm, started);
+  // Its agent, when it was asked: nothing has kept the two apart since.
+  const bool could_say_so = vm != nullptr && truth && truth->up && truth->agent_running &&
+                            started + manager->config().agent_timeout <= world_.scheduler().now() &&
+                            !world_.evidence().touched(*vm, started);
   // Somebody else may have answered at its address.
   if (replacing == nullptr || !truth || !truth->responsive || vm == nullptr ||
       world_.evidence().any(kAstray) || started > lately || (started > begun && !could_say_so) ||

@@ -44,10 +44,16 @@ std::uint64_t rank_of(Novelty novelty, const Base& base, std::uint64_t tie) {
          (std::uint64_t{base.own_faults} << 55U) | (tie >> 9U);
 }
 
-// Of a point, and of what was under way there.
+// Whether nothing was under way: what is, tells moments apart by itself.
+bool is_idle(const ObservedPoint& point) { return point.context.find(" RUNNING") == std::string::npos; }
+
+// Of a point, and of what was under way there. Where nothing was, what is done to the master is another thing
+// than what is done to the others: one is opened, the other closed.
 struct PointHash {
   explicit PointHash(const ObservedPoint& point)
-      : name(hash_text(point.point)), context(hash_text(point.context, name)) {}
+      : name(hash_text(point.point)),
+        context(mix(hash_text(point.context, name),
+                    is_idle(point) && !point.master.empty() && point.subject == point.master ? 1 : 0)) {}
   std::uint64_t name, context;
 };
 
@@ -56,9 +62,6 @@ std::uint64_t setting_of(const Base& base) {
   const scenario::Settings& manager = base.scenario.manager;
   return hash_text(manager.text("durability"), manager.boolean("failover.automatic") ? 1 : 0);
 }
-
-// Whether nothing was under way: what is, tells moments apart by itself.
-bool is_idle(const ObservedPoint& point) { return point.context.find(" RUNNING") == std::string::npos; }
 
 std::uint64_t key_of(const PointHash& point, const Option& option) { return mix(point.context, option.kind); }
 
