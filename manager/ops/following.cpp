@@ -17,17 +17,28 @@ namespace {
 
 // Whether what it holds is known to be the master's: it was judged before it was told to follow it in this
 // epoch, or it replicates from somebody who follows (a source refuses a slave that has what it lacks).
-bool has_the_masters_history(Core& core, const ServerState& state) {
+Task<bool> has_the_masters_history(Core& core, ServerState state) {
   const Node* primary = core.model.primary();
-  if (primary == nullptr) return false;
-  if (model::was_told_to_follow(state, primary->address, core.model.service.epoch)) return true;
+  if (primary == nullptr) co_return false;
+  if (model::was_told_to_follow(state, primary->address, core.model.service.epoch)) co_return true;
   const auto& replication = state.replication;
-  if (!replication.configured || replication.io != ThreadState::yes || !replication.sql_running) return false;
-  return std::ranges::any_of(core.model.nodes(), [&](const auto& entry) {
-    const Node& source = entry.second;
-    return source.address == replication.source_address && source.role == Role::replica &&
-           source.left_at.empty() && model::is_listed(source.state);
+  if (!replication.configured || replication.io != ThreadState::yes || !replication.sql_running)
+    co_return false;
+  const auto source = std::ranges::find_if(core.model.nodes(), [&](const auto& entry) {
+    return entry.second.address == replication.source_address && entry.second.role == Role::replica &&
+           model::is_listed(entry.second.state);
   });
+  if (source == core.model.nodes().end()) co_return false;
+  if (source->second.left_at.empty()) co_return true;
+  // Back for a moment only: it follows, and has not been seen to.
+  GetServerState look;
+  const AgentCommand looking = look;
+  const NodeId id = source->first;
+  const auto seen = co_await core.ask(id, looking);
+  primary = core.model.primary();
+  co_return seen.has_value() &&
+      primary !=
+          nullptr&& model::was_told_to_follow(seen.value().state, primary->address, core.model.service.epoch);
 }
 
 }  // namespace
@@ -46,9 +57,12 @@ Task<Result<void>> follow_primary(Core& core, NodeId id, Hurry hurry, By by) {
       co_return make_error(ErrorCode::unavailable, "the server of " + node_name(id) + " does not run");
     Node* back = core.model.node(id);
     if (back == nullptr) co_return not_there(id);
-    const auto errant = has_the_masters_history(core, seen.value().state)
-                            ? std::vector<Excess>()
-                            : model::errant_transactions(seen.value().state, back->left_at);
+    ServerState held = seen.value().state;
+    const bool follows = co_await has_the_masters_history(core, std::move(held));
+    back = core.model.node(id);
+    if (back == nullptr) co_return not_there(id);
+    const auto errant =
+        follows ? std::vector<Excess>() : model::errant_transactions(seen.value().state, back->left_at);
     if (!errant.empty() && !core.config.failover.clone_errant) {
       const std::string text = to_text(errant);
       const std::string what =
