@@ -44,6 +44,8 @@ class Journal {
   Task<void> durable();
 
   std::uint64_t commits() const { return commits_; }
+  // Whether all that was marked is durable, and no commit is under way.
+  bool is_settled() const { return !writing_ && written_ == changed_; }
 
  private:
   void mark() { ++changed_; }

@@ -62,6 +62,8 @@ class MySQLServerManager {
   // dstate: the documented state of the service.
   model::ServiceState dstate() const { return core_.model.service.state; }
   const model::Model& model() const { return core_.model; }
+  // Whether the journal has all that this manager thinks it has told it.
+  bool journal_is_settled() const { return core_.journal.is_settled(); }
   const Configuration& config() const { return core_.config; }
   const Core& core() const { return core_; }
 

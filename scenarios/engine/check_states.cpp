@@ -150,6 +150,7 @@ void States::after_change() {
   const auto nodes = manager->model().nodes().size();
   if (nodes <= kManyNodes || changes_ % nodes == 0) check_nodes();
   check_operations();
+  if (stored_ && nodes <= kManyNodes && manager->journal_is_settled()) at_rest();
 }
 
 void States::check_service() {
@@ -244,6 +245,7 @@ void States::stored_operation(const Change& change, const std::string& before) {
 }
 
 void States::stored(const Change& change, const std::string& before) {
+  stored_ = true;
   if (change.table == Table::service && !change.erase) stored_service(change, before);
   if (change.table == Table::operation && !change.erase) stored_operation(change, before);
   if (change.table == Table::node) {
@@ -274,6 +276,7 @@ void States::stored(const Change& change, const std::string& before) {
 
 void States::at_rest() {
   const auto* manager = world_.manager();
+  stored_ = false;
   if (manager == nullptr) return;
   const auto differs = [&](const std::string& who, const char* what) {
     world_.report("S8", "the journal does not have the " + std::string(what) + " of " + who,
@@ -291,11 +294,13 @@ void States::at_rest() {
     if (stored->vm != node.vm || stored->attempt != node.attempt) differs(name, "VM");
     if (stored->server_id != node.server_id) differs(name, "server_id");
     if (stored->address != node.address) differs(name, "address");
+    if (stored->left_at != node.left_at) differs(name, "place where it was left behind");
   }
   const auto* service = durable.service();
   const auto& held = manager->model().service;
-  if (service != nullptr && (service->epoch != held.epoch || service->primary != held.primary ||
-                             service->maybe_writable != held.maybe_writable))
+  if (service != nullptr &&
+      (service->epoch != held.epoch || service->primary != held.primary ||
+       service->maybe_writable != held.maybe_writable || service->bereft_of != held.bereft_of))
     differs("the service", "topology");
 }
 

@@ -36,7 +36,8 @@ class States {
   void stored(const Change& change, const std::string& before);
   // The journal was put back to an earlier state: its numbers are given once more.
   void forget() { erased_.clear(); }
-  // What the journal says of the members is what the manager holds. For a run that has come to rest.
+  // What the journal says of the members is what the manager holds. For a run that has come to rest; of few
+  // members after every commit.
   void at_rest();
 
  private:
@@ -55,6 +56,7 @@ class States {
   std::map<model::OperationId, model::OperationState> operations_;  // that have not ended
   std::map<model::NodeId, std::string> erased_;                     // from the journal; the VM it had
   std::uint64_t changes_ = 0;
+  bool stored_ = false;        // something, since the records were compared
   bool start_wanted_ = false;  // since the service last ran
 };
 
