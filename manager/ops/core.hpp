@@ -58,8 +58,9 @@ class Core {
   // the master, and it has not said so. Until it is heard, or known to be off, the recorded one
   // is not opened; 0: none.
   model::NodeId perhaps_promoted = 0;
-  std::uint64_t highest_epoch = 0;  // that an agent of ours told
-  bool stood_down = false;          // another manager has taken over
+  model::OperationId inherited_below = 0;  // operations with a smaller number are those of an earlier manager
+  std::uint64_t highest_epoch = 0;         // that an agent of ours told
+  bool stood_down = false;                 // another manager has taken over
 
   bool awaits_word_of_another_than(model::NodeId id) const {
     const model::Node* node = perhaps_promoted == id ? nullptr : model.node(perhaps_promoted);

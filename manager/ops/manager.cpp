@@ -29,6 +29,7 @@ MySQLServerManager::~MySQLServerManager() {
 
 Result<void> MySQLServerManager::start() {
   if (auto loaded = core_.journal.load(core_.model); loaded.has_error()) return loaded;
+  core_.inherited_below = core_.model.service.next_operation;
   core_.observe("manager.started", "manager");
   if (core_.model.service.state == ServiceState::S_INIT) core_.observe("service.init", "service");
   core_.trace.add(TraceKind::crash, "manager", "started", core_.model.operations().size(), "operations",

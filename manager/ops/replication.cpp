@@ -239,8 +239,9 @@ Task<Result<void>> move_writes(Core& core, OperationId id, NodeId target, NodeId
 Task<Result<void>> promote(Core& core, OperationId id) {
   const NodeId target = core.model.operation(id)->request.node;
   // Whom it takes over from is decided when it begins: an operation before it may have changed the primary.
-  const bool resumed = core.model.operation(id)->epoch != 0;
-  if (!resumed) {
+  // Its epoch may be in what a journal has lost.
+  const bool resumed = id < core.inherited_below;
+  if (core.model.operation(id)->epoch == 0) {
     core.model.operation(id)->former = core.model.service.primary;
     core.journal.operation_changed(id);
   }

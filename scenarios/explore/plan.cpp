@@ -22,7 +22,7 @@ bool is_comparable(const std::vector<scenario::Step>& steps) {
     const auto* call = std::get_if<scenario::Call>(&step.action);
     if (call == nullptr) return false;
     return call->background || call->client.has_value() || call->method == "cancel_operation" ||
-           call->method == "shutdown" || call->method == "startup";
+           call->method == "shutdown" || call->method == "startup" || call->method == "fail_over";
   });
 }
 
