@@ -252,6 +252,9 @@ Task<Result<void>> promote(Core& core, OperationId id) {
     if (moved.has_error()) co_return moved;
   }
   const auto troubles = co_await repoint(core, target, Hurry::none);
+  // The others may have been waited for longer than it lived.
+  if (core.model.service.primary != target)
+    co_return make_error(ErrorCode::wrong_state, node_name(target) + " was the master, and is so no more");
   if (!troubles.empty()) {
     core.model.operation(id)->warning = joined(troubles);
     core.journal.operation_changed(id);
