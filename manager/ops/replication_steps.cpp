@@ -19,6 +19,7 @@ Error not_there(NodeId id) {
 
 namespace {
 
+constexpr unsigned kTriesToAsk = 3;       // an agent that refuses, before an epoch is used again
 constexpr Duration kStillHolds = 1s;      // to say that it has what it has applied
 constexpr Duration kSecondThoughts = 2s;  // the same, when its state says something else
 
@@ -62,7 +63,13 @@ Task<void> take_epoch(Core& core, OperationId id) {
 Task<std::uint64_t> epoch_after(Core& core, OperationId id, NodeId failed) {
   GetServerState look;
   const AgentCommand looking = look;
-  const auto seen = co_await core.ask(failed, looking);
+  auto seen = co_await core.ask(failed, looking);
+  // Refused at once: a late copy of the order to open it is worth a second try. Silence is not waited for.
+  for (unsigned attempt = 1; seen.has_error() && seen.error().effect == Effect::none && attempt < kTriesToAsk;
+       ++attempt) {
+    co_await sleep_for(core.config.retry.pause_after(attempt, Duration{0}));
+    seen = co_await core.ask(failed, looking);
+  }
   if (seen.has_error() || core.highest_epoch > core.model.service.epoch)
     co_return core.model.operation(id)->epoch;
   const std::uint64_t epoch = ++core.model.service.epoch;
