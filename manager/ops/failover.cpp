@@ -287,7 +287,12 @@ Task<Result<std::string>> drain(Core& core, OperationId id, NodeId target, std::
     wait.limit = std::clamp<Duration>(left, 100ms, std::min(kDrainLook, core.config.agent_timeout / 2));
     const AgentCommand waiting = wait;
     auto drained = co_await core.ask(target, waiting);
-    if (drained.has_value()) co_return wanted;
+    if (drained.has_value()) {
+      // An agent may have answered with an older state when it was chosen.
+      const GtidPosition applied = model::applied_position(drained.value().state);
+      std::string position = to_text(merged(parse_gtid_position(wanted).value_or(GtidPosition{}), applied));
+      co_return position;
+    }
     if (!is_worth_retrying(drained.error())) co_return std::move(drained).error();
     View view = co_await look_at(core, target);
     const bool applies = view.answered && !view.hung && view.server.running &&
