@@ -95,6 +95,8 @@ Task<Result<void>> give_up_vm(Core& core, OperationId id, NodeId former) {
   co_return removed;
 }
 
+bool serves(const View& view) { return view.answered && !view.hung && view.server.running; }
+
 // The replicas that hear the server at `source`; "" when none does.
 std::string names_of_hearing(const std::vector<View>& views, const std::string& source) {
   std::string names;
@@ -170,7 +172,7 @@ Task<Result<Fenced>> fence_for_certain(Core& core, OperationId id, NodeId former
       std::string source = node->address;
       const std::string hearing = co_await who_hears(core, std::move(source));
       const View view = co_await look_at(core, former);
-      if (view.answered && !view.hung && view.server.running) co_return Fenced{true, {}};
+      if (serves(view)) co_return Fenced{true, {}};
       if (!view.answered && !hearing.empty() && !perhaps_closed) {
         last = hearing + " hear(s) it again";
         if (attempt >= core.config.retry.attempts) co_return not_fenced(former, last);
@@ -260,8 +262,7 @@ Task<Result<model::Succession>> choose(Core& core, OperationId id, Former former
     if (succession.node != 0 && (why.empty() || (late && core.config.failover.loss_when_late))) {
       if (!waited || core.model.node(former.id) == nullptr) co_return succession;
       const View view = co_await look_at(core, former.id);
-      const bool well = view.answered && !view.hung && view.server.running;
-      if (well && core.model.node(former.id) != nullptr && !core.model.operation(id)->request.force) {
+      if (serves(view) && core.model.node(former.id) != nullptr && !core.model.operation(id)->request.force) {
         Error kept = co_await keep(core, id, former.id);
         co_return kept;
       }
@@ -501,7 +502,7 @@ Task<void> discard_lost(Core& core, OperationId id) {
     Node* lost = lost_master(core, id);
     if (!off || lost == nullptr) co_return;
     core.note(node_name(lost->id), "its VM " + lost->vm + " is lost: another one is bought");
-    if (lost->state != model::NodeState::removing) core.change(*lost, NodeEvent::remove);
+    core.change(*lost, NodeEvent::remove);
     lost->operation = id;
     core.journal.node_changed(lost->id);
     co_await core.journal.durable();

@@ -120,10 +120,6 @@ Task<Result<void>> fence(Core& core, NodeId id, std::uint64_t epoch) {
 
 namespace {
 
-Error has_lost_its_data(NodeId id) {
-  return make_error(ErrorCode::database, node_name(id) + " has lost its data since it was to take over");
-}
-
 // Whether the two name different transactions by the same number: another server has counted from the start.
 bool differs_from(const GtidPosition& applied, const GtidPosition& wanted) {
   return std::ranges::any_of(applied, [&](const Gtid& one) {
@@ -153,7 +149,9 @@ Task<Result<void>> make_primary(Core& core, NodeId id, std::uint64_t epoch, std:
     if (reply.has_value() && reply.value().state.read_only) {
       const GtidPosition wanted = parse_gtid_position(position).value_or(GtidPosition{});
       const GtidPosition applied = model::applied_position(reply.value().state);
-      if (differs_from(applied, wanted)) co_return has_lost_its_data(id);
+      if (differs_from(applied, wanted))
+        co_return make_error(ErrorCode::database,
+                             node_name(id) + " has lost its data since it was to take over");
       if (!excess(wanted, applied).empty()) {
         std::string needed = position;
         auto held = co_await still_holds(core, id, std::move(needed), epoch, kSecondThoughts);
