@@ -94,8 +94,8 @@ void MySQLServerManager::adopt(const InstanceInfo& info, NodeId id) {
   spawn(core_.domain, learn_role(id));
 }
 
-// What its agent says that it is. Without an answer, and without one that can be true, it gets a new
-// server_id.
+// What its agent says that it is. Without an answer, and without one that can be true, it gets the server_id
+// that it most likely had, or a new one.
 Task<void> MySQLServerManager::learn_role(NodeId id) {
   GetServerState look;
   const AgentCommand looking = look;
@@ -113,6 +113,17 @@ Task<void> MySQLServerManager::learn_role(NodeId id) {
   co_await core_.journal.durable();
 }
 
+namespace {
+
+// They are given in the order of the nodes' ids. The next one may be that of a member that is still to tell.
+std::uint32_t likely_server_id(const model::Model& model, NodeId id) {
+  const auto likely = static_cast<std::uint32_t>(id);
+  const bool can_be = static_cast<NodeId>(likely) == id && likely >= model.service.next_server_id;
+  return can_be ? likely : model.service.next_server_id;
+}
+
+}  // namespace
+
 // In the records only; the caller commits.
 void MySQLServerManager::record_what_it_is(Node& node, const ServerState& state) {
   auto& service = core_.model.service;
@@ -120,7 +131,7 @@ void MySQLServerManager::record_what_it_is(Node& node, const ServerState& state)
   if (state.server_id != 0 && !core_.model.server_id_in_use(state.server_id))
     node.server_id = state.server_id;
   else if (node.server_id == 0)
-    node.server_id = service.next_server_id;
+    node.server_id = likely_server_id(core_.model, node.id);
   service.next_server_id = std::max(service.next_server_id, node.server_id + 1);
   core_.journal.node_changed(node.id);
   core_.journal.service_changed();

@@ -52,6 +52,7 @@ Checkers::Checkers(SimWorld& world)
       states_(world),
       servers_(world),
       deaths_(world),
+      masters_(world),
       endings_(world),
       cloud_(world),
       obedience_(world),
@@ -199,6 +200,7 @@ void Checkers::after_change() {
   check_instances();
   states_.after_change();
   deaths_.after_change();
+  masters_.after_change();
   check_reads();
 }
 

@@ -17,6 +17,7 @@
 #include "scenarios/engine/check_cloud.hpp"
 #include "scenarios/engine/check_death.hpp"
 #include "scenarios/engine/check_endings.hpp"
+#include "scenarios/engine/check_master.hpp"
 #include "scenarios/engine/check_obedience.hpp"
 #include "scenarios/engine/check_repeats.hpp"
 #include "scenarios/engine/check_servers.hpp"
@@ -104,6 +105,7 @@ class Checkers final : public Referee, private PortWatch {
   States states_;
   Servers servers_;
   Deaths deaths_;
+  Masters masters_;
   Endings endings_;
   CloudRules cloud_;
   Obedience obedience_;
