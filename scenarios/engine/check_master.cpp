@@ -8,11 +8,11 @@ namespace {
 
 // Longer than anything takes that the manager does about it: missed looks, a fail-over's pause, a repair.
 constexpr Duration kPatience = 5min;
-constexpr unsigned kPolls = 6;         // and so many rounds of the monitor, where those are slow
+constexpr unsigned kPolls = 6;        // and so many rounds of the monitor, where those are slow
 constexpr Duration kSometimes = 10s;  // between two looks at a master that is well
 
 const Evidence::Actions kOfManagers = {"manager.crash", "manager.crash_loop", "manager.pause",
-                                           "manager.takeover", "manager.upgrade"};
+                                       "manager.takeover", "manager.upgrade"};
 
 }  // namespace
 
@@ -25,23 +25,43 @@ Masters::Trouble Masters::trouble() const {
   const auto* primary = model.node(model.service.primary);
   if (primary == nullptr || !model::is_listed(primary->state)) return Trouble::none;
   const auto truth = world_.fleet().truth(primary->vm);
-  if (!truth || !truth->up || !truth->agent_running) return Trouble::none;
+  if (!truth || (!truth->server_running && (!truth->up || !truth->agent_running)))
+    return manager->config().failover.automatic ? Trouble::dead : Trouble::none;
+  if (!truth->up || !truth->agent_running) return Trouble::none;
   if (!truth->server_running) return Trouble::down;
   return truth->responsive && truth->read_only ? Trouble::closed : Trouble::none;
 }
 
+bool Masters::is_beyond_doubt(const model::Node& node, TimePoint since) const {
+  const auto* vm = world_.cloud().instance(node.vm);
+  const auto truth = world_.fleet().truth(node.vm);
+  return vm != nullptr && truth && truth->up && truth->agent_running &&
+         truth->agent_at_work_since == kNever && !world_.evidence().any_to(*vm, {"vm.lose_disk"}) &&
+         !world_.evidence().touched(*vm, since);
+}
+
+bool Masters::can_be_replaced(TimePoint since) const {
+  const auto* manager = world_.manager();
+  const auto& model = manager->model();
+  // A replica that was disturbed may not have heard the master since, and then may lack what it promised.
+  if (manager->config().semi_sync) since = kEpoch;
+  return world_.journal().losses() == 0 && std::ranges::all_of(model.nodes(), [&](const auto& entry) {
+           const model::Node& node = entry.second;
+           if (node.id == model.service.primary) return true;
+           const auto truth = world_.fleet().truth(node.vm);
+           return node.role == Role::replica && node.state == model::NodeState::running &&
+                  node.errant.empty() && truth && truth->responsive && truth->replication.sql_running &&
+                  is_beyond_doubt(node, since);
+         });
+}
+
 // Whom the manager cannot hear, or has to doubt, it may rightly wait for.
 bool Masters::is_excused(TimePoint since) const {
-  const auto& evidence = world_.evidence();
   const auto& model = world_.manager()->model();
-  if (evidence.any(kAstray) || evidence.any(kOfManagers, since)) return true;
-  return std::ranges::any_of(model.nodes(), [&](const auto& entry) {
-    const auto* vm = world_.cloud().instance(entry.second.vm);
-    const auto truth = world_.fleet().truth(entry.second.vm);
-    if (vm == nullptr || !truth || !truth->up || !truth->agent_running) return true;
-    if (truth->agent_at_work_since != kNever) return true;
-    return evidence.any_to(*vm, {"vm.lose_disk"}) || evidence.touched(*vm, since);
-  });
+  if (world_.evidence().any(kAstray) || world_.evidence().any(kOfManagers, since)) return true;
+  if (trouble_ == Trouble::dead) return model.nodes().size() < 2 || !can_be_replaced(since);
+  return !std::ranges::all_of(model.nodes(),
+                              [&](const auto& entry) { return is_beyond_doubt(entry.second, since); });
 }
 
 void Masters::after_change() {
@@ -62,12 +82,19 @@ void Masters::after_change() {
   const Duration patience = kPatience + kPolls * manager->config().poll_agents_timer;
   if (reported_ || at - since_ <= patience || is_excused(at - patience)) return;
   reported_ = true;
-  const bool closed = now == Trouble::closed;
+  struct Text {
+    const char* says;
+    const char* fingerprint;
+  };
+  constexpr Text kTexts[] = {{},
+                             {"is well, and takes no writes for ", "L2 master left closed"},
+                             {"has its server down for ", "L2 master left down"},
+                             {"is dead, with replicas that are well, for ", "L2 master left dead"}};
+  const Text& text = kTexts[static_cast<std::size_t>(now)];
   world_.report("L2",
-                model::node_name(primary->id) + (closed ? " is the master, is well, and takes no writes for "
-                                                        : " is the master, and its server is down for ") +
+                model::node_name(primary->id) + " is the master and " + text.says +
                     drover::to_text(at - since_) + ", though nothing is under way",
-                closed ? "L2 master left closed" : "L2 master left down");
+                text.fingerprint);
 }
 
 }  // namespace drover::scenario
