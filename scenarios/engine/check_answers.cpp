@@ -20,6 +20,14 @@ std::string described(const model::Operation& operation) {
   return text;
 }
 
+// The method of the API for which a server is told this; "" when it is for none.
+std::string asked_for_by(const AgentCommand& command) {
+  if (std::holds_alternative<ConfigureUser>(command)) return "configure_user";
+  if (std::holds_alternative<DeleteUser>(command)) return "delete_user";
+  if (std::holds_alternative<SetPassword>(command)) return "set_password";
+  return {};
+}
+
 std::string text_of(const json& object, const char* key) {
   const auto found = object.find(key);
   return found == object.end() ? std::string()
@@ -33,7 +41,40 @@ void Answers::differs(const std::string& method, const std::string& what) {
   world_.report("S12", method + " answered what is not so: " + what, "S12 " + method + " answered wrongly");
 }
 
+void Answers::asked(std::uint64_t number, const AgentCommand& command) {
+  const std::string method = asked_for_by(command);
+  if (method.empty()) return;
+  const TimePoint now = world_.scheduler().now();
+  if (rounds_.empty() || rounds_.back().method != method || rounds_.back().asked != now)
+    rounds_.push_back({method, now, now, 0, 0});
+  ++rounds_.back().told;
+  round_of_[number] = rounds_.size() - 1;
+}
+
+void Answers::answered(std::uint64_t number, const Result<AgentReply>& reply) {
+  const auto found = round_of_.extract(number);
+  if (found.empty()) return;
+  Round& round = rounds_[found.mapped()];
+  round.answered = world_.scheduler().now();
+  if (reply.has_value()) ++round.done;
+}
+
+// The client is answered at the moment at which the last server answers.
+void Answers::check_change(const std::string& method) {
+  const TimePoint now = world_.scheduler().now();
+  const Round* failed = nullptr;
+  for (const Round& round : rounds_) {
+    if (round.method != method || round.answered != now) continue;
+    if (round.done == round.told) return;
+    failed = &round;
+  }
+  if (failed != nullptr)
+    differs(method, "it is done on " + std::to_string(failed->done) + " of " + std::to_string(failed->told) +
+                        " server(s)");
+}
+
 void Answers::answered(const std::string& method, const api::Response& response) {
+  if (!response.failed) check_change(method);
   const auto* manager = world_.manager();
   if (manager == nullptr || response.failed || !response.result.is_object()) return;
   const json& result = response.result;

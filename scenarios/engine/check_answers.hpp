@@ -5,8 +5,10 @@
 #include <map>
 #include <nlohmann/json_fwd.hpp>
 #include <string>
+#include <vector>
 
 #include "manager/api/request.hpp"
+#include "manager/ports/agent.hpp"
 #include "scenarios/engine/sim_world.hpp"
 
 namespace drover::scenario {
@@ -16,6 +18,9 @@ class Answers {
   explicit Answers(SimWorld& world) : world_(world) {}
 
   void answered(const std::string& method, const api::Response& response);
+  // What servers are told for a client, and how each answers.
+  void asked(std::uint64_t number, const AgentCommand& command);
+  void answered(std::uint64_t number, const Result<AgentReply>& reply);
   // A client was told of an accepted operation of its key ("" without one).
   void acknowledged(model::OperationId operation, const std::string& key);
   // The operation has ended, as the journal says.
@@ -29,13 +34,23 @@ class Answers {
   void check_nodes(const nlohmann::json& result);
   void check_operation(const nlohmann::json& told);
   void check_topology(const nlohmann::json& result);
+  void check_change(const std::string& method);
   void differs(const std::string& method, const std::string& what);
+
+  // A change that a client asked for, on all servers that it is about: they are told at the same moment.
+  struct Round {
+    std::string method;
+    TimePoint asked{}, answered{};
+    unsigned told = 0, done = 0;
+  };
 
   SimWorld& world_;
   std::map<model::OperationId, std::string> acknowledged_;
   std::map<std::string, model::OperationId> keys_;
   std::map<model::OperationId, std::string> operations_;  // what each is and about whom, as first told
   std::map<model::OperationId, std::string> ended_;       // how each ended, as a client was told
+  std::vector<Round> rounds_;
+  std::map<std::uint64_t, std::size_t> round_of_;  // of a command that is not answered
 };
 
 }  // namespace drover::scenario

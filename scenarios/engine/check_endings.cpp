@@ -34,7 +34,10 @@ void Endings::at_point(std::string_view point, std::string_view subject) {
 
 void Endings::asked(std::uint64_t number, const IaasCall& call) {
   if (call.kind == IaasCall::Kind::create) creations_[number] = {world_.scheduler().now(), call.timeout};
-  if (call.kind == IaasCall::Kind::kill) check_closed(call);
+  if (call.kind == IaasCall::Kind::kill) {
+    check_closed(call);
+    check_still_wanted_away(call);
+  }
 }
 
 void Endings::asked(const std::string& subject, const AgentCommand& command) {
@@ -42,14 +45,20 @@ void Endings::asked(const std::string& subject, const AgentCommand& command) {
   if (told != nullptr && told->read_only) closed_[node_number(subject)] = world_.scheduler().now();
 }
 
+// A shutdown takes all members, also those of what it cancels.
+bool Endings::is_shutting_down() const {
+  const auto& model = world_.manager()->model();
+  return model.service.state == model::ServiceState::S_EPILOGUE ||
+         std::ranges::any_of(model.active(), [&](const auto id) {
+           return model.operation(id)->request.kind == OperationKind::shutdown;
+         });
+}
+
 // S12: an addition that failed or was cancelled has taken back what it brought, but for what has another part
 // by now.
 void Endings::check_taken_back(const model::Operation& operation) {
   const auto kind = operation.request.kind;
-  // A shutdown takes all members, also those of what it cancels.
-  if (world_.manager()->model().service.state == model::ServiceState::S_EPILOGUE) return;
-  for (const auto id : world_.manager()->model().active())
-    if (world_.manager()->model().operation(id)->request.kind == OperationKind::shutdown) return;
+  if (is_shutting_down()) return;
   const bool adds = kind == OperationKind::add_nodes || kind == OperationKind::create_replica;
   if (!adds || world_.journal().losses() > 0) return;
   const bool keeps = operation.request.partial == model::PartialPolicy::keep ||
@@ -90,6 +99,24 @@ void Endings::check_closed(const IaasCall& call) {
   world_.report("S2",
                 model::node_name(node->id) + " may take writes, and is destroyed without having been closed",
                 "S2 destroyed while open");
+}
+
+// S12: a removal that was cancelled takes nobody, unless a shutdown came after it, which takes all.
+void Endings::check_still_wanted_away(const IaasCall& call) {
+  const auto* manager = world_.manager();
+  const auto* node = manager == nullptr ? nullptr : manager->model().find(call.object);
+  if (node == nullptr || node->state != NodeState::removing) return;
+  const auto* removal = manager->model().operation(node->operation);
+  if (removal == nullptr || removal->request.kind != OperationKind::remove_nodes ||
+      removal->state != model::OperationState::cancelled)
+    return;
+  const auto& operations = manager->model().operations();
+  if (std::none_of(operations.find(removal->id), operations.end(),
+                   [](const auto& later) { return later.second.request.kind == OperationKind::shutdown; }))
+    world_.report("S12",
+                  model::node_name(node->id) + " is destroyed for " + model::operation_name(removal->id) +
+                      ", which was cancelled",
+                  "S12 removed by a cancelled operation");
 }
 
 // S12: what was asked for may still come to be.

@@ -30,9 +30,11 @@ class Endings {
     Duration timeout{};
   };
 
+  bool is_shutting_down() const;
   void check_taken_back(const model::Operation& operation);
   bool has_another_part(const model::Node& node, const model::Operation& operation) const;
   void check_closed(const IaasCall& call);
+  void check_still_wanted_away(const IaasCall& call);
   void check_no_creation();
   void check_chosen(const model::Operation& removal);
   void check_no_master();

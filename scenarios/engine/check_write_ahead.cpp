@@ -120,6 +120,9 @@ void WriteAhead::check_replica(const std::string& subject, std::uint64_t epoch) 
 
 // S1: the list of what is to be destroyed is all that the manager knows of a VM without a record.
 void WriteAhead::stored(const Change& change, const std::string& before) {
+  if (change.table == Table::history && !change.erase && !before.empty() && change.document != before)
+    world_.report("S8", "line " + std::to_string(change.id) + " of the audit trail was overwritten",
+                  "S8 audit trail overwritten");
   if (change.table != Table::service || before.find("\"doomed\"") == std::string::npos) return;
   const auto was = doomed_in(before), is = doomed_in(change.document);
   for (const std::string& vm : was)

@@ -63,6 +63,17 @@ bool Evidence::touched(const cloud::Instance& vm, TimePoint since) const {
          std::any_of(engine_.firings().begin(), engine_.firings().end(), call);
 }
 
+bool Evidence::machine_touched(const cloud::Instance& vm, TimePoint since) const {
+  const std::string node = node_of_token(vm.asked_token());
+  const auto deed = [&](const Deed& d) {
+    return (d.vm == vm.id || d.vm.empty()) && !is_about_manager(d.action) && !d.action.starts_with("db.") &&
+           end_of(d) >= since;
+  };
+  const auto call = [&](const fault::Firing& f) { return meets(f, node) && end_of(f.until) >= since; };
+  return std::any_of(deeds_.begin(), deeds_.end(), deed) ||
+         std::any_of(engine_.firings().begin(), engine_.firings().end(), call);
+}
+
 bool Evidence::server_touched(const cloud::Instance& vm, TimePoint since, Actions but) const {
   return std::any_of(deeds_.begin(), deeds_.end(), [&](const Deed& d) {
     const bool agent_alone = d.action.starts_with("agent.") && d.action != "agent.lie";

@@ -46,6 +46,8 @@ class Evidence {
   // Whether anything was done to this VM, what runs on it, or calls about its node, that lasted into the time
   // from `since` on. What is done to nobody in particular is done to all.
   bool touched(const cloud::Instance& vm, TimePoint since = kEpoch) const;
+  // The same, of anything but its server.
+  bool machine_touched(const cloud::Instance& vm, TimePoint since) const;
   // The same, of what can keep its server from being seen: not what befell its agent alone, and no call.
   // `but`: and was none of these.
   bool server_touched(const cloud::Instance& vm, TimePoint since, Actions but = {}) const;

@@ -97,6 +97,7 @@ std::uint64_t Checkers::asked(const IaasCall& call, const InstanceSpec*) {
   write_ahead_.asked(call);
   if (call.kind == IaasCall::Kind::kill) {
     check_foreign(call.object);
+    check_discarded(call.object);
     doomed_.insert(call.object);
   }
   const auto number = repeats_.asked(call);
@@ -122,6 +123,7 @@ std::uint64_t Checkers::asked(const std::string& subject, const AgentCommand& co
   }
   const auto number = repeats_.asked(subject, command, timeout);
   deaths_.asked(number, subject, command, timeout);
+  answers_.asked(number, command);
   return number;
 }
 
@@ -130,6 +132,7 @@ void Checkers::answered(std::uint64_t number, const std::string& subject, const 
   obedience_.answered(number, subject, reply);
   repeats_.answered(number, subject, command, reply);
   deaths_.answered(number, subject, command, reply);
+  answers_.answered(number, reply);
 }
 
 void Checkers::requested(const api::Request& request) {

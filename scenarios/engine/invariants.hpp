@@ -71,6 +71,7 @@ class Checkers final : public Referee, private PortWatch {
   void check_instances();
   void check_surplus(const cloud::Instance& vm, const std::string& subject);
   void check_foreign(const std::string& vm);
+  void check_discarded(const std::string& vm);
   void check_gone(const std::string& vm);
   bool holds_data(const std::string& vm);
   void check_bounds();

@@ -76,6 +76,26 @@ void Checkers::check_foreign(const std::string& id) {
     world_.report("S6", "VM " + id + " is none of the service's, and was destroyed", "S6 foreign VM");
 }
 
+// S6: once another server has the writes, a fail-over takes away only what is lost: a machine that runs comes
+// back with its data.
+void Checkers::check_discarded(const std::string& id) {
+  const auto& model = world_.manager()->model();
+  const auto* node = model.node_of_vm(id);
+  const auto* operation = node == nullptr ? nullptr : model.operation(node->operation);
+  if (operation == nullptr || operation->request.kind != OperationKind::fail_over ||
+      operation->former != node->id || model.service.primary == node->id ||
+      model.service.maybe_writable == node->id)
+    return;
+  constexpr Duration kLately = 2min;  // it may have been off when the cloud was asked
+  const auto* vm = world_.cloud().instance(id);
+  const auto truth = world_.fleet().truth(id);
+  if (vm == nullptr || !truth || !truth->up || !truth->agent_running ||
+      world_.evidence().machine_touched(*vm, world_.scheduler().now() - kLately))
+    return;
+  world_.report("S6", model::node_name(node->id) + " runs, and is destroyed as lost",
+                "S6 running VM destroyed");
+}
+
 // S6: a VM has begun to go.
 void Checkers::check_gone(const std::string& id) {
   const auto* manager = world_.manager();

@@ -261,8 +261,16 @@ RunResult simulate(const Scenario& scenario, std::uint64_t seed, const RunOption
   if (options.prepare) options.prepare(world);
   run.begin();
   const TimePoint limit = world.scheduler().later(options.max_time);
+  std::size_t looked_through = 0;
+  const auto has_failed_so = [&] {
+    const auto& failures = world.violations();
+    while (looked_through < failures.size())
+      if (failures[looked_through++].fingerprint == options.until) return true;
+    return false;
+  };
   auto after = [&] {
     run.after_event();
+    if (!options.until.empty() && has_failed_so()) run.give_up("ended with what was looked for");
     if (world.scheduler().events() >= options.max_events)
       run.give_up("gave up after " + std::to_string(options.max_events) + " events");
     return !run.ended();

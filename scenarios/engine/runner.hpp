@@ -48,6 +48,8 @@ struct RunOptions {
   bool timeline = false;                  // keep the trace and render it when the run fails
   std::uint64_t max_events = 20'000'000;  // more: UNKNOWN
   Duration max_time = std::chrono::hours(24 * 30);
+  std::string
+      until;  // the fingerprint of a failure: the run ends with it, for nothing else is asked; "": none
   // For tests: called when the world is made and nothing has run yet.
   std::function<void(SimWorld&)> prepare;
   // Called when the run has ended and its world is still there.

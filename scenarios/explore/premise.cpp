@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <charconv>
 #include <nlohmann/json.hpp>
+#include <optional>
 
 #include "scenarios/engine/comparison.hpp"
 
@@ -72,9 +73,29 @@ bool has_a_plain_manager(const nlohmann::ordered_json& written) {
   });
 }
 
+// The account's limit on VMs; nothing when it has none.
+std::optional<std::size_t> quota_of(const Scenario& one) {
+  if (!one.cloud.has("quota.instances")) return std::nullopt;
+  const auto quota = one.cloud.integer("quota.instances");
+  return quota > 0 ? std::optional<std::size_t>(static_cast<std::size_t>(quota)) : std::nullopt;
+}
+
+// Nothing is set of cloud, machines and network but that limit, which is foreseen.
+bool has_plain_surroundings(const Scenario& one) {
+  return one.agents.changed().empty() && one.network.changed().empty() &&
+         std::ranges::all_of(one.cloud.changed(),
+                             [](const auto& key) { return std::string_view(key) == "quota.instances"; });
+}
+
+// Everything that the journal holds is there: nothing was done to it.
+bool keeps_its_journal(const std::multiset<std::string>& disturbances) {
+  return std::ranges::none_of(disturbances,
+                              [](const auto& one) { return one.find("\"store.") != std::string::npos; });
+}
+
 }  // namespace
 
-Premise::Premise(const Scenario& one, const scenario::Violation& failure) {
+Premise::Premise(const Scenario& one, const scenario::Violation& failure) : service_(quota_of(one)) {
   const auto written = scenario::to_json(one);
   const std::size_t failing = failing_step(one, failure);
   for (std::size_t i = 0; i < std::min(failing, one.steps.size()); ++i)
@@ -95,7 +116,8 @@ Premise::Premise(const Scenario& one, const scenario::Violation& failure) {
   would_be_met_ = would_be_met_ && service_.known();
   is_only_hindered_ = is_only_hindered_ || would_be_met_;
   would_be_met_ =
-      would_be_met_ && disturbances_.empty() && surroundings_.empty() && has_a_plain_manager(written);
+      would_be_met_ && disturbances_.empty() && has_plain_surroundings(one) && has_a_plain_manager(written);
+  would_be_met_ = would_be_met_ || (rests_on_a_key_ && keeps_its_journal(disturbances_));
 }
 
 void Premise::take(const Step& step, nlohmann::ordered_json written) {
@@ -164,6 +186,8 @@ void Premise::judge_step(const Step& failed) {
     is_only_hindered_ =
         call->expect == scenario::CallExpect{} && (call->ends.empty() || call->ends == "DONE");
     would_be_met_ = service_.accepts(*call) && (call->ends.empty() || call->within >= kLongEnough);
+    rests_on_a_key_ = service_.knows_the_key_of(*call);
+    if (rests_on_a_key_) failing_ += " of a key";
   }
   project({});
 }

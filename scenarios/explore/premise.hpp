@@ -37,10 +37,11 @@ class Premise {
   bool would_be_met_ = false;
   bool waits_itself_ = false;  // what fails does, long enough for every operation to end
   bool is_only_hindered_ =
-      false;                  // by what disturbs: an ideal service would meet it with less of that as well
-  std::string failing_;       // as it is written
-  std::string service_text_;  // the ideal service
-  std::string looked_at_;     // what is asked for of it
+      false;                     // by what disturbs: an ideal service would meet it with less of that as well
+  bool rests_on_a_key_ = false;  // that was used before: right whatever disturbs
+  std::string failing_;          // as it is written
+  std::string service_text_;     // the ideal service
+  std::string looked_at_;        // what is asked for of it
   std::vector<std::string> effects_;          // of steps that are not foreseen, in their order
   std::map<std::string, std::string> begun_;  // those that begin an operation, by their capture
   std::multiset<std::string> disturbances_;   // faults, and steps that make one

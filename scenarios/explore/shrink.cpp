@@ -76,6 +76,7 @@ class Shrinker {
   bool fails(const Scenario& one) {
     scenario::RunOptions options;
     options.max_events = kEventsAtMost;
+    if (out_.runs > 0) options.until = fingerprint_;  // the first one is measured whole
     const RunResult result = scenario::run_scenario(one, one.seeds.first, options);
     ++out_.runs;
     out_.events += result.events;

@@ -68,9 +68,84 @@ TEST(IdealServices, ForeseeNothingAfterWhatIsUnknownOrRefused) {
       after("  - {call: add_nodes, with: {count: 2}}\n  - {call: set_up_replica_master, with: {id: \"1\"}}\n")
           .known())
       << "its node may not be there yet";
+  EXPECT_FALSE(after(std::string(kTwoNodes) +
+                     "  - {call: remove_nodes, with: {serviceNodeId: \"1\", force: true}, ends: DONE}\n")
+                   .known())
+      << "a replica without a master";
   EXPECT_FALSE(
-      after(std::string(kTwoNodes) + "  - {call: remove_nodes, with: {count: 1}, ends: DONE}\n").known());
+      after(std::string(kTwoNodes) + "  - {call: fail_over, with: {force: true}, ends: DONE}\n").known());
   EXPECT_FALSE(after("  - {call: add_nodes, with: {count: 1}, ends: FAILED}\n").known());
+}
+
+TEST(IdealServices, TakeAwayThoseWithoutARoleFirstAndTheMasterLast) {
+  const std::string four =
+      "  - {call: add_nodes, with: {count: 4}, ends: DONE}\n"
+      "  - {call: set_up_replica_master, with: {id: \"3\"}}\n"
+      "  - {call: set_up_replica_slave, with: {id: \"4\"}, ends: DONE}\n";
+  const auto two = after(four + "  - {call: remove_nodes, with: {count: 2}, ends: DONE}\n");
+  EXPECT_EQ(number(two, "nodes"), 2);
+  EXPECT_EQ(number(two, "healthy_replicas"), 1);
+  EXPECT_EQ(number(two, "instances_terminated"), 2);
+  const auto named = after(four +
+                           "  - {call: remove_nodes, with: {serviceNodeId: $nodes[0]}, ends: DONE}\n"
+                           "  - {call: promote, with: {id: $nodes[2]}, ends: DONE}\n");
+  EXPECT_EQ(std::get<std::string>(named.value("master").value()), "4") << "the third of those that are left";
+  const auto none = after(four + "  - {call: remove_nodes, with: {count: 4, force: true}, ends: DONE}\n");
+  EXPECT_EQ(number(none, "instances"), 0);
+  EXPECT_EQ(std::get<std::string>(none.value("master").value()), "");
+  EXPECT_FALSE(after(four + "  - {call: remove_nodes, with: {count: 4}, ends: DONE}\n").known());
+}
+
+TEST(IdealServices, HaveNoMoreThanTheAccountAllows) {
+  const auto with_quota = [](const std::string& steps) {
+    IdealService service(3);
+    for (const auto& step : scenario_of(steps).steps) (void)service.take(step);
+    return service;
+  };
+  const std::string two = "  - {call: add_nodes, with: {count: 2}, ends: DONE}\n";
+  const auto over = with_quota(two +
+                               "  - {call: add_nodes, with: {count: 2}, as: more}\n"
+                               "  - await: {operation: $more.operation, state: FAILED}\n" +
+                               "  - {call: add_nodes, with: {count: 1}, ends: DONE}\n");
+  EXPECT_TRUE(over.known());
+  EXPECT_EQ(number(over, "nodes"), 3);
+  EXPECT_EQ(number(over, "operations_failed"), 1);
+  EXPECT_FALSE(over.value("instances_created").has_value());
+  EXPECT_FALSE(with_quota(two + "  - {call: add_nodes, with: {count: 2}, ends: DONE}\n").known());
+  EXPECT_FALSE(with_quota(two + "  - {call: remove_nodes, with: {count: 1}}\n"
+                                "  - {call: add_nodes, with: {count: 2}}\n")
+                   .known())
+      << "the one that goes may still count";
+}
+
+TEST(IdealServices, DoNothingTwiceForOneKey) {
+  const std::string add = "  - {call: add_nodes, with: {count: 2, key: k}, ends: DONE}\n";
+  EXPECT_EQ(number(after(add + add), "nodes"), 2);
+  EXPECT_FALSE(after(add + "  - {call: add_nodes, with: {count: 1, key: k}, ends: DONE}\n").known());
+}
+
+TEST(Premises, AreMetByWhatAKeyWasUsedForWhateverElseHappens) {
+  const std::string add = "  - {call: add_nodes, with: {count: 2, key: k}, as: job, ends: DONE}\n";
+  const std::string again =
+      "  - {call: add_nodes, with: {count: 2, key: k}, expect: {result: {operation: $job.operation}}}\n";
+  const std::string crash = "  - {do: db.crash, on: node-1}\n  - {call: fail_over, with: {force: true}}\n";
+  EXPECT_TRUE(premise(add + again).would_be_met());
+  EXPECT_TRUE(premise(add + crash + again).would_be_met());
+  EXPECT_FALSE(premise(add + "  - {do: store.roll_back, with: {to: 1s}}\n" + again).would_be_met());
+  EXPECT_FALSE(
+      premise("  - {call: add_nodes, with: {count: 2}, as: job, ends: DONE}\n" + again).would_be_met());
+  EXPECT_TRUE(
+      premise(add + "  - {call: add_nodes, with: {count: 1, key: k}, expect: {code: 5}}\n").would_be_met());
+  EXPECT_FALSE(
+      premise(add + "  - {call: add_nodes, with: {count: 2, key: k}, expect: {code: 5}}\n").would_be_met());
+}
+
+TEST(Premises, AreMetWhereTheAccountIsFull) {
+  const std::string quota = "cloud: {quota: {instances: 1}}\n",
+                    add = "  - {call: add_nodes, with: {count: 2}, ends: ";
+  EXPECT_TRUE(premise(add + "FAILED}\n", quota).would_be_met());
+  EXPECT_FALSE(premise(add + "FAILED}\n").would_be_met());
+  EXPECT_FALSE(premise(add + "DONE}\n", quota).would_be_met());
 }
 
 TEST(Premises, AreMetWhereAnIdealServiceWouldHold) {
@@ -105,7 +180,7 @@ TEST(Premises, AreNotMetWhileSomethingDisturbsOrIsUnderWay) {
 
 TEST(Premises, RestOnWhatTheConditionLooksAt) {
   const std::string third = "  - {call: add_nodes, with: {count: 1}, ends: DONE}\n";
-  const std::string removed = "  - {call: remove_nodes, with: {count: 1}, ends: DONE}\n";
+  const std::string removed = "  - {call: remove_nodes, with: {count: 1, partial: x}, ends: DONE}\n";
   const auto original = premise(kTwoNodes + third + "  - check: {writable_masters: 2}\n");
   EXPECT_TRUE(premise(kTwoNodes + std::string("  - check: {writable_masters: 2}\n")).rests_on(original));
   EXPECT_FALSE(
