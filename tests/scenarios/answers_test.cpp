@@ -48,6 +48,24 @@ TEST(Answers, ATopologyWithAnotherMasterIsReported) {
               Contains("S12 get_topology answered wrongly"));
 }
 
+TEST(Answers, AChangeThatIsNotDoneEverywhereIsReported) {
+  const auto told = [](bool first, bool second) {
+    return found([=](SimWorld&, Answers& answers) {
+      const auto reply = [](bool well) {
+        return well ? Result<AgentReply>(AgentReply{}) : make_error(ErrorCode::timeout, "no answer");
+      };
+      answers.asked(1, ConfigureUser{});
+      answers.asked(2, ConfigureUser{});
+      answers.asked(3, GetServerState{});
+      answers.answered(1, reply(first));
+      answers.answered(2, reply(second));
+      answers.answered("configure_user", answer_of(json::object()));
+    });
+  };
+  EXPECT_THAT(told(true, false), Contains("S12 configure_user answered wrongly"));
+  EXPECT_THAT(told(true, true), IsEmpty());
+}
+
 TEST(Answers, AnOperationThatIsToldWronglyIsReported) {
   EXPECT_THAT(
       found([](SimWorld&, Answers& answers) {

@@ -42,6 +42,47 @@ TEST(Endings, AMemberOfAnAdditionThatFailedIsReported) {
               Contains("S12 not taken back"));
 }
 
+TEST(Endings, AMemberThatGoesForACancelledRemovalIsReported) {
+  const auto destroy = [](model::OperationState state) {
+    return at(kLater, [state](SimWorld& world) {
+      auto& of = core(world);
+      model::Operation removal;
+      removal.id = 90;
+      removal.request.kind = model::OperationKind::remove_nodes;
+      removal.state = state;
+      of.model.add(removal);
+      auto& node = *of.model.node(2);
+      of.change(node, model::NodeEvent::remove);
+      node.operation = removal.id;
+      of.iaas.killInstance(CallContext{"node-2", 10s}, node.vm, [](Result<void>) {});
+    });
+  };
+  constexpr const char* kSaid = "S12 removed by a cancelled operation";
+  EXPECT_THAT(fingerprints_of(destroy(model::OperationState::cancelled)), Contains(kSaid));
+  EXPECT_THAT(fingerprints_of(destroy(model::OperationState::running)), Not(Contains(kSaid)));
+}
+
+TEST(Endings, AMachineThatRunsAndIsDestroyedAsLostIsReported) {
+  const auto destroy = [](bool off) {
+    return at(kLater, [off](SimWorld& world) {
+      auto& of = core(world);
+      model::Operation over;
+      over.id = 90;
+      over.request.kind = model::OperationKind::fail_over;
+      over.state = model::OperationState::running;
+      over.former = 2;
+      of.model.add(over);
+      auto& node = *of.model.node(2);
+      if (off) world.fleet().instance_stopped(node.vm);
+      of.change(node, model::NodeEvent::remove);
+      node.operation = over.id;
+      of.iaas.killInstance(CallContext{"node-2", 10s}, node.vm, [](Result<void>) {});
+    });
+  };
+  EXPECT_THAT(fingerprints_of(destroy(false)), Contains("S6 running VM destroyed"));
+  EXPECT_THAT(fingerprints_of(destroy(true)), Not(Contains("S6 running VM destroyed")));
+}
+
 TEST(Endings, AServiceThatIsStoppedWhileAVmIsAskedForIsReported) {
   EXPECT_THAT(fingerprints_of(at(kLater,
                                  [](SimWorld& world) {

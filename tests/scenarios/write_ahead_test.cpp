@@ -55,6 +55,17 @@ TEST(WriteAhead, AnEpochThatTheJournalDoesNotHaveIsReported) {
               Contains("S8 set_read_only before its record"));
 }
 
+TEST(WriteAhead, ALineOfTheAuditTrailThatIsOverwrittenIsReported) {
+  const auto write = [](std::int64_t number) {
+    return at(kLater, [number](SimWorld& w) {
+      w.durable().commit(core(w).journal.generation(), {{Table::history, number, false, R"({"event":"x"})"}},
+                         [](Result<void>) {});
+    });
+  };
+  EXPECT_THAT(fingerprints_of(write(1)), Contains("S8 audit trail overwritten"));
+  EXPECT_THAT(fingerprints_of(write(9000)), IsEmpty());
+}
+
 TEST(WriteAhead, AReplicaThatTheJournalDoesNotNameIsReported) {
   EXPECT_THAT(fingerprints_of(command_at(kLater, "node-1", SetUpReplica{})),
               Contains("S8 set_up_replica_slave before its record"));
