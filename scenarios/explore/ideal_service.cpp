@@ -24,6 +24,13 @@ std::optional<std::string> text_of(const nlohmann::json& value) {
   return std::nullopt;
 }
 
+bool waits_for_all_operations(const scenario::Checks& checks) {
+  return std::ranges::any_of(checks.conditions, [](const scenario::Condition& condition) {
+    return condition.name == "operations" && condition.comparison == scenario::Comparison::equal &&
+           condition.value == 0;
+  });
+}
+
 std::optional<std::size_t> number_in(std::string_view digits) {
   if (digits.empty() || digits.size() > 6) return std::nullopt;
   std::size_t number = 0;
@@ -82,10 +89,16 @@ bool IdealService::take(const scenario::Step& step) {
     if (begun != unsettled_.end()) settle(begun);
     return true;
   }
+  if (const auto* eventually = std::get_if<scenario::Eventually>(&step.action)) {
+    if (waits_for_all_operations(eventually->checks)) {
+      unsettled_.clear();
+      leaving_ = 0;
+    }
+    return true;
+  }
   const bool waits = std::holds_alternative<scenario::Wait>(step.action) ||
                      std::holds_alternative<scenario::Until>(step.action) ||
-                     std::holds_alternative<scenario::Check>(step.action) ||
-                     std::holds_alternative<scenario::Eventually>(step.action);
+                     std::holds_alternative<scenario::Check>(step.action);
   return waits ? true : unforeseen();
 }
 
@@ -114,6 +127,15 @@ bool IdealService::knows_the_key_of(const Call& call) const {
   else
     right.result = nlohmann::json{{"operation", "$" + known->second.as + ".operation"}};
   return call.expect == right && call.ends.empty();
+}
+
+// Whoever takes over from a master that is well: one of the replicas.
+IdealService::End IdealService::fail_over(const nlohmann::json& with) {
+  const bool force = with.value("force", nlohmann::json(false)) == true;
+  if (!force || !has_only(with, {"force"}) || !is_settled() || replicas_.empty()) return End::unforeseen;
+  has_moved_ = true;
+  ++epoch_;
+  return End::done;
 }
 
 // "$nodes[2]" is the third of the members.
@@ -186,6 +208,8 @@ IdealService::End IdealService::begin(const Call& call) {
       return End::unforeseen;
     return add(count->get<std::size_t>());
   }
+  if (call.method == "fail_over") return fail_over(call.with);
+  if (has_moved_) return End::unforeseen;
   if (call.method == "remove_nodes") return remove(call.with);
   if (!adds_are_settled()) return End::unforeseen;
   if (call.method != "create_replica") return set_role(call);
@@ -270,7 +294,11 @@ std::optional<Value> IdealService::value(std::string_view metric) const {
   const auto number = [](std::size_t count) { return Value(static_cast<double>(count)); };
   if (metric == "nodes" || metric == "records" || metric == "running_nodes" || metric == "instances")
     return number(members_.size());
-  if (metric == "replicas" || metric == "healthy_replicas") return number(replicas_.size());
+  if (metric == "replicas") return number(replicas_.size());
+  // Writers may have left their mark on the former master alone.
+  const bool leaves_open = metric == "healthy_replicas" || metric == "master" || metric == "lost_writes";
+  if (has_moved_ && leaves_open) return std::nullopt;
+  if (metric == "healthy_replicas") return number(replicas_.size());
   if (metric == "writable_masters" || metric == "writable_servers") return number(master_ == 0 ? 0 : 1);
   if (metric == "master") return Value(master_ == 0 ? std::string() : std::to_string(master_));
   if (metric == "epoch" && (master_ != 0 || epoch_ == 0)) return number(epoch_);
@@ -290,7 +318,7 @@ std::string IdealService::to_text() const {
   std::string text = std::to_string(created_) + " nodes, master " + std::to_string(master_) + ", epoch " +
                      std::to_string(epoch_) + ", failed " + std::to_string(failed_) + ", members";
   for (const Node node : members_) text += " " + std::to_string(node);
-  text += ", replicas";
+  text += has_moved_ ? ", moved, replicas" : ", replicas";
   for (const Node node : replicas_) text += " " + std::to_string(node);
   return text;
 }

@@ -61,6 +61,7 @@ class IdealService {
   End add(std::size_t count);
   End remove(const nlohmann::json& with);
   End set_role(const scenario::Call& call);
+  End fail_over(const nlohmann::json& with);
   void take_away(Node node);
   std::optional<Node> node_of(const nlohmann::json& with, const char* argument) const;  // nothing: unclear
   bool adds_are_settled() const;
@@ -73,6 +74,7 @@ class IdealService {
   std::size_t created_ = 0, leaving_ = 0, removed_ = 0, failed_ = 0;
   std::set<Node> members_, replicas_;
   Node master_ = 0;
+  bool has_moved_ = false;  // the master, to one of the replicas
   unsigned epoch_ = 0;
   std::vector<Begun> unsettled_;
   std::map<std::string, End> ends_;  // of operations, by their capture

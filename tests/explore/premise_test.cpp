@@ -72,8 +72,7 @@ TEST(IdealServices, ForeseeNothingAfterWhatIsUnknownOrRefused) {
                      "  - {call: remove_nodes, with: {serviceNodeId: \"1\", force: true}, ends: DONE}\n")
                    .known())
       << "a replica without a master";
-  EXPECT_FALSE(
-      after(std::string(kTwoNodes) + "  - {call: fail_over, with: {force: true}, ends: DONE}\n").known());
+  EXPECT_FALSE(after(std::string(kTwoNodes) + "  - {call: fail_over, ends: DONE}\n").known());
   EXPECT_FALSE(after("  - {call: add_nodes, with: {count: 1}, ends: FAILED}\n").known());
 }
 
@@ -118,6 +117,22 @@ TEST(IdealServices, HaveNoMoreThanTheAccountAllows) {
       << "the one that goes may still count";
 }
 
+TEST(IdealServices, HaveSomeOtherMasterAfterAForcedFailOver) {
+  const std::string moved =
+      std::string(kTwoNodes) + "  - {call: fail_over, with: {force: true}, ends: DONE}\n";
+  const auto service = after(moved);
+  EXPECT_EQ(number(service, "epoch"), 2);
+  EXPECT_EQ(number(service, "writable_masters"), 1);
+  EXPECT_FALSE(service.value("master").has_value());
+  EXPECT_FALSE(after(moved + "  - {call: promote, with: {id: \"1\"}, ends: DONE}\n").known());
+}
+
+TEST(IdealServices, AreSettledOnceNoOperationIsUnderWay) {
+  const std::string begun = "  - {call: add_nodes, with: {count: 2}}\n";
+  EXPECT_TRUE(after(begun + "  - eventually: {operations: 0}\n").is_settled());
+  EXPECT_FALSE(after(begun + "  - eventually: {nodes: 2}\n").is_settled());
+}
+
 TEST(IdealServices, DoNothingTwiceForOneKey) {
   const std::string add = "  - {call: add_nodes, with: {count: 2, key: k}, ends: DONE}\n";
   EXPECT_EQ(number(after(add + add), "nodes"), 2);
@@ -128,7 +143,7 @@ TEST(Premises, AreMetByWhatAKeyWasUsedForWhateverElseHappens) {
   const std::string add = "  - {call: add_nodes, with: {count: 2, key: k}, as: job, ends: DONE}\n";
   const std::string again =
       "  - {call: add_nodes, with: {count: 2, key: k}, expect: {result: {operation: $job.operation}}}\n";
-  const std::string crash = "  - {do: db.crash, on: node-1}\n  - {call: fail_over, with: {force: true}}\n";
+  const std::string crash = "  - {do: db.crash, on: node-1}\n  - {call: fail_over}\n";
   EXPECT_TRUE(premise(add + again).would_be_met());
   EXPECT_TRUE(premise(add + crash + again).would_be_met());
   EXPECT_FALSE(premise(add + "  - {do: store.roll_back, with: {to: 1s}}\n" + again).would_be_met());
