@@ -251,7 +251,7 @@ Task<Result<void>> promote(Core& core, OperationId id) {
     auto moved = co_await move_writes(core, id, target, former, resumed);
     if (moved.has_error()) co_return moved;
   }
-  const auto troubles = co_await repoint(core, target, Hurry::none);
+  const auto troubles = co_await repoint(core, target, Hurry::some);
   // The others may have been waited for longer than it lived.
   if (core.model.service.primary != target)
     co_return make_error(ErrorCode::wrong_state, node_name(target) + " was the master, and is so no more");

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "manager/model/failover.hpp"
+#include "manager/ops/failover.hpp"
 #include "manager/runtime/parallel.hpp"
 
 namespace drover::ops {
@@ -251,6 +252,23 @@ bool is_in_an_operation(const Core& core, NodeId id) {
 
 }  // namespace
 
+namespace {
+
+// Whether a fail-over is due, and whoever is waited for is in its way.
+Task<bool> holds_up_a_failover(Core& core, Hurry hurry) {
+  if (hurry != Hurry::some || !core.config.failover.automatic) co_return false;
+  const Analysis analysis = co_await analyse(core);
+  const auto health = analysis.judgement.health;
+  co_return health == model::Health::dead || health == model::Health::hung;
+}
+
+Error waits_no_more(NodeId id, const std::string& last) {
+  return make_error(ErrorCode::unavailable,
+                    node_name(id) + " is not waited for, for the master itself is dead: " + last);
+}
+
+}  // namespace
+
 Task<Result<void>> make_replica(Core& core, NodeId id, SetUpReplica command, Until until, Hurry hurry,
                                 By by) {
   const unsigned attempts = hurry == Hurry::much ? 2 : core.config.retry.attempts;
@@ -281,6 +299,8 @@ Task<Result<void>> make_replica(Core& core, NodeId id, SetUpReplica command, Unt
       if (reply.has_error()) {
         last = reply.error().message;
         if (!is_worth_retrying(reply.error()) || ++failures >= attempts) co_return std::move(reply).error();
+        const bool in_the_way = co_await holds_up_a_failover(core, hurry);
+        if (in_the_way) co_return waits_no_more(id, last);
         core.observe("operation.retry", node_name(id));
         co_await sleep_for(core.config.retry.pause_after(failures, reply.error().retry_after));
       }
@@ -321,6 +341,8 @@ Task<Result<void>> make_replica(Core& core, NodeId id, SetUpReplica command, Unt
     } else {
       last = seen.error().message;
       if (hurry == Hurry::much && ++failures >= attempts) break;
+      const bool in_the_way = co_await holds_up_a_failover(core, hurry);
+      if (in_the_way) co_return waits_no_more(id, last);
     }
     co_await sleep_for(pause);
     pause = std::min<Duration>(pause * 2, 1s);

@@ -44,6 +44,7 @@ SetUpReplica replica_command(const Core& core, const model::Node& node, const mo
 // node: two would copy it twice.
 enum class Hurry : unsigned char {
   none,  // as many attempts as are configured, and time for a copy
+  some,  // the same, but no more once the master is dead: a fail-over waits for the end of the operation
   much,  // two, within two time-outs of the agent: nobody is to wait for it, the monitor goes on
 };
 enum class Until : unsigned char { replicates, caught_up };

@@ -18,6 +18,7 @@ class Answers {
   explicit Answers(SimWorld& world) : world_(world) {}
 
   void answered(const std::string& method, const api::Response& response);
+  void requested(const std::string& method);
   // What servers are told for a client, and how each answers.
   void asked(std::uint64_t number, const AgentCommand& command);
   void answered(std::uint64_t number, const Result<AgentReply>& reply);
@@ -35,13 +36,15 @@ class Answers {
   void check_operation(const nlohmann::json& told);
   void check_topology(const nlohmann::json& result);
   void check_change(const std::string& method);
+  struct Round;
+  Round& round_of(const std::string& method);
   void differs(const std::string& method, const std::string& what);
 
-  // A change that a client asked for, on all servers that it is about: they are told at the same moment.
+  // Changes that clients asked for at one moment, on all servers that they are about: those are told then.
   struct Round {
     std::string method;
     TimePoint asked{}, answered{};
-    unsigned told = 0, done = 0;
+    unsigned requests = 0, told = 0, done = 0;
   };
 
   SimWorld& world_;

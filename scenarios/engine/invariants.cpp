@@ -138,6 +138,7 @@ void Checkers::answered(std::uint64_t number, const std::string& subject, const 
 void Checkers::requested(const api::Request& request) {
   watch_secrets();
   repeats_.requested();
+  answers_.requested(request.method);
   if (request.method == "startup") states_.startup_requested();
   if (request.method == "fail_over") deaths_.requested();
   if (request.verb != api::Verb::get) repeats_.begin();

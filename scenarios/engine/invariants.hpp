@@ -112,6 +112,7 @@ class Checkers final : public Referee, private PortWatch {
   Obedience obedience_;
   Answers answers_;
   TimePoint looked_at_ = kEpoch;                  // whether everything had come to rest
+  std::set<model::NodeId> lost_and_up_;           // then: members that are called LOST, and whose agents run
   double managers_ = 1;                           // the most that lived at the same time
   std::uint64_t nodes_ever_ = 0;                  // that the journal has ever counted
   unsigned losses_ = 0;                           // of the journal, that are known

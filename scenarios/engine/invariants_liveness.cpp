@@ -23,6 +23,7 @@ bool Checkers::is_settled(const model::Node& node) {
   if (node.state == NodeState::lost) {
     const auto* vm = world_.cloud().instance(node.vm);
     const bool boots = vm != nullptr && vm->state == InstanceState::pending;
+    if (answers) lost_and_up_.insert(node.id);
     return !answers && !boots;
   }
   if (!answers || !truth->server_running) return false;  // it is LOST when enough looks were missed
@@ -45,6 +46,7 @@ std::size_t Checkers::leaked_instances() const {
 
 bool Checkers::settled() {
   looked_at_ = world_.scheduler().now();
+  lost_and_up_.clear();
   const auto* manager = world_.manager();
   if (manager == nullptr) return false;
   const auto state = manager->dstate();
@@ -55,9 +57,9 @@ bool Checkers::settled() {
   if (!world_.pending_requests().empty()) return false;
   if (manager->model().count(NodeState::removing) > 0) return false;
   if (leaked_instances() > 0) return false;
-  for (const auto& [id, node] : manager->model().nodes())
-    if (!is_settled(node)) return false;
-  return true;
+  bool all = true;
+  for (const auto& [id, node] : manager->model().nodes()) all = is_settled(node) && all;
+  return all;
 }
 
 // A fail-over that cannot be, for a replica that may hold an acknowledged write is away for good, is tried
@@ -164,7 +166,8 @@ void Checkers::check_members() {
     } else if (node.state == NodeState::running && (!truth || !truth->server_running) &&
                !(node.role == Role::replica && is_away)) {
       world_.report("L2", name + " is RUNNING, and its server does not run", "L2 member without server");
-    } else if (node.state == NodeState::lost && truth && truth->up && truth->agent_running) {
+    } else if (node.state == NodeState::lost && truth && truth->up && truth->agent_running &&
+               lost_and_up_.contains(id)) {  // not only since it was last looked whether all has come to rest
       world_.report("L2", name + " is LOST, and its agent runs", "L2 member still lost");
     } else if (truth && node.address != truth->address && node.state == NodeState::running) {
       world_.report("L2", name + " is at " + truth->address + ", not at " + node.address,
@@ -210,7 +213,13 @@ void Checkers::check_refused(const model::Node& primary, const model::Node& node
   const auto* master = world_.fleet().server(primary.vm);
   const auto* server = world_.fleet().server(node.vm);
   if (master == nullptr || server == nullptr || !server->running()) return;
-  if (server->data().minus(master->data()).size() == 0)
+  // What came from the same master before it was replaced, and may have been lost with that, nobody can tell
+  // from what it has written since.
+  const auto truth = world_.fleet().truth(node.vm);
+  const bool from_its_former_life = truth && truth->epoch < world_.manager()->model().service.epoch &&
+                                    truth->replication.source_address == primary.address &&
+                                    truth->replication.io != ThreadState::yes;
+  if (server->data().minus(master->data()).size() == 0 && !from_its_former_life)
     world_.report("L4",
                   model::node_name(node.id) + " is not taken back, and holds nothing that the master lacks",
                   "L4 refused without a cause");

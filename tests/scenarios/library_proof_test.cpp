@@ -91,6 +91,7 @@ constexpr Row kRows[] = {
     {"failover/a-lagging-slave-loses-nothing.yaml", "promotes_without_waiting"},
     {"failover/a-lost-vm-is-replaced.yaml", "failover_is_off"},
     {"failover/a-master-away-for-two-fail-overs.yaml", "errant_is_cloned"},
+    {"failover/a-new-master-dies-while-a-slave-is-awaited.yaml", "failover_is_off"},
     {"failover/a-new-slave-at-the-time-of-a-fail-over.yaml", "failover_is_off"},
     {"failover/a-second-death-minutes-later.yaml", "one_failover_an_hour"},
     {"failover/a-silent-master-is-fenced-by-its-vm.yaml", "kill_is_believed"},
