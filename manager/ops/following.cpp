@@ -164,4 +164,11 @@ std::string joined(const std::map<NodeId, std::string>& troubles) {
   return text;
 }
 
+void warn(Core& core, model::OperationId id, const std::string& text) {
+  if (text.empty()) return;
+  model::Operation* operation = core.model.operation(id);
+  operation->warning += (operation->warning.empty() ? "" : "; ") + text;
+  core.journal.operation_changed(id);
+}
+
 }  // namespace drover::ops

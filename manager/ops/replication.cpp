@@ -255,10 +255,7 @@ Task<Result<void>> promote(Core& core, OperationId id) {
   // The others may have been waited for longer than it lived.
   if (core.model.service.primary != target)
     co_return make_error(ErrorCode::wrong_state, node_name(target) + " was the master, and is so no more");
-  if (!troubles.empty()) {
-    core.model.operation(id)->warning = joined(troubles);
-    core.journal.operation_changed(id);
-  }
+  warn(core, id, joined(troubles));
   co_return success();
 }
 

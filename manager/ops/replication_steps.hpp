@@ -59,6 +59,8 @@ Task<Result<void>> follow_primary(Core& core, model::NodeId id, Hurry hurry = Hu
 // Every other replica follows `primary`; why one does not yet, by node.
 Task<std::map<model::NodeId, std::string>> repoint(Core& core, model::NodeId primary, Hurry hurry);
 std::string joined(const std::map<model::NodeId, std::string>& troubles);
+// What an operation could not do, and goes on without; "": nothing. The caller commits.
+void warn(Core& core, model::OperationId id, const std::string& text);
 
 // Whether the target still holds `position`: a copy of an old command may have emptied it since it was
 // drained.
