@@ -129,7 +129,10 @@ void Premise::take(const Step& step, nlohmann::ordered_json written) {
   const bool waits = std::holds_alternative<scenario::Wait>(step.action) ||
                      std::holds_alternative<scenario::Until>(step.action) ||
                      std::holds_alternative<scenario::Eventually>(step.action);
-  if (waits) return waits_.push_back(text_of(std::move(written)));
+  if (waits) {
+    (void)service_.take(step);  // which changes nothing but what is settled
+    return waits_.push_back(text_of(std::move(written)));
+  }
   if (const auto* call = std::get_if<scenario::Call>(&step.action); call != nullptr && only_reads(*call))
     return;
   const IdealService before = service_;

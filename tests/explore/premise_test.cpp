@@ -163,6 +163,21 @@ TEST(Premises, AreMetWhereTheAccountIsFull) {
   EXPECT_FALSE(premise(add + "DONE}\n", quota).would_be_met());
 }
 
+TEST(Premises, OfAFullAccountAreOnlyHinderedByFaults) {
+  const std::string steps =
+      "  - {call: add_nodes, with: {count: 3}, ends: DONE, within: 30m}\n"
+      "  - {call: set_up_replica_master, with: {id: $nodes[0]}}\n"
+      "  - {call: set_up_replica_slave, with: {id: $nodes[1]}}\n"
+      "  - eventually: {healthy_replicas: 1, operations: 0}\n"
+      "  - {call: add_nodes, with: {count: 2}, as: more}\n"
+      "  - {await: {operation: $more.operation, state: FAILED}, within: 30m}\n";
+  const std::string fault = "faults:\n  - {when: \"iaas.newInstance.reply#1\", do: lose_reply}\n";
+  const std::string quota = "cloud: {quota: {instances: 4}";
+  const auto original = premise(steps, quota + ", throttle: {rate: 2/s, burst: 4}}\n" + fault);
+  EXPECT_TRUE(premise(steps, quota + "}\n").would_be_met());
+  EXPECT_TRUE(premise(steps, quota + ", throttle: {rate: 2/s, burst: 4}}\n").rests_on(original));
+}
+
 TEST(Premises, AreMetWhereAnIdealServiceWouldHold) {
   const std::string promoted =
       std::string(kTwoNodes) + "  - {call: promote, with: {id: \"2\"}, ends: DONE}\n";
