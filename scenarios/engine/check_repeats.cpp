@@ -103,6 +103,9 @@ std::uint64_t Repeats::repeat(const std::string& subject, const std::string& nam
     done.push_back(std::move(call));
     return last_;
   }
+  if (command != nullptr)
+    if (const auto* copy = std::get_if<SetUpReplica>(command); copy != nullptr && copy->clone)
+      check_copy(subject, *copy);
   const TimePoint before = earlier->asked;
   const std::string which = call.what + " (" + subject + ")";
   // Whoever sweeps may find the same VM that another is destroying; and the monitor closes a slave that takes
@@ -139,6 +142,23 @@ std::uint64_t Repeats::repeat(const std::string& subject, const std::string& nam
   for (Done& other : done)
     if (&other != &*earlier && other.asked >= before) other.needed = true;
   return last_;
+}
+
+void Repeats::check_copy(const std::string& subject, const SetUpReplica& command) {
+  constexpr Duration kLately = 30s;  // it was seen in another state, perhaps by way of an old answer
+  const auto* vm = world_.instance_of(subject);
+  const auto truth = vm == nullptr ? std::nullopt : world_.fleet().truth(vm->id);
+  if (!truth || truth->role != Role::replica || truth->epoch != command.epoch || !truth->responsive ||
+      truth->agent_at_work_since != kNever)
+    return;
+  const auto& replication = truth->replication;
+  if (replication.source_address != command.source.address || replication.io != ThreadState::yes ||
+      !replication.sql_running || world_.evidence().any(kAstray) ||
+      world_.evidence().touched(*vm, world_.scheduler().now() - kLately))
+    return;
+  world_.report("S10",
+                subject + " replicates from " + command.source.address + ", and is to be copied once more",
+                "S10 copied once more");
 }
 
 std::uint64_t Repeats::look(const std::string& subject, Duration timeout) {

@@ -61,6 +61,8 @@ class Repeats {
   std::uint64_t repeat(const std::string& subject, const std::string& name, std::string what,
                        Duration timeout, const AgentCommand* command);
   std::uint64_t look(const std::string& subject, Duration timeout);
+  // A copy that was ordered before, of a server that replicates by now.
+  void check_copy(const std::string& subject, const SetUpReplica& command);
   // The look's answer has come; false when it came too late, or the look is forgotten.
   bool end_look(std::uint64_t number, const std::string& subject);
   // Whether a look since then was not answered in its time.

@@ -138,8 +138,23 @@ void WriteAhead::check_struck_off(const std::string& id) {
                 "S1 doomed VM forgotten");
 }
 
-void WriteAhead::answered(const api::Response& response) {
+// Who is told that an operation is being cancelled finds it so after any crash.
+void WriteAhead::check_cancelled(const api::Response& response) {
+  const auto told = response.result.find("operation");
+  if (told == response.result.end() || !told->is_object() || !told->contains("id")) return;
+  const std::string text = told->at("id").get<std::string>();
+  const auto* stored = world_.durable().operation(static_cast<model::OperationId>(number_at(text)));
+  if (stored == nullptr || stored->cancelling || model::is_ended(stored->state) ||
+      stored->state == model::OperationState::compensating)
+    return;
+  report("operation " + text + " was told as cancelled",
+         std::string("it is ") + model::to_text(stored->state),
+         "cancellation acknowledged before its record");
+}
+
+void WriteAhead::answered(const std::string& method, const api::Response& response) {
   if (response.failed || !response.result.is_object()) return;
+  if (method == "cancel_operation") return check_cancelled(response);
   const auto found = response.result.find("operation");
   if (found == response.result.end() || !found->is_string()) return;
   const auto& text = found->get_ref<const std::string&>();

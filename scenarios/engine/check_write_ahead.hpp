@@ -16,10 +16,11 @@ class WriteAhead {
   void asked(const IaasCall& call);
   void asked(const std::string& subject, const AgentCommand& command);
   // A client was given this answer.
-  void answered(const api::Response& response);
+  void answered(const std::string& method, const api::Response& response);
   void stored(const Change& change, const std::string& before);
 
  private:
+  void check_cancelled(const api::Response& response);
   void check_create(const IaasCall& call);
   void check_kill(const IaasCall& call);
   void check_opening(const std::string& subject, const char* method, std::uint64_t epoch);

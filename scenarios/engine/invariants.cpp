@@ -62,7 +62,7 @@ Checkers::Checkers(SimWorld& world)
   world_.set_cloud_watch(&cloud_);
   world_.set_client_watch({[this](const api::Request& request) { requested(request); },
                            [this](const std::string& method, const api::Response& response) {
-                             write_ahead_.answered(response);
+                             write_ahead_.answered(method, response);
                              answers_.answered(method, response);
                              check_secret(response.error, "an answer");
                              check_secret(response.result.dump(), "an answer");

@@ -145,6 +145,7 @@ constexpr Row kRows[] = {
     {"replication/a-master-that-cannot-be-closed-stays.yaml", "fences_do_nothing"},
     {"replication/a-master-that-takes-no-connections.yaml", "agent_commands_do_nothing"},
     {"replication/a-service-in-every-world.yaml", "agent_commands_do_nothing"},
+    {"replication/a-slave-is-set-up-while-it-is-repaired.yaml", "agent_commands_do_nothing"},
     {"replication/a-slave-needs-a-master.yaml", "refusals_become_success"},
     {"replication/a-slave-that-takes-writes-is-fenced.yaml", "fences_do_nothing"},
     {"replication/a-slave-without-room.yaml", "sources_are_mistaken"},

@@ -197,5 +197,24 @@ TEST(Repeats, ASabotageThatCreatesTwiceIsReported) {
   EXPECT_THAT(broken(run_text(pair_text(), options)), testing::Not(testing::IsEmpty()));
 }
 
+TEST(Repeats, ACopyThatIsOrderedAgainThoughTheSlaveReplicatesIsReported) {
+  const auto order = [](bool breaks) {
+    return at(kLater, [breaks](SimWorld& world) {
+      const auto master = world.fleet().truth(id_of(world, "node-1"));
+      const auto slave = world.fleet().truth(id_of(world, "node-2"));
+      ASSERT_TRUE(master.has_value() && slave.has_value());
+      SetUpReplica copy;
+      copy.epoch = slave->epoch;
+      copy.source.address = master->address;
+      copy.clone = true;
+      if (breaks) world.fleet().fail_sql_thread(slave->id, 1062);
+      Repeats repeats(world);
+      for (int i = 0; i < 2; ++i) repeats.asked("node-2", AgentCommand(copy), 10s);
+    });
+  };
+  EXPECT_THAT(fingerprints_of(order(false)), Contains("S10 copied once more"));
+  EXPECT_THAT(fingerprints_of(order(true)), testing::Not(Contains("S10 copied once more")));
+}
+
 }  // namespace
 }  // namespace drover::scenario

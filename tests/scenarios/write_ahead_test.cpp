@@ -2,6 +2,7 @@
 // silent.
 #include <nlohmann/json.hpp>
 
+#include "scenarios/engine/check_write_ahead.hpp"
 #include "tests/scenarios/oracle_text.hpp"
 
 namespace drover::scenario {
@@ -53,6 +54,19 @@ TEST(WriteAhead, AnEpochThatTheJournalDoesNotHaveIsReported) {
   open.read_only = false;
   EXPECT_THAT(fingerprints_of(command_at(kLater, "node-1", open)),
               Contains("S8 set_read_only before its record"));
+}
+
+TEST(WriteAhead, ACancellationThatIsAnsweredUnwrittenIsReported) {
+  const auto answer = [](Duration when) {
+    return at(when, [](SimWorld& w) {
+      api::Response told;
+      told.result = {{"operation", {{"id", "1"}}}, {"state", "ADAPTING"}};
+      WriteAhead(w).answered("cancel_operation", told);
+    });
+  };
+  constexpr const char* kSaid = "S8 cancellation acknowledged before its record";
+  EXPECT_THAT(fingerprints_of(answer(1s)), Contains(kSaid)) << "the addition goes on";
+  EXPECT_THAT(fingerprints_of(answer(kLater)), IsEmpty()) << "it has ended";
 }
 
 TEST(WriteAhead, ALineOfTheAuditTrailThatIsOverwrittenIsReported) {
