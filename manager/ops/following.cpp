@@ -20,8 +20,8 @@ Task<bool> is_within_the_masters(Core& core, GtidPosition held) {
   GetServerState look;
   const AgentCommand looking = look;
   const auto seen = co_await core.ask(core.model.service.primary, looking);
-  co_return seen.has_value() &&
-      seen.value().state.running&& excess(held, model::applied_position(seen.value().state)).empty();
+  if (seen.has_error() || !seen.value().state.running) co_return false;
+  co_return excess(held, model::applied_position(seen.value().state)).empty();
 }
 
 // Whether what it holds is known to be the master's: it was judged before it was told to follow it in this

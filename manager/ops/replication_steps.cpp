@@ -250,16 +250,15 @@ bool is_in_an_operation(const Core& core, NodeId id) {
   });
 }
 
-}  // namespace
-
-namespace {
-
-// Whether a fail-over is due, and whoever is waited for is in its way.
-Task<bool> holds_up_a_failover(Core& core, Hurry hurry) {
+// Whether a fail-over is due, and whoever is waited for is in its way. `dead_rounds`: how often in a row the
+// master has been found dead.
+Task<bool> holds_up_a_failover(Core& core, Hurry hurry, unsigned& dead_rounds) {
   if (hurry != Hurry::some || !core.config.failover.automatic) co_return false;
   const Analysis analysis = co_await analyse(core);
   const auto health = analysis.judgement.health;
-  co_return health == model::Health::dead || health == model::Health::hung;
+  const bool dead = health == model::Health::dead || health == model::Health::hung;
+  dead_rounds = dead ? dead_rounds + 1 : 0;
+  co_return dead_rounds >= kDeadRounds;
 }
 
 Error waits_no_more(NodeId id, const std::string& last) {
@@ -278,7 +277,7 @@ Task<Result<void>> make_replica(Core& core, NodeId id, SetUpReplica command, Unt
   const TimePoint deadline = core.scheduler.later(limit);
   const std::string source = command.source.address;
   const Duration patience = command.clone ? core.config.clone_timeout : core.config.agent_timeout;
-  unsigned failures = 0;
+  unsigned failures = 0, dead_rounds = 0;
   bool told = false;
   Duration pause = 50ms;  // a replica of the same data is ready at once, a copy is not
   std::string last = "no answer";
@@ -299,7 +298,7 @@ Task<Result<void>> make_replica(Core& core, NodeId id, SetUpReplica command, Unt
       if (reply.has_error()) {
         last = reply.error().message;
         if (!is_worth_retrying(reply.error()) || ++failures >= attempts) co_return std::move(reply).error();
-        const bool in_the_way = co_await holds_up_a_failover(core, hurry);
+        const bool in_the_way = co_await holds_up_a_failover(core, hurry, dead_rounds);
         if (in_the_way) co_return waits_no_more(id, last);
         core.observe("operation.retry", node_name(id));
         co_await sleep_for(core.config.retry.pause_after(failures, reply.error().retry_after));
@@ -341,7 +340,7 @@ Task<Result<void>> make_replica(Core& core, NodeId id, SetUpReplica command, Unt
     } else {
       last = seen.error().message;
       if (hurry == Hurry::much && ++failures >= attempts) break;
-      const bool in_the_way = co_await holds_up_a_failover(core, hurry);
+      const bool in_the_way = co_await holds_up_a_failover(core, hurry, dead_rounds);
       if (in_the_way) co_return waits_no_more(id, last);
     }
     co_await sleep_for(pause);
