@@ -155,7 +155,7 @@ void Servers::check_server_id(const std::string& id) {
 // Of replicas with one server_id the source serves the last that connected; another acknowledges what passes
 // it by.
 void Servers::look_for_twins(const std::string& id) {
-  if (!world_.evidence().any({"db.duplicate_server_id"})) return;
+  if (!world_.evidence().any({"db.duplicate_server_id", "db.reset_server_id"})) return;
   Seen& seen = seen_[id];
   const bool before = std::exchange(seen.twin, false);
   const auto own = world_.fleet().server(id)->server_id();
@@ -168,7 +168,8 @@ void Servers::look_for_twins(const std::string& id) {
 
 bool Servers::data_was_tampered_with() const {
   return lost_a_disk_ || !strict_ ||
-         world_.evidence().any({"db.errant", "db.diverge", "db.duplicate_server_id", "db.lose_read_only"});
+         world_.evidence().any({"db.errant", "db.diverge", "db.duplicate_server_id", "db.reset_server_id",
+                                "db.lose_read_only"});
 }
 
 void Servers::check_position(Seen& seen, const std::string& id, const node::NodeTruth& truth,

@@ -263,7 +263,7 @@ void Checkers::check_reads() {
 // its server_id, and says that it has them. (What a server acknowledges that a fault has opened is no
 // promise.)
 bool Checkers::writes_may_be_lost() const {
-  return world_.evidence().any({"vm.lose_disk", "db.duplicate_server_id"});
+  return world_.evidence().any({"vm.lose_disk", "db.duplicate_server_id", "db.reset_server_id"});
 }
 
 // A journal that lost who the master is: nobody takes writes until the one is heard that has them.

@@ -149,7 +149,8 @@ void Checkers::check_promoted(const std::string& subject, const model::Node& nod
     if (failed_over && vm != nullptr && world_.evidence().touched(*vm, world_.scheduler().now() - kLately))
       continue;
     // What no master has written goes from server to server with every copy.
-    if (world_.evidence().any({"db.errant", "db.diverge", "db.lose_read_only", "db.duplicate_server_id"}))
+    if (world_.evidence().any(
+            {"db.errant", "db.diverge", "db.lose_read_only", "db.duplicate_server_id", "db.reset_server_id"}))
       continue;
     const auto* rival = world_.fleet().server(id);
     if (rival != nullptr && rival->data().minus(server->data()).size() > 0)
