@@ -17,23 +17,16 @@ std::string names(const std::vector<const View*>& views) {
   return text;
 }
 
-// Also when the master has another address since: then its server_id, as it was met there, tells it.
-bool replicates_from(const View& view, const std::string& source, std::uint32_t server_id) {
-  const auto& replication = view.server.replication;
-  return view.server.role == Role::replica && replication.configured &&
-         (replication.source_address == source ||
-          (server_id != 0 && replication.source_server_id == server_id));
-}
-
 // Why the replica cannot succeed a master, or "".
-std::string obstacle(const View& view, const std::string& source, std::uint32_t server_id) {
+std::string obstacle(const View& view, const std::string& source) {
   if (view.state == NodeState::lost) return "is LOST";
   if (!view.answered) return "does not answer";
   if (view.hung) return "hangs";
   if (!view.server.running) return "does not run";
   if (view.busy) return "is being set up";
   const auto& replication = view.server.replication;
-  if (!replicates_from(view, source, server_id)) return "does not replicate from the master";
+  if (view.server.role != Role::replica || !replication.configured || replication.source_address != source)
+    return "does not replicate from the master";
   if (replication.sql_errno != 0)
     return "cannot apply what it has received: error " + std::to_string(replication.sql_errno);
   if (!replication.sql_running) return "does not apply what it receives";
@@ -132,7 +125,7 @@ Succession choose_successor(const std::vector<View>& replicas, const std::string
           " was started anew and has not reached the master since: it may have lost what "
           "it had confirmed");
     }
-    if (const std::string why = obstacle(view, source, server_id); !why.empty()) {
+    if (const std::string why = obstacle(view, source); !why.empty()) {
       succession.notes.push_back(node_name(view.node) + " " + why);
       if (!view.answered || view.hung || !view.server.running) succession.complete = false;
       continue;
@@ -172,16 +165,6 @@ bool was_told_to_follow(const ServerState& state, const std::string& source, std
 std::vector<Excess> errant_transactions(const ServerState& state, const std::string& left_at) {
   if (left_at.empty()) return {};
   return excess(applied_position(state), position_of(left_at));
-}
-
-bool goes_on_with(const ServerState& state, const std::string& left_at, std::uint32_t server_id,
-                  const std::string& source) {
-  const auto& replication = state.replication;
-  if (state.role != Role::replica || !replication.configured || replication.source_address == source ||
-      server_id == 0)
-    return false;
-  return std::ranges::all_of(errant_transactions(state, left_at),
-                             [&](const Excess& beyond) { return beyond.last.server == server_id; });
 }
 
 }  // namespace drover::model

@@ -72,11 +72,4 @@ bool was_told_to_follow(const ServerState& state, const std::string& source, std
 // it: then nothing is judged). Such transactions are errant: no other member has them.
 std::vector<Excess> errant_transactions(const ServerState& state, const std::string& left_at);
 
-// Whether the last of what a replica holds beyond that position was written by the server with this
-// `server_id`, in every domain, and it was told to follow somebody else than who is at `source`: nobody
-// writes under another's id, so that it has received the writes of that server by way of another, up to
-// there.
-bool goes_on_with(const ServerState& state, const std::string& left_at, std::uint32_t server_id,
-                  const std::string& source);
-
 }  // namespace drover::model

@@ -6,8 +6,6 @@
 
 namespace drover::ops {
 
-constexpr unsigned kDeadRounds = 2;  // looks in a row that find the master dead, before it is replaced
-
 struct Analysis {
   model::NodeId master = 0;  // 0: gone for good
   std::string source;        // its address

@@ -15,27 +15,12 @@ using model::NodeId;
 
 namespace {
 
-// Whether the master has all that it holds.
-Task<bool> is_within_the_masters(Core& core, GtidPosition held) {
-  GetServerState look;
-  const AgentCommand looking = look;
-  const auto seen = co_await core.ask(core.model.service.primary, looking);
-  if (seen.has_error() || !seen.value().state.running) co_return false;
-  co_return excess(held, model::applied_position(seen.value().state)).empty();
-}
-
 // Whether what it holds is known to be the master's: it was judged before it was told to follow it in this
-// epoch; or it went on receiving what the master has written since; or it replicates from somebody who
-// follows (a source refuses a slave that has what it lacks).
-Task<bool> has_the_masters_history(Core& core, ServerState state, std::string left_at) {
+// epoch, or it replicates from somebody who follows (a source refuses a slave that has what it lacks).
+Task<bool> has_the_masters_history(Core& core, ServerState state) {
   const Node* primary = core.model.primary();
   if (primary == nullptr) co_return false;
   if (model::was_told_to_follow(state, primary->address, core.model.service.epoch)) co_return true;
-  if (model::goes_on_with(state, left_at, primary->server_id, primary->address)) {
-    GtidPosition held = model::applied_position(state);
-    const bool within = co_await is_within_the_masters(core, std::move(held));
-    if (within) co_return true;
-  }
   const auto& replication = state.replication;
   if (!replication.configured || replication.io != ThreadState::yes || !replication.sql_running)
     co_return false;
@@ -73,8 +58,7 @@ Task<Result<void>> follow_primary(Core& core, NodeId id, Hurry hurry, By by) {
     Node* back = core.model.node(id);
     if (back == nullptr) co_return not_there(id);
     ServerState held = seen.value().state;
-    std::string left_at = back->left_at;
-    const bool follows = co_await has_the_masters_history(core, std::move(held), std::move(left_at));
+    const bool follows = co_await has_the_masters_history(core, std::move(held));
     back = core.model.node(id);
     if (back == nullptr) co_return not_there(id);
     const auto errant =

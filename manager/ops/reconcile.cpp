@@ -115,11 +115,16 @@ Task<void> MySQLServerManager::learn_role(NodeId id) {
 
 namespace {
 
-// They are given in the order of the nodes' ids. The next one may be that of a member that is still to tell.
+// They are given in the order of the nodes' ids: most likely it is its own; else one that no member has which
+// is still to tell its own.
 std::uint32_t likely_server_id(const model::Model& model, NodeId id) {
-  const auto likely = static_cast<std::uint32_t>(id);
-  const bool can_be = static_cast<NodeId>(likely) == id && likely >= model.service.next_server_id;
-  return can_be ? likely : model.service.next_server_id;
+  const auto own = static_cast<std::uint32_t>(id);
+  if (static_cast<NodeId>(own) == id && !model.server_id_in_use(own)) return own;
+  std::uint32_t next = model.service.next_server_id;
+  for (const Node* other = model.node(next); other != nullptr && other->server_id == 0;
+       other = model.node(next))
+    ++next;
+  return next;
 }
 
 }  // namespace

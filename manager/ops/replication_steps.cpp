@@ -20,6 +20,8 @@ Error not_there(NodeId id) {
 
 namespace {
 
+constexpr TimePoint kAlive = TimePoint::max();  // no time since which it is dead
+
 constexpr unsigned kTriesToAsk = 3;       // an agent that refuses, before an epoch is used again
 constexpr Duration kStillHolds = 1s;      // to say that it has what it has applied
 constexpr Duration kSecondThoughts = 2s;  // the same, when its state says something else
@@ -250,15 +252,16 @@ bool is_in_an_operation(const Core& core, NodeId id) {
   });
 }
 
-// Whether a fail-over is due, and whoever is waited for is in its way. `dead_rounds`: how often in a row the
-// master has been found dead.
-Task<bool> holds_up_a_failover(Core& core, Hurry hurry, unsigned& dead_rounds) {
+// Whether a fail-over is due, and whoever is waited for is in its way: for as long as a hung master is given.
+// `dead_since`: since when it has been found dead, kAlive when it is not.
+Task<bool> holds_up_a_failover(Core& core, Hurry hurry, TimePoint& dead_since) {
   if (hurry != Hurry::some || !core.config.failover.automatic) co_return false;
+  const TimePoint asked = core.now();
   const Analysis analysis = co_await analyse(core);
   const auto health = analysis.judgement.health;
   const bool dead = health == model::Health::dead || health == model::Health::hung;
-  dead_rounds = dead ? dead_rounds + 1 : 0;
-  co_return dead_rounds >= kDeadRounds;
+  dead_since = dead ? std::min(dead_since, asked) : kAlive;
+  co_return dead&& core.now() - dead_since >= core.config.failover.hung_after;
 }
 
 Error waits_no_more(NodeId id, const std::string& last) {
@@ -277,7 +280,8 @@ Task<Result<void>> make_replica(Core& core, NodeId id, SetUpReplica command, Unt
   const TimePoint deadline = core.scheduler.later(limit);
   const std::string source = command.source.address;
   const Duration patience = command.clone ? core.config.clone_timeout : core.config.agent_timeout;
-  unsigned failures = 0, dead_rounds = 0;
+  unsigned failures = 0;
+  TimePoint dead_since = kAlive;
   bool told = false;
   Duration pause = 50ms;  // a replica of the same data is ready at once, a copy is not
   std::string last = "no answer";
@@ -298,7 +302,7 @@ Task<Result<void>> make_replica(Core& core, NodeId id, SetUpReplica command, Unt
       if (reply.has_error()) {
         last = reply.error().message;
         if (!is_worth_retrying(reply.error()) || ++failures >= attempts) co_return std::move(reply).error();
-        const bool in_the_way = co_await holds_up_a_failover(core, hurry, dead_rounds);
+        const bool in_the_way = co_await holds_up_a_failover(core, hurry, dead_since);
         if (in_the_way) co_return waits_no_more(id, last);
         core.observe("operation.retry", node_name(id));
         co_await sleep_for(core.config.retry.pause_after(failures, reply.error().retry_after));
@@ -340,7 +344,9 @@ Task<Result<void>> make_replica(Core& core, NodeId id, SetUpReplica command, Unt
     } else {
       last = seen.error().message;
       if (hurry == Hurry::much && ++failures >= attempts) break;
-      const bool in_the_way = co_await holds_up_a_failover(core, hurry, dead_rounds);
+    }
+    if (seen.has_error() || seen.value().state.replication.io != ThreadState::yes) {
+      const bool in_the_way = co_await holds_up_a_failover(core, hurry, dead_since);
       if (in_the_way) co_return waits_no_more(id, last);
     }
     co_await sleep_for(pause);

@@ -16,6 +16,8 @@ using model::OperationState;
 
 namespace {
 
+constexpr unsigned kDeadRounds = 2;  // looks in a row that find it dead
+
 bool changes_the_primary(OperationKind kind) {
   return kind == OperationKind::fail_over || kind == OperationKind::promote ||
          kind == OperationKind::set_up_replica_master || kind == OperationKind::shutdown;

@@ -111,6 +111,11 @@ void Endings::check_still_wanted_away(const IaasCall& call) {
       removal->state != model::OperationState::cancelled)
     return;
   const auto& operations = manager->model().operations();
+  // An operation that fails takes back what it brought.
+  for (const auto id : manager->model().active())
+    if (const auto* other = manager->model().operation(id);
+        std::ranges::count(other->nodes, node->id) > 0 || other->request.node == node->id)
+      return;
   if (std::none_of(operations.find(removal->id), operations.end(),
                    [](const auto& later) { return later.second.request.kind == OperationKind::shutdown; }))
     world_.report("S12",

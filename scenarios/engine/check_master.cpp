@@ -43,23 +43,31 @@ bool Masters::is_beyond_doubt(const model::Node& node, TimePoint since) const {
 bool Masters::can_be_replaced(TimePoint since) const {
   const auto* manager = world_.manager();
   const auto& model = manager->model();
+  const auto* primary = model.node(model.service.primary);
+  const bool semi_sync = manager->config().semi_sync;
   // A replica that was disturbed may not have heard the master since, and then may lack what it promised.
-  if (manager->config().semi_sync) since = kEpoch;
-  return world_.journal().losses() == 0 && std::ranges::all_of(model.nodes(), [&](const auto& entry) {
-           const model::Node& node = entry.second;
-           if (node.id == model.service.primary) return true;
-           const auto truth = world_.fleet().truth(node.vm);
-           return node.role == Role::replica && node.state == model::NodeState::running &&
-                  node.errant.empty() && truth && truth->responsive && truth->replication.sql_running &&
-                  is_beyond_doubt(node, since);
-         });
+  if (semi_sync) since = kEpoch;
+  if (world_.journal().losses() > 0) return false;
+  bool any = false;
+  for (const auto& [id, node] : model.nodes()) {
+    // Who is LOST has no vote, but may hold a write that was promised to be safe.
+    if (id == model.service.primary || node.role == Role::none) continue;
+    if (node.state == model::NodeState::lost && !semi_sync) continue;
+    const auto truth = world_.fleet().truth(node.vm);
+    if (node.state != model::NodeState::running || !node.errant.empty() || !node.left_at.empty() || !truth ||
+        !truth->responsive || !truth->replication.sql_running ||
+        truth->replication.source_address != primary->address || !is_beyond_doubt(node, since))
+      return false;
+    any = true;
+  }
+  return any;
 }
 
 // Whom the manager cannot hear, or has to doubt, it may rightly wait for.
 bool Masters::is_excused(TimePoint since) const {
   const auto& model = world_.manager()->model();
   if (world_.evidence().any(kAstray) || world_.evidence().any(kOfManagers, since)) return true;
-  if (trouble_ == Trouble::dead) return model.nodes().size() < 2 || !can_be_replaced(since);
+  if (trouble_ == Trouble::dead) return !can_be_replaced(since);
   return !std::ranges::all_of(model.nodes(),
                               [&](const auto& entry) { return is_beyond_doubt(entry.second, since); });
 }
@@ -79,7 +87,9 @@ void Masters::after_change() {
     reported_ = false;
     return;
   }
-  const Duration patience = kPatience + kPolls * manager->config().poll_agents_timer;
+  const auto& config = manager->config();
+  const Duration patience =
+      kPatience + kPolls * config.poll_agents_timer + config.failover.pause + config.retry.limit;
   if (reported_ || at - since_ <= patience || is_excused(at - patience)) return;
   reported_ = true;
   struct Text {

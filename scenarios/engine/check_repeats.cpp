@@ -146,6 +146,8 @@ std::uint64_t Repeats::repeat(const std::string& subject, const std::string& nam
 
 void Repeats::check_copy(const std::string& subject, const SetUpReplica& command) {
   constexpr Duration kLately = 30s;  // it was seen in another state, perhaps by way of an old answer
+  // One that was frozen has looked before that.
+  if (world_.evidence().any({"manager.pause", "manager.takeover"})) return;
   const auto* vm = world_.instance_of(subject);
   const auto truth = vm == nullptr ? std::nullopt : world_.fleet().truth(vm->id);
   if (!truth || truth->role != Role::replica || truth->epoch != command.epoch || !truth->responsive ||

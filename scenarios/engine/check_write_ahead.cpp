@@ -144,7 +144,10 @@ void WriteAhead::check_cancelled(const api::Response& response) {
   if (told == response.result.end() || !told->is_object() || !told->contains("id")) return;
   const std::string text = told->at("id").get<std::string>();
   const auto* stored = world_.durable().operation(static_cast<model::OperationId>(number_at(text)));
-  if (stored == nullptr || stored->cancelling || model::is_ended(stored->state) ||
+  if (stored == nullptr)
+    return report("operation " + text + " was told as cancelled", "there is none of that number",
+                  "cancellation acknowledged before its record");
+  if (stored->cancelling || model::is_ended(stored->state) ||
       stored->state == model::OperationState::compensating)
     return;
   report("operation " + text + " was told as cancelled",

@@ -213,13 +213,12 @@ void Checkers::check_refused(const model::Node& primary, const model::Node& node
   const auto* master = world_.fleet().server(primary.vm);
   const auto* server = world_.fleet().server(node.vm);
   if (master == nullptr || server == nullptr || !server->running()) return;
-  // What came from the same master before it was replaced, and may have been lost with that, nobody can tell
-  // from what it has written since.
+  // What it went on receiving from somebody who followed, before it lost that one, nobody can tell from what
+  // a former life of the master wrote, and was lost with it.
   const auto truth = world_.fleet().truth(node.vm);
-  const bool from_its_former_life = truth && truth->epoch < world_.manager()->model().service.epoch &&
-                                    truth->replication.source_address == primary.address &&
-                                    truth->replication.io != ThreadState::yes;
-  if (server->data().minus(master->data()).size() == 0 && !from_its_former_life)
+  const bool has_lost_its_source = truth && truth->epoch < world_.manager()->model().service.epoch &&
+                                   truth->replication.io != ThreadState::yes;
+  if (server->data().minus(master->data()).size() == 0 && !has_lost_its_source)
     world_.report("L4",
                   model::node_name(node.id) + " is not taken back, and holds nothing that the master lacks",
                   "L4 refused without a cause");

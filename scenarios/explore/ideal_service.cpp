@@ -230,7 +230,10 @@ IdealService::End IdealService::add(std::size_t count) {
     ++created_;
     if (fits) members_.insert(created_);
   }
-  if (!fits) ++failed_;
+  if (!fits) {
+    ++failed_;
+    leaving_ += count;  // what it has bought goes again
+  }
   return fits ? End::done : End::failed;
 }
 

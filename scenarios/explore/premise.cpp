@@ -87,10 +87,12 @@ bool has_plain_surroundings(const Scenario& one) {
                              [](const auto& key) { return std::string_view(key) == "quota.instances"; });
 }
 
-// Everything that the journal holds is there: nothing was done to it.
-bool keeps_its_journal(const std::multiset<std::string>& disturbances) {
-  return std::ranges::none_of(disturbances,
-                              [](const auto& one) { return one.find("\"store.") != std::string::npos; });
+// Everybody is there who answers for a key: nothing was done to the manager, its journal, or the way there.
+bool keep_what_a_key_was_for(const std::multiset<std::string>& disturbances) {
+  constexpr std::string_view kOthers[] = {"\"store.", "\"manager.", "\"net.", "\"api."};
+  return std::ranges::none_of(disturbances, [&](const auto& one) {
+    return std::ranges::any_of(kOthers, [&](auto other) { return one.find(other) != std::string::npos; });
+  });
 }
 
 }  // namespace
@@ -117,7 +119,7 @@ Premise::Premise(const Scenario& one, const scenario::Violation& failure) : serv
   is_only_hindered_ = is_only_hindered_ || would_be_met_;
   would_be_met_ =
       would_be_met_ && disturbances_.empty() && has_plain_surroundings(one) && has_a_plain_manager(written);
-  would_be_met_ = would_be_met_ || (rests_on_a_key_ && keeps_its_journal(disturbances_));
+  would_be_met_ = would_be_met_ || (rests_on_a_key_ && keep_what_a_key_was_for(disturbances_));
 }
 
 void Premise::take(const Step& step, nlohmann::ordered_json written) {

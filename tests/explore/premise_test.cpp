@@ -146,6 +146,7 @@ TEST(Premises, AreMetByWhatAKeyWasUsedForWhateverElseHappens) {
   const std::string crash = "  - {do: db.crash, on: node-1}\n  - {call: fail_over}\n";
   EXPECT_TRUE(premise(add + again).would_be_met());
   EXPECT_TRUE(premise(add + crash + again).would_be_met());
+  EXPECT_FALSE(premise(add + "  - {do: manager.crash, with: {restart: 1m}}\n" + again).would_be_met());
   EXPECT_FALSE(premise(add + "  - {do: store.roll_back, with: {to: 1s}}\n" + again).would_be_met());
   EXPECT_FALSE(
       premise("  - {call: add_nodes, with: {count: 2}, as: job, ends: DONE}\n" + again).would_be_met());

@@ -122,24 +122,6 @@ TEST(ChoosingASuccessor, OfEqualsTheOneWithLessToApplyThenTheFirst) {
   EXPECT_EQ(choose_successor({replica(2, kLost), replica(3, kLost)}, kMaster).node, 2);
 }
 
-TEST(ChoosingASuccessor, AMasterIsKnownByItsServerIdWhenItHasMoved) {
-  const View known = replica(2, kLost);
-  EXPECT_EQ(choose_successor({known}, "10.0.0.9", 1).node, 2);
-  EXPECT_EQ(choose_successor({known}, "10.0.0.9", 4).node, 0) << "it has met another one";
-  EXPECT_EQ(choose_successor({known}, "10.0.0.9").node, 0) << "nobody knows the master's";
-}
-
-TEST(TakingBack, WhatThePresentMasterHasWrittenSinceIsNotErrant) {
-  View view = replica(2, kLost);
-  view.server.gtid_slave_pos = view.server.gtid_binlog_pos = "0-3-57";
-  EXPECT_EQ(errant_transactions(view.server, "0-1-50").size(), 1U);
-  EXPECT_TRUE(goes_on_with(view.server, "0-1-50", 3, "10.0.0.3"));
-  EXPECT_FALSE(goes_on_with(view.server, "0-1-50", 4, "10.0.0.4")) << "written by somebody else";
-  EXPECT_FALSE(goes_on_with(view.server, "0-1-50", 3, kMaster)) << "perhaps in a former life of it";
-  view.server.role = Role::primary;
-  EXPECT_FALSE(goes_on_with(view.server, "0-1-50", 3, "10.0.0.3"));
-}
-
 TEST(ChoosingASuccessor, WhoCannotApplyIsPassedOverAndSaysWhatThatCosts) {
   View broken = replica(3, kLost, 90, 10);
   broken.server.replication.sql_running = false;
