@@ -137,6 +137,12 @@ bool differs_from(const GtidPosition& applied, const GtidPosition& wanted) {
 Task<Result<void>> make_primary(Core& core, NodeId id, std::uint64_t epoch, std::string position) {
   Error last;
   for (unsigned attempt = 1; attempt <= core.config.retry.attempts; ++attempt) {
+    if (attempt > 1) {
+      // This manager may have been frozen, and replaced by one that gave this up and could not tell the
+      // agent: the journal ends who writes to it then.
+      core.journal.service_changed();
+      co_await core.journal.durable();
+    }
     const Node* node = core.model.node(id);
     if (node == nullptr) co_return not_there(id);
     SetUpPrimary command;
