@@ -145,7 +145,6 @@ std::uint64_t Repeats::repeat(const std::string& subject, const std::string& nam
 }
 
 void Repeats::check_copy(const std::string& subject, const SetUpReplica& command) {
-  constexpr Duration kLately = 30s;  // it was seen in another state, perhaps by way of an old answer
   // One that was frozen has looked before that.
   if (world_.evidence().any({"manager.pause", "manager.takeover"})) return;
   const auto* vm = world_.instance_of(subject);
@@ -156,7 +155,7 @@ void Repeats::check_copy(const std::string& subject, const SetUpReplica& command
   const auto& replication = truth->replication;
   if (replication.source_address != command.source.address || replication.io != ThreadState::yes ||
       !replication.sql_running || world_.evidence().any(kAstray) ||
-      world_.evidence().touched(*vm, world_.scheduler().now() - kLately))
+      world_.evidence().touched(*vm))  // it may have been seen in another state
     return;
   world_.report("S10",
                 subject + " replicates from " + command.source.address + ", and is to be copied once more",
