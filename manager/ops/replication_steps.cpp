@@ -267,7 +267,8 @@ Task<bool> holds_up_a_failover(Core& core, Hurry hurry, TimePoint& dead_since) {
   const auto health = analysis.judgement.health;
   const bool dead = health == model::Health::dead || health == model::Health::hung;
   dead_since = dead ? std::min(dead_since, asked) : kAlive;
-  co_return dead&& core.now() - dead_since >= core.config.failover.hung_after;
+  if (!dead) co_return false;
+  co_return core.now() - dead_since >= core.config.failover.hung_after;
 }
 
 Error waits_no_more(NodeId id, const std::string& last) {

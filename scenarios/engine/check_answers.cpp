@@ -20,12 +20,9 @@ std::string described(const model::Operation& operation) {
   return text;
 }
 
-// The method of the API for which a server is told this; "" when it is for none.
-std::string asked_for_by(const AgentCommand& command) {
-  if (std::holds_alternative<ConfigureUser>(command)) return "configure_user";
-  if (std::holds_alternative<DeleteUser>(command)) return "delete_user";
-  if (std::holds_alternative<SetPassword>(command)) return "set_password";
-  return {};
+// Of the API, and by the same name what each server is told for it.
+bool changes_users(std::string_view method) {
+  return method == "configure_user" || method == "delete_user" || method == "set_password";
 }
 
 std::string text_of(const json& object, const char* key) {
@@ -49,13 +46,12 @@ Answers::Round& Answers::round_of(const std::string& method) {
 }
 
 void Answers::requested(const std::string& method) {
-  if (method == "configure_user" || method == "delete_user" || method == "set_password")
-    ++round_of(method).requests;
+  if (changes_users(method)) ++round_of(method).requests;
 }
 
 void Answers::asked(std::uint64_t number, const AgentCommand& command) {
-  const std::string method = asked_for_by(command);
-  if (method.empty()) return;
+  const std::string method = agent_method(command);
+  if (!changes_users(method)) return;
   ++round_of(method).told;
   round_of_[number] = rounds_.size() - 1;
 }
@@ -83,7 +79,7 @@ void Answers::check_change(const std::string& method) {
 }
 
 void Answers::answered(const std::string& method, const api::Response& response) {
-  if (!response.failed) check_change(method);
+  if (!response.failed && changes_users(method)) check_change(method);
   const auto* manager = world_.manager();
   if (manager == nullptr || response.failed || !response.result.is_object()) return;
   const json& result = response.result;

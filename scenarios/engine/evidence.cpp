@@ -53,25 +53,24 @@ bool Evidence::any_to(const cloud::Instance& vm, Actions actions, TimePoint sinc
          std::any_of(engine_.firings().begin(), engine_.firings().end(), call);
 }
 
-bool Evidence::touched(const cloud::Instance& vm, TimePoint since) const {
+template <class Counts>
+bool Evidence::touched_by(const cloud::Instance& vm, TimePoint since, Counts counts) const {
   const std::string node = node_of_token(vm.asked_token());
   const auto deed = [&](const Deed& d) {
-    return (d.vm == vm.id || (d.vm.empty() && !is_about_manager(d.action))) && end_of(d) >= since;
+    return (d.vm == vm.id || (d.vm.empty() && !is_about_manager(d.action))) && counts(d.action) &&
+           end_of(d) >= since;
   };
   const auto call = [&](const fault::Firing& f) { return meets(f, node) && end_of(f.until) >= since; };
   return std::any_of(deeds_.begin(), deeds_.end(), deed) ||
          std::any_of(engine_.firings().begin(), engine_.firings().end(), call);
 }
 
+bool Evidence::touched(const cloud::Instance& vm, TimePoint since) const {
+  return touched_by(vm, since, [](std::string_view) { return true; });
+}
+
 bool Evidence::machine_touched(const cloud::Instance& vm, TimePoint since) const {
-  const std::string node = node_of_token(vm.asked_token());
-  const auto deed = [&](const Deed& d) {
-    return (d.vm == vm.id || d.vm.empty()) && !is_about_manager(d.action) && !d.action.starts_with("db.") &&
-           end_of(d) >= since;
-  };
-  const auto call = [&](const fault::Firing& f) { return meets(f, node) && end_of(f.until) >= since; };
-  return std::any_of(deeds_.begin(), deeds_.end(), deed) ||
-         std::any_of(engine_.firings().begin(), engine_.firings().end(), call);
+  return touched_by(vm, since, [](std::string_view action) { return !action.starts_with("db."); });
 }
 
 bool Evidence::server_touched(const cloud::Instance& vm, TimePoint since, Actions but) const {

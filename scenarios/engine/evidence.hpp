@@ -53,6 +53,8 @@ class Evidence {
   bool server_touched(const cloud::Instance& vm, TimePoint since, Actions but = {}) const;
 
  private:
+  template <class Counts>
+  bool touched_by(const cloud::Instance& vm, TimePoint since, Counts counts) const;  // which actions count
   TimePoint end_of(TimePoint until) const { return std::min(until, quiet_at_); }
   TimePoint end_of(const Deed& deed) const { return deed.armed ? kNever : end_of(deed.until); }
 
