@@ -90,6 +90,12 @@ void Process::forget(const Domain* domain) {
 Scheduler::~Scheduler() {
   for (const Timer& timer : heap_)
     if (timer.op->domain == nullptr) timer.op->act(timer.op, Op::Act::destroy);
+  for (Op* op = ready_head_; op != nullptr;) {
+    Op* next = op->next_ready;
+    if (op->domain == nullptr) op->act(op, Op::Act::destroy);
+    op = next;
+  }
+  ready_head_ = nullptr;
   shutdown();
   destroy();
   for (void*& list : free_) {
@@ -188,6 +194,11 @@ void Scheduler::forget(const Domain* domain) {
 }
 
 void Scheduler::drop_abandoned() {
+  // A timer that came due while its process was frozen, abandoned by what went on before it.
+  while (ready_head_ != nullptr && ready_head_->domain == nullptr) {
+    Op* op = take_ready();
+    op->act(op, Op::Act::destroy);
+  }
   while (!heap_.empty() && heap_.front().op->domain == nullptr) {
     Op* op = heap_.front().op;
     pop_heap();
@@ -196,8 +207,8 @@ void Scheduler::drop_abandoned() {
 }
 
 TimePoint Scheduler::next_event() {
-  if (ready_head_ != nullptr) return now_;
   drop_abandoned();
+  if (ready_head_ != nullptr) return now_;
   return heap_.empty() ? kNever : heap_.front().at;
 }
 

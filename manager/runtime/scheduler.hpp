@@ -270,7 +270,7 @@ class Scheduler : public asio::execution_context {
   void shuffle(TimePoint& at, std::uint64_t& sequence) const;
   // Forgets what the ready queue and the heap hold of a domain that is being killed.
   void forget(const Domain* domain);
-  // Pops abandoned timers off the top.
+  // Takes abandoned timers away that would be next.
   void drop_abandoned();
   static bool earlier(const Timer& a, const Timer& b) {
     return a.at < b.at || (a.at == b.at && a.sequence < b.sequence);

@@ -95,6 +95,30 @@ TEST_F(ProcessTest, AnAnswerThatCameWhileFrozenIsReadEvenIfItsDeadlineHasPassed)
   EXPECT_EQ(order, "7");
 }
 
+TEST_F(ProcessTest, ADeadlineIsAbandonedByAnAnswerThatComesAsItGoesOn) {
+  Handler<int> port;
+  spawn(own, ask(&port, &order));
+  run_until(1s);
+  scheduler.call_after(own, 1s, [&] { port(7); });  // due before the deadline is, and read with it
+  process.freeze();
+  run_until(20s);
+  process.thaw();
+  run_until(21s);
+  EXPECT_EQ(order, "7");
+}
+
+// The same at the end: nothing is left of either.
+TEST_F(ProcessTest, ADeadlineThatWasAbandonedAsItGoesOnNeedNotComeUp) {
+  Handler<int> port;
+  spawn(own, ask(&port, &order));
+  run_until(1s);
+  scheduler.call_after(own, 1s, [&] { port(7); });
+  process.freeze();
+  run_until(20s);
+  process.thaw();
+  scheduler.run_until(kEpoch + 21s, 1);  // the answer alone
+}
+
 TEST_F(ProcessTest, WithoutAnAnswerTheDeadlineIsSeenWhenItGoesOn) {
   Handler<int> port;
   spawn(own, ask(&port, &order));
