@@ -48,6 +48,8 @@ const char* to_text(Target target) {
       return "journal";
     case Target::net:
       return "network";
+    case Target::client:
+      return "client";
     case Target::scheduler:
       return "scheduler";
   }

@@ -28,6 +28,7 @@ enum class Target : unsigned char {
   manager,
   journal,
   net,
+  client,
   scheduler
 };
 const char* to_text(Target target);

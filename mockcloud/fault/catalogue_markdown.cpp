@@ -208,8 +208,9 @@ Arguments that many actions share:
 std::string catalogue_markdown() {
   std::string text = kHead;
   for (const auto& argument : common_arguments()) text += "- " + argument_text(argument) + ".\n";
-  for (const auto target : {Target::iaas_call, Target::agent_call, Target::store_commit, Target::vm,
-                            Target::agent, Target::database, Target::manager, Target::journal, Target::net})
+  for (const auto target :
+       {Target::iaas_call, Target::agent_call, Target::store_commit, Target::vm, Target::agent,
+        Target::database, Target::manager, Target::journal, Target::net, Target::client})
     append_actions(text, target);
   append_places(text);
   append_points(text);

@@ -375,6 +375,22 @@ void add_journal_actions(std::vector<ActionRow>& rows) {
       });
 }
 
+void add_client_actions(std::vector<ActionRow>& rows) {
+  ArgumentRow method = choice("method", "",
+                              "add_nodes|remove_nodes|create_replica|set_up_replica_slave|"
+                              "set_up_replica_master|promote|fail_over|cancel_operation|shutdown|startup",
+                              "what is asked for");
+  method.required = true;
+  rows.push_back(
+      done("api.call", Target::client, kTolerable, kMocked,
+           {method,
+            {"count", kNumber, "1", "of add_nodes"},
+            {"force", kBoolean, "no", "of remove_nodes and fail_over"}},
+           "a client asks for this at that moment and does not wait: about the node that is the target, "
+           "else the master; cancel_operation is about the operation that is observed, else the latest "
+           "under way"));
+}
+
 void add_scheduler_actions(std::vector<ActionRow>& rows) {
   rows.push_back(done("order.shuffle", Target::scheduler, kTolerable, kSim,
                       {{"seed", kNumber, "1", "draws the order"},
@@ -394,6 +410,7 @@ const std::vector<ActionRow>& catalogue() {
     add_database_actions(all);
     add_manager_actions(all);
     add_journal_actions(all);
+    add_client_actions(all);
     add_scheduler_actions(all);
     add_network_actions(all);
     for (auto& row : all) row.variants = variants_of(row.name, row.target);

@@ -156,6 +156,17 @@ std::vector<Entry> journal_entries() {
   };
 }
 
+std::vector<Entry> client_entries() {
+  return {{"api.call",
+           Target::client,
+           {seen({{"method", "cancel_operation"}}), seen({{"method", "shutdown"}}),
+            seen({{"method", "remove_nodes"}}), seen({{"method", "remove_nodes"}, {"force", "yes"}}),
+            seen({{"method", "promote"}}), seen({{"method", "fail_over"}, {"force", "yes"}}),
+            seen({{"method", "fail_over"}}), seen({{"method", "set_up_replica_slave"}}),
+            seen({{"method", "create_replica"}}), seen({{"method", "add_nodes"}}),
+            seen({{"method", "set_up_replica_master"}}), seen({{"method", "startup"}})}}};
+}
+
 std::vector<Entry> scheduler_entries() {
   return {{"order.shuffle",
            Target::scheduler,
@@ -200,8 +211,9 @@ std::vector<Entry> network_entries() {
 
 std::vector<Entry> all_entries() {
   std::vector<Entry> all;
-  for (const auto make : {iaas_entries, agent_call_entries, vm_entries, agent_entries, database_entries,
-                          manager_entries, journal_entries, scheduler_entries, network_entries})
+  for (const auto make :
+       {iaas_entries, agent_call_entries, vm_entries, agent_entries, database_entries, manager_entries,
+        journal_entries, client_entries, scheduler_entries, network_entries})
     for (auto& entry : make()) all.push_back(std::move(entry));
   return all;
 }

@@ -165,6 +165,7 @@ class SimWorld final : public World, public fault::ActionSink {
   std::string draw_target(const std::string& rule);
   // sim_world_managers.cpp
   Result<void> act_on_manager(const fault::Action& action);
+  Result<void> ask_as_client(const fault::Action& action);
   Result<void> act_on_journal(const fault::Action& action);
   void start_manager();
   ops::Hooks hooks_of(unsigned incarnation);

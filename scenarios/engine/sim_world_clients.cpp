@@ -1,7 +1,10 @@
 // The API as clients reach it: through the network, to whichever manager runs.
+#include <algorithm>
 #include <memory>
 
+#include "scenarios/engine/check_write_ahead.hpp"
 #include "scenarios/engine/sim_world.hpp"
+#include "scenarios/engine/steps.hpp"
 
 namespace drover::scenario {
 namespace {
@@ -12,6 +15,21 @@ constexpr Duration kSendAgainEvery = 1s;
 bool may_be_repeated(const api::Request& request) {
   if (request.verb == api::Verb::get) return true;
   return request.verb == api::Verb::post && request.params.is_object() && request.params.contains("key");
+}
+
+// Of a call about one node.
+const char* node_argument_of(std::string_view method) {
+  if (method == "remove_nodes") return "serviceNodeId";
+  if (method == "create_replica") return "master_id";
+  if (method == "promote" || method.starts_with("set_up_replica_")) return "id";
+  return nullptr;
+}
+
+// The observed operation, else the latest that is under way; 0: there is none.
+model::OperationId operation_meant_by(const fault::Action& action, const model::Model& model) {
+  if (const auto observed = operation_number(action.target); observed != 0) return observed;
+  const auto active = model.active();
+  return active.empty() ? 0 : *std::max_element(active.begin(), active.end());
 }
 
 }  // namespace
@@ -99,6 +117,30 @@ void SimWorld::answer_client(Patience patience, std::function<void(ClientAnswer)
   auto sent = std::make_shared<ClientAnswer>(std::move(with));
   carry(node::kManager, node::kClients, node::Message::api_answer, patience,
         [answer = std::move(answer), sent = std::move(sent)](bool) { answer(std::move(*sent)); });
+}
+
+// What `api.call` does. Nobody waits for the answer.
+Result<void> SimWorld::ask_as_client(const fault::Action& action) {
+  const std::string method(action.arguments.text("method"));
+  nlohmann::json params = nlohmann::json::object();
+  const auto* model = manager_ ? &manager_->manager.model() : nullptr;
+  if (const char* argument = node_argument_of(method); argument != nullptr) {
+    auto node = node_number(action.target);
+    if (node == 0 && model != nullptr) node = model->service.primary;
+    if (node == 0) return make_error(ErrorCode::not_found, method + " is about no node");
+    params[argument] = model::id_text(node);
+  } else if (method == "cancel_operation") {
+    const auto operation = model == nullptr ? 0 : operation_meant_by(action, *model);
+    if (operation == 0) return make_error(ErrorCode::not_found, "there is no operation to cancel");
+    params["id"] = model::id_text(operation);
+  } else if (method == "add_nodes") {
+    params["count"] = static_cast<std::int64_t>(action.arguments.number("count"));
+  }
+  if ((method == "remove_nodes" || method == "fail_over") && action.arguments.flag("force"))
+    params["force"] = true;
+  request(
+      make_request(*this, method, std::move(params)), [](const ClientAnswer&) {}, Patience::once);
+  return success();
 }
 
 }  // namespace drover::scenario

@@ -1,8 +1,9 @@
 // Mode coverage: what a run showed for the first time decides what is tried next. A run that saw a new
-// succession of observation points is kept, and changed: faults are added, moved, taken away, its seed is
-// drawn anew.
+// succession of observation points is kept, and changed: faults are added, moved, taken away, a call that
+// nobody wrote comes in, its seed is drawn anew.
 #include <set>
 
+#include "scenarios/explore/drawn_calls.hpp"
 #include "scenarios/explore/drawn_plan.hpp"
 #include "scenarios/explore/generator.hpp"
 #include "scenarios/explore/saved_plan.hpp"
@@ -11,6 +12,7 @@ namespace drover::explore {
 namespace {
 
 constexpr std::size_t kMostFaults = 4;
+constexpr std::size_t kMostCalls = 12;  // with their waits
 
 class Coverage final : public Generator {
  public:
@@ -61,7 +63,8 @@ class Coverage final : public Generator {
 
  private:
   void change(Choices& choices, Plan& plan) {
-    const auto what = choices.below(6, "coverage", "change");
+    const auto what = choices.below(7, "coverage", "change");
+    if (what == 6) return add_call(choices, plan);
     if (what == 0 && !plan.faults.empty())
       plan.faults.erase(plan.faults.begin() +
                         static_cast<std::ptrdiff_t>(choices.below(plan.faults.size(), "coverage", "drop")));
@@ -71,6 +74,19 @@ class Coverage final : public Generator {
       plan.faults.pop_back();
     if (what != 0 || plan.faults.empty()) add_drawn_fault(context_.bases[plan.base], choices, plan);
     if (plan.cell.empty()) plan.cell = "none";
+  }
+
+  void add_call(Choices& choices, Plan& plan) {
+    plan.cell = "a call";
+    const Base& base = context_.bases[plan.base];
+    if (plan.faults.size() < kMostFaults && choices.chance(0.5, "coverage", "at a point")) {
+      if (auto rule = drawn_call_at(base.reference.points, choices)) plan.faults.push_back(std::move(*rule));
+      return;
+    }
+    const auto& written = base.calm.steps;
+    if (plan.steps.size() > written.size() + kMostCalls) plan.steps.clear();
+    plan.steps = with_drawn_calls(plan.steps.empty() ? written : plan.steps, choices.draw("coverage", "call"),
+                                  std::string(), 1);
   }
 
   GeneratorContext context_;

@@ -1,6 +1,7 @@
 #include "scenarios/explore/drawn_plan.hpp"
 
 #include "scenarios/explore/candidates.hpp"
+#include "scenarios/explore/drawn_calls.hpp"
 
 namespace drover::explore {
 namespace {
@@ -29,6 +30,11 @@ Plan draw_plan(const std::vector<Base>& bases, Choices& choices, std::size_t mos
   plan.mode = Mode::coverage;
   plan.base = choices.below(bases.size(), kEntity, "base");
   plan.seed = 1 + choices.below(64, kEntity, "seed");
+  if (choices.chance(0.25, kEntity, "uninvited"))
+    plan.steps = with_drawn_calls(bases[plan.base].calm.steps, choices.draw(kEntity, "calls"), std::string());
+  if (choices.chance(0.25, kEntity, "call at a point"))
+    if (auto rule = drawn_call_at(bases[plan.base].reference.points, choices))
+      plan.faults.push_back(std::move(*rule));
   const std::size_t faults = choices.below(most_faults + 1, kEntity, "faults");
   for (std::size_t i = 0; i < faults; ++i) add_drawn_fault(bases[plan.base], choices, plan);
   return plan;

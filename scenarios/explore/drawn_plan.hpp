@@ -31,7 +31,7 @@ class ByteChoices final : public Choices {
 // Adds one fault at a point of the plan's base, sometimes some occurrences later than in the reference run.
 void add_drawn_fault(const Base& base, Choices& choices, Plan& plan);
 
-// A whole plan: base, seed, and up to `most_faults` faults.
+// A whole plan: base, seed, up to `most_faults` faults, and in one of four calls that nobody wrote.
 Plan draw_plan(const std::vector<Base>& bases, Choices& choices, std::size_t most_faults);
 
 }  // namespace drover::explore

@@ -56,6 +56,7 @@ scenario::Scenario scenario_of(const Base& base, const Plan& plan) {
     one.faults = base.scenario.faults;
     one.fault_places = base.scenario.fault_places;
   }
+  if (!plan.steps.empty()) one.steps = plan.steps;
   for (const auto& rule : plan.faults) {
     one.faults.push_back(rule);
     one.fault_places.emplace_back();

@@ -34,14 +34,15 @@ struct Plan {
   Mode mode = Mode::single;
   std::uint64_t seed = 1;
   std::vector<fault::Rule> faults;
-  bool masked = false;           // one transient fault that must not be seen from outside
-  bool as_written = false;       // the scenario of the file itself, steps and expectations in force
-  bool tolerantly = false;       // with as_written: nothing but invariants in force
-  bool wants_recording = false;  // of what happens after a crash of the manager
-  bool wants_features = false;   // which successions of observation points it came by
-  std::string cell;              // "iaas.newInstance.reply × lose_reply": what this tries, for coverage
-  std::string context;           // what was under way there
-  std::uint64_t key = 0;         // of the kind of fault, the point and the context; 0: nobody counts it
+  std::vector<scenario::Step> steps;  // in place of the file's, unless there are none
+  bool masked = false;                // one transient fault that must not be seen from outside
+  bool as_written = false;            // the scenario of the file itself, steps and expectations in force
+  bool tolerantly = false;            // with as_written: nothing but invariants in force
+  bool wants_recording = false;       // of what happens after a crash of the manager
+  bool wants_features = false;        // which successions of observation points it came by
+  std::string cell;                   // "iaas.newInstance.reply × lose_reply": what this tries, for coverage
+  std::string context;                // what was under way there
+  std::uint64_t key = 0;              // of the kind of fault, the point and the context; 0: nobody counts it
 };
 
 // The scenario that a plan runs, judged as the plan says; also what is written when it fails.

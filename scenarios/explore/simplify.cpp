@@ -135,8 +135,9 @@ class Simplifier {
         if (fewer >= 1 && fewer < present)
           with([fewer](Step& one) { std::get<scenario::Call>(one.action).with["count"] = fewer; });
     }
-    if (call.with.contains("key"))
-      with([](Step& one) { std::get<scenario::Call>(one.action).with.erase("key"); });
+    for (const char* optional : {"key", "partial", "force"})
+      if (call.with.contains(optional))
+        with([optional](Step& one) { std::get<scenario::Call>(one.action).with.erase(optional); });
     if (call.client) with([](Step& one) { std::get<scenario::Call>(one.action).client.reset(); });
     if (call.background) with([](Step& one) { std::get<scenario::Call>(one.action).background = false; });
     if (call.expect != scenario::CallExpect{})

@@ -3,11 +3,16 @@
 #include <algorithm>
 
 #include "mockcloud/fault/catalogue.hpp"
+#include "scenarios/explore/drawer.hpp"
+#include "scenarios/explore/drawn_calls.hpp"
 #include "scenarios/explore/generator.hpp"
 #include "scenarios/explore/weather.hpp"
 
 namespace drover::explore {
 namespace {
+
+constexpr double kUninvited = 0.5;           // of a swarm's plans have calls that nobody wrote
+constexpr std::uint64_t kCallsAtPoints = 3;  // of those at most, beside those between the steps
 
 // Every file once for each seed. Files that take long come rarely: every so many rounds.
 class Rounds : public Generator {
@@ -66,10 +71,22 @@ class Swarm final : public Rounds {
  private:
   bool make(const Base& base, Plan& plan) override {
     const TimePoint end = base.reference.run.simulated + kEpoch;
-    plan.faults = weather(plan.seed, base.scenario.name + to_text(base.scenario.values),
-                          end.time_since_epoch(), context_.settings.beyond_budget);
+    const std::string entity = base.scenario.name + to_text(base.scenario.values);
+    plan.faults = weather(plan.seed, entity, end.time_since_epoch(), context_.settings.beyond_budget);
     plan.cell = plan.faults.empty() ? "calm" : "weather";
+    if (Drawer draw(plan.seed, entity); draw.chance(kUninvited, "uninvited")) {
+      const auto where = draw.below(3, "where");
+      if (where != 0) plan.steps = with_drawn_calls(base.calm.steps, plan.seed, entity);
+      if (where != 1) add_calls_at_points(base, Choices(mix(plan.seed, hash_text(entity))), plan);
+      plan.cell += " and calls";
+    }
     return true;
+  }
+
+  static void add_calls_at_points(const Base& base, Choices choices, Plan& plan) {
+    const auto count = 1 + choices.below(kCallsAtPoints, "swarm", "calls at points");
+    for (std::uint64_t i = 0; i < count; ++i)
+      if (auto rule = drawn_call_at(base.reference.points, choices)) plan.faults.push_back(std::move(*rule));
   }
 };
 

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "mockcloud/fault/catalogue.hpp"
+#include "scenarios/explore/drawer.hpp"
 
 namespace drover::explore {
 namespace {
@@ -17,17 +18,6 @@ std::vector<const ActionRow*> rows_of(Target target, bool beyond) {
       rows.push_back(&row);
   return rows;
 }
-
-class Drawer {
- public:
-  Drawer(std::uint64_t seed, const std::string& entity) : choices_(seed), entity_(entity) {}
-  bool chance(double probability, const char* site) { return choices_.chance(probability, entity_, site); }
-  std::uint64_t below(std::uint64_t bound, const char* site) { return choices_.below(bound, entity_, site); }
-
- private:
-  Choices choices_;
-  std::string entity_;
-};
 
 void give_arguments(const ActionRow& row, Drawer& draw, fault::Rule& rule) {
   const auto& variant = row.variants[draw.below(row.variants.size(), "variant")];
@@ -58,7 +48,7 @@ fault::Rule on_calls(const ActionRow& row, Drawer& draw, Duration lasting) {
                              1,
                              true,
                              {}};
-  rule.probability = kShares[draw.below(std::size(kShares), "share")];
+  rule.probability = draw.one_of(kShares, "share");
   rule.until = lasting;
   rule.action = row.name;
   give_arguments(row, draw, rule);
@@ -70,7 +60,7 @@ fault::Rule on_calls(const ActionRow& row, Drawer& draw, Duration lasting) {
 fault::Rule now_and_then(const ActionRow& row, Drawer& draw, Duration lasting) {
   static constexpr Duration kGaps[] = {45s, 2min, 5min};
   fault::Rule rule;
-  rule.every = Distribution::exponential(kGaps[draw.below(std::size(kGaps), "gap")]);
+  rule.every = Distribution::exponential(draw.one_of(kGaps, "gap"));
   rule.until = lasting;
   rule.action = row.name;
   give_arguments(row, draw, rule);

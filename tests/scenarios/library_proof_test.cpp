@@ -173,6 +173,7 @@ constexpr Row kRows[] = {
     {"scaling/cancel-in-the-queue.yaml", "cancel_does_nothing"},
     {"scaling/cancel-is-refused-half-way.yaml", "cancel_does_nothing"},
     {"scaling/cancel-takes-back-what-was-done.yaml", "cancel_does_nothing"},
+    {"scaling/cancelled-at-any-moment.yaml", "cancel_does_nothing"},
     {"scaling/partial-creation-is-kept.yaml", "partial_policies_are_swapped"},
     {"scaling/partial-creation-is-rolled-back.yaml", "partial_policies_are_swapped"},
     {"scaling/plain-nodes-go-first-the-master-never.yaml", "force_is_implied"},
