@@ -40,9 +40,10 @@ void Answers::differs(const std::string& method, const std::string& what) {
 
 Answers::Round& Answers::round_of(const std::string& method) {
   const TimePoint now = world_.scheduler().now();
-  if (rounds_.empty() || rounds_.back().method != method || rounds_.back().asked != now)
-    rounds_.push_back({method, now, now, 0, 0, 0});
-  return rounds_.back();
+  // Others may have asked for something else in between.
+  for (auto round = rounds_.rbegin(); round != rounds_.rend() && round->asked == now; ++round)
+    if (round->method == method) return *round;
+  return rounds_.emplace_back(Round{method, now, now, 0, 0, 0});
 }
 
 void Answers::requested(const std::string& method) {
@@ -52,8 +53,9 @@ void Answers::requested(const std::string& method) {
 void Answers::asked(std::uint64_t number, const AgentCommand& command) {
   const std::string method = agent_method(command);
   if (!changes_users(method)) return;
-  ++round_of(method).told;
-  round_of_[number] = rounds_.size() - 1;
+  Round& round = round_of(method);
+  ++round.told;
+  round_of_[number] = static_cast<std::size_t>(&round - rounds_.data());
 }
 
 void Answers::answered(std::uint64_t number, const Result<AgentReply>& reply) {

@@ -134,7 +134,7 @@ void Endings::check_no_creation() {
 }
 
 // S12: who asks for fewer nodes leaves the choice to the manager; it takes nobody whom an accepted operation
-// is about to make the master.
+// is about to make the master. By force it takes the present one as well.
 void Endings::check_chosen(const model::Operation& removal) {
   if (removal.request.count == 0) return;
   const auto& model = world_.manager()->model();
@@ -142,6 +142,8 @@ void Endings::check_chosen(const model::Operation& removal) {
     const model::Operation& other = *model.operation(id);
     const bool promotes = other.request.kind == OperationKind::promote ||
                           other.request.kind == OperationKind::set_up_replica_master;
+    const bool is_master = other.request.node == model.service.primary;
+    if (removal.request.force && is_master) continue;
     if (promotes && std::ranges::count(removal.nodes, other.request.node) > 0)
       world_.report("S12",
                     model::operation_name(removal.id) + " takes " + model::node_name(other.request.node) +

@@ -1,6 +1,8 @@
 #include "scenarios/engine/check_obedience.hpp"
 
 #include <algorithm>
+#include <optional>
+#include <variant>
 
 #include "scenarios/engine/check_write_ahead.hpp"
 
@@ -8,42 +10,55 @@ namespace drover::scenario {
 
 namespace {
 
-constexpr std::uint64_t kApart = 1ULL << 63U;
+// Of the topology that the command is for; nothing when it is for any.
+std::optional<std::uint64_t> epoch_of(const AgentCommand& command) {
+  return std::visit(
+      [](const auto& one) -> std::optional<std::uint64_t> {
+        if constexpr (requires { one.epoch; })
+          return one.epoch;
+        else
+          return std::nullopt;
+      },
+      command);
+}
+
+std::string after(const AgentCommand& command, const char* what, std::uint64_t sent, std::uint64_t heard) {
+  return std::string(agent_method(command)) + " of " + what + " " + std::to_string(sent) +
+         " after it had heard of " + what + " " + std::to_string(heard);
+}
 
 }  // namespace
 
-std::uint64_t Obedience::asked(const std::string& subject, const AgentCommand& command) {
-  const std::uint64_t number = kApart | ++last_;
-  if (is_reading(command)) return number;
+void Obedience::asked(std::uint64_t number, const std::string& subject, const AgentCommand& command) {
+  if (is_reading(command)) return;
   const auto* node = world_.durable().node(node_number(subject));
-  const auto heard = node == nullptr ? heard_.end() : heard_.find(node->vm);
-  if (heard != heard_.end() && heard->second > generation_of(command))
-    outdated_.emplace(number, Outdated{agent_method(command), generation_of(command), heard->second});
-  return number;
+  const auto found = node == nullptr ? heard_.end() : heard_.find(node->vm);
+  if (found == heard_.end()) return;
+  const Heard& heard = found->second;
+  if (const auto generation = generation_of(command); generation < heard.generation)
+    outdated_[number] = {after(command, "generation", generation, heard.generation),
+                         "W2 obeys an old manager"};
+  else if (const auto epoch = epoch_of(command); epoch && *epoch < heard.epoch)
+    outdated_[number] = {after(command, "epoch", *epoch, heard.epoch), "W2 obeys an order of an old epoch"};
 }
 
 void Obedience::answered(std::uint64_t number, const std::string& subject, const Result<AgentReply>& reply) {
   if (reply.has_value()) {
     const ServerState& state = reply.value().state;
-    std::uint64_t& heard = heard_[state.instance_id];
-    heard = std::max(heard, state.generation);
+    Heard& heard = heard_[state.instance_id];
+    heard.generation = std::max(heard.generation, state.generation);
+    heard.epoch = std::max(heard.epoch, state.epoch);
   }
-  const auto found = outdated_.find(number);
-  if (found == outdated_.end()) return;
-  const Outdated command = found->second;
-  outdated_.erase(found);
-  if (reply.has_error()) return;
+  auto command = outdated_.extract(number);
+  if (command.empty() || reply.has_error()) return;
   const auto* node = world_.durable().node(node_number(subject));
   const auto* vm = node == nullptr ? nullptr : world_.cloud().instance(node->vm);
   // Whoever says ok without doing it, or answers at another's address.
   if (vm == nullptr || reply.value().state.instance_id != node->vm ||
       world_.evidence().any_to(*vm, {"agent.lie", "agent.partial_configuration", "vm.lose_disk"}))
     return;
-  world_.report("W2",
-                "the agent of " + subject + " has heard of manager generation " +
-                    std::to_string(command.heard) + " and carried out " + command.method + " of generation " +
-                    std::to_string(command.generation),
-                "W2 obeys an old manager");
+  world_.report("W2", "the agent of " + subject + " carried out " + command.mapped().what,
+                command.mapped().fingerprint);
 }
 
 void Obedience::at_point(std::string_view point, std::string_view subject) {

@@ -112,6 +112,11 @@ std::uint64_t Repeats::repeat(const std::string& subject, const std::string& nam
   // writes whoever else, perhaps unheard, is trying to.
   const auto* closing = command == nullptr ? nullptr : std::get_if<SetReadOnly>(command);
   const bool shared = name == "killInstance" || (closing != nullptr && closing->read_only);
+  // Whom a switchover that failed has closed, with nobody to hand back to, the monitor closes once more.
+  const auto* service = world_.durable().service();
+  const bool unsettled = closing != nullptr && closing->read_only && earlier->times == 1 &&
+                         service != nullptr && service->maybe_writable == node_number(subject) &&
+                         service->maybe_writable != service->primary;
   // The monitor starts a server that is down also while an operation is about to.
   const auto* manager = world_.manager();
   const bool beside =
@@ -123,7 +128,7 @@ std::uint64_t Repeats::repeat(const std::string& subject, const std::string& nam
   if (!shared && !beside && !of_two_clients && earlier->pending && now - earlier->asked < earlier->timeout)
     world_.report("S10", which + " was called again while the first call was under way",
                   "S10 repeated " + name);
-  else if (!earlier->pending && earlier->ok && !earlier->needed && !(shared && call.failed) &&
+  else if (!earlier->pending && earlier->ok && !earlier->needed && !unsettled && !(shared && call.failed) &&
            !looked_in_vain(subject,
                            shared && earlier->times > 1 ? earlier->answered_before : earlier->answered))
     world_.report("S10", which + " was called again although it had succeeded", "S10 repeated " + name);
@@ -142,6 +147,23 @@ std::uint64_t Repeats::repeat(const std::string& subject, const std::string& nam
   for (Done& other : done)
     if (&other != &*earlier && other.asked >= before) other.needed = true;
   return last_;
+}
+
+void Repeats::begin() {
+  // Whoever destroys a VM, and has not heard what became of it, goes on beside whoever begins.
+  for (auto subject = subjects_.begin(); subject != subjects_.end();) {
+    const auto looks = looks_.find(subject->first);
+    const auto is_over = [&](const Done& done) {
+      const bool in_vain = looks != looks_.end() && std::ranges::any_of(looks->second, [&](const Look& one) {
+                             return one.asked >= done.answered;
+                           });
+      return !done.what.starts_with("killInstance ") || !(done.pending || in_vain);
+    };
+    std::erase_if(subject->second, is_over);
+    for (Done& done : subject->second) done.needed = done.failed = true;
+    subject = subject->second.empty() ? subjects_.erase(subject) : std::next(subject);
+  }
+  std::erase_if(looks_, [this](const auto& one) { return !subjects_.contains(one.first); });
 }
 
 void Repeats::check_copy(const std::string& subject, const SetUpReplica& command) {

@@ -25,10 +25,7 @@ class Repeats {
   void answered(std::uint64_t number, const std::string& subject, const AgentCommand& command,
                 const Result<AgentReply>& reply);
   // Something new begins: what was done before may be done again.
-  void begin() {
-    subjects_.clear();
-    looks_.clear();
-  }
+  void begin();
   // A client's request, which may ask for looks of its own.
   void requested() { ++requests_; }
 

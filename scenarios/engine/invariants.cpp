@@ -7,6 +7,8 @@ namespace drover::scenario {
 namespace {
 
 constexpr Duration kAnswerBound = 15min;  // L7: a dump may take that long; everything else is far below
+// Commands of several managers are numbered apart from what the other checkers number.
+constexpr std::uint64_t kApart = 1ULL << 63U;
 // L6: more events than this at one moment, and than so many for each VM there ever was, are too many.
 constexpr std::uint64_t kEventsPerInstant = 100'000;
 constexpr std::uint64_t kEventsPerInstantAndVm = 200;
@@ -112,7 +114,11 @@ void Checkers::answered(std::uint64_t number, const IaasCall& call, const IaasAn
 }
 
 std::uint64_t Checkers::asked(const std::string& subject, const AgentCommand& command, Duration timeout) {
-  if (world_.has_former_managers()) return obedience_.asked(subject, command);
+  if (world_.has_former_managers()) {
+    const std::uint64_t number = kApart | ++by_several_;
+    obedience_.asked(number, subject, command);
+    return number;
+  }
   write_ahead_.asked(subject, command);
   endings_.asked(subject, command);
   if (std::holds_alternative<SetUpReplica>(command)) {
@@ -122,6 +128,7 @@ std::uint64_t Checkers::asked(const std::string& subject, const AgentCommand& co
     if (node != nullptr) servers_.told_to_replicate(node->vm);
   }
   const auto number = repeats_.asked(subject, command, timeout);
+  obedience_.asked(number, subject, command);
   deaths_.asked(number, subject, command, timeout);
   answers_.asked(number, command);
   return number;

@@ -96,6 +96,7 @@ class Checkers final : public Referee, private PortWatch {
   void check_members();
   void check_clients();
   void check_replicas();
+  bool waits_for_a_silent_one();
   void check_refused(const model::Node& primary, const model::Node& node);
   void check_reads();
   void count_repairs(const std::string& subject);
@@ -110,6 +111,7 @@ class Checkers final : public Referee, private PortWatch {
   Endings endings_;
   CloudRules cloud_;
   Obedience obedience_;
+  std::uint64_t by_several_ = 0;  // commands sent while a manager that was replaced lives
   Answers answers_;
   TimePoint looked_at_ = kEpoch;                  // whether everything had come to rest
   std::set<model::NodeId> lost_and_up_;           // then: members that are called LOST, and whose agents run

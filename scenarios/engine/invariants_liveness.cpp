@@ -176,6 +176,21 @@ void Checkers::check_members() {
   }
 }
 
+// A journal that has forgotten the latest epoch, or in whose epoch its master follows another: until the
+// silent member is heard, or its VM is gone, nobody is told whom to follow.
+bool Checkers::waits_for_a_silent_one() {
+  if (world_.journal().losses() == 0) return false;
+  const auto& model = world_.manager()->model();
+  bool silent = false, later = false;
+  for (const auto& [id, node] : model.nodes()) {
+    silent = silent || node.state == NodeState::lost;
+    const auto truth = world_.fleet().truth(node.vm);
+    later = later || (truth && (truth->epoch > model.service.epoch ||
+                                (id == model.service.primary && truth->role == Role::replica)));
+  }
+  return silent && later;
+}
+
 // L4, once the clients have stopped.
 void Checkers::check_replicas() {
   const auto* manager = world_.manager();
@@ -187,6 +202,7 @@ void Checkers::check_replicas() {
   if (const auto* vm = world_.cloud().instance(primary->vm);
       vm == nullptr || world_.evidence().any_to(*vm, {"vm.lose_disk"}))
     return;
+  if (waits_for_a_silent_one()) return;
   for (const auto& [id, node] : model.nodes()) {
     if (node.role != Role::replica || node.state != NodeState::running) continue;
     const auto truth = world_.fleet().truth(node.vm);

@@ -138,15 +138,18 @@ void Checkers::check_promoted(const std::string& subject, const model::Node& nod
     if (const auto lost = traffic->lost(*server); lost > 0)
       world_.report("S3", subject + " lost " + std::to_string(lost) + " acknowledged write(s)",
                     "S3 lost by switchover");
-  // S4: nobody reachable knows more than the promoted one. A fail-over takes its pick of those that answer:
-  // whose agent or network was disturbed need not be one of them.
+  // S4: nobody reachable knows more than the promoted one. Where no master hands over, it is a pick of those
+  // that answer: whose agent or network was disturbed need not be one of them.
   const auto* operation = world_.manager()->model().operation(operation_number(subject));
-  const bool failed_over = operation != nullptr && operation->request.kind == model::OperationKind::fail_over;
+  const bool of_those_who_answer =
+      operation != nullptr &&
+      (operation->request.kind == model::OperationKind::fail_over || operation->former == 0);
   for (const auto& id : world_.fleet().ids()) {
     const auto other = world_.fleet().truth(id);
     if (!other || !other->responsive || other->role != Role::replica) continue;
     const auto* vm = world_.cloud().instance(id);
-    if (failed_over && vm != nullptr && world_.evidence().touched(*vm, world_.scheduler().now() - kLately))
+    if (of_those_who_answer && vm != nullptr &&
+        world_.evidence().touched(*vm, world_.scheduler().now() - kLately))
       continue;
     // What no master has written goes from server to server with every copy.
     if (world_.evidence().any(
