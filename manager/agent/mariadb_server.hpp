@@ -68,10 +68,9 @@ class MariaDbServer {
   Result<bool> wait_for_gtid(const std::string& gtid, Duration limit);
 
   Result<std::vector<DatabaseUser>> users();
-  // `logged`: false for a change that must not reach the binary log.
-  Result<void> set_user(const std::string& name, const Secret& password, bool for_replication, bool logged);
-  Result<void> set_password(const std::string& name, const Secret& password, bool logged);
-  Result<void> delete_user(const std::string& name, bool logged);
+  Result<void> set_user(const std::string& name, const Secret& password, bool for_replication);
+  Result<void> set_password(const std::string& name, const Secret& password);
+  Result<void> delete_user(const std::string& name);
   // Statements that make the users of users() again, passwords as hashes.
   Result<std::string> dump_users();
   Result<std::vector<std::string>> databases();  // but those of the server itself

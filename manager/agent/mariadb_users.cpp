@@ -31,10 +31,6 @@ std::string text_of(const NamedRow& row, const char* column) {
   return found == row.end() ? std::string() : found->second;
 }
 
-Result<void> set_logged(Connection& connection, bool logged) {
-  return connection.run(logged ? "SET SESSION sql_log_bin = 1" : "SET SESSION sql_log_bin = 0");
-}
-
 Result<std::string> hash_of(Connection& connection, const Secret& password) {
   DROVER_TRY(const auto rows, connection.ask("SELECT PASSWORD(?) AS hash", {password.value}));
   if (rows.empty()) return make_error(ErrorCode::database, "0: the server made no hash");
@@ -57,14 +53,12 @@ Result<std::vector<DatabaseUser>> MariaDbServer::users() {
   return users;
 }
 
-Result<void> MariaDbServer::set_user(const std::string& name, const Secret& password, bool for_replication,
-                                     bool logged) {
+Result<void> MariaDbServer::set_user(const std::string& name, const Secret& password, bool for_replication) {
   DROVER_TRY(check_user_name(name));
   DROVER_TRY(auto server, open(settings_.server_timeout + kSemiSyncWait));
   DROVER_TRY(const std::string hash, hash_of(*server, password));
   DROVER_TRY(const auto known, known_hash(*server, name));
   if (known && *known == hash) return success();
-  DROVER_TRY(set_logged(*server, logged));
   // One statement makes the account with its privileges: there is no half of it after a crash.
   std::string sql = "GRANT ";
   sql += for_replication ? "REPLICATION SLAVE" : kClientPrivileges;
@@ -72,7 +66,7 @@ Result<void> MariaDbServer::set_user(const std::string& name, const Secret& pass
   return server->run(sql, {name, hash});
 }
 
-Result<void> MariaDbServer::set_password(const std::string& name, const Secret& password, bool logged) {
+Result<void> MariaDbServer::set_password(const std::string& name, const Secret& password) {
   DROVER_TRY(check_user_name(name));
   DROVER_TRY(auto server, open(settings_.server_timeout + kSemiSyncWait));
   DROVER_TRY(const std::string hash, hash_of(*server, password));
@@ -81,15 +75,13 @@ Result<void> MariaDbServer::set_password(const std::string& name, const Secret& 
     return make_error(ErrorCode::database,
                       "1133: Can't find any matching row in the user table for '" + name + "'@'%'");
   if (*known == hash) return success();
-  DROVER_TRY(set_logged(*server, logged));
   return server->run("SET PASSWORD FOR ?@'%' = ?", {name, hash});
 }
 
-Result<void> MariaDbServer::delete_user(const std::string& name, bool logged) {
+Result<void> MariaDbServer::delete_user(const std::string& name) {
   DROVER_TRY(auto server, open(settings_.server_timeout + kSemiSyncWait));
   DROVER_TRY(const auto rows, server->ask(accounts("User = ?"), {name}));
   if (rows.empty()) return success();
-  DROVER_TRY(set_logged(*server, logged));
   for (const NamedRow& row : rows) {
     DROVER_TRY(server->run("DROP USER IF EXISTS ?@?", {name, text_of(row, "host")}));
   }

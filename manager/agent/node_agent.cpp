@@ -217,12 +217,12 @@ Result<void> NodeAgent::perform(const AgentCommand& command, AgentReply& reply) 
 
 Result<void> NodeAgent::perform_on_users(const AgentCommand& command) {
   DROVER_TRY(need_server());
-  const bool logged = state().role != Role::replica;
+  DROVER_TRY(takes_changes());
   if (const auto* c = std::get_if<ConfigureUser>(&command))
-    return server_.set_user(c->username, c->password, false, logged);
+    return server_.set_user(c->username, c->password, false);
   if (const auto* c = std::get_if<SetPassword>(&command))
-    return server_.set_password(c->username, c->password, logged);
-  if (const auto* c = std::get_if<DeleteUser>(&command)) return server_.delete_user(c->username, logged);
+    return server_.set_password(c->username, c->password);
+  if (const auto* c = std::get_if<DeleteUser>(&command)) return server_.delete_user(c->username);
   return make_error(ErrorCode::internal, "a command that is not known here");
 }
 
@@ -292,12 +292,24 @@ Result<void> NodeAgent::end_server(const std::string& why) {
   return process_.end_now();
 }
 
-Result<void> NodeAgent::load_dump(const LoadDump& c) {
-  const bool replica = state().role == Role::replica;
-  if (replica)
+// A late one would make a replica differ from its primary, and be lost on a primary that hands over.
+Result<void> NodeAgent::takes_changes() {
+  const Role role = state().role;
+  if (role == Role::replica)
     return make_error(ErrorCode::wrong_state,
-                      settings_.instance_id + " is a replica: load the dump into its primary.");
+                      settings_.instance_id + " is a replica: make the change on its primary.");
+  if (role != Role::primary) return success();
+  DROVER_TRY(const bool closed, server_.is_read_only(settings_.server_timeout));
+  if (closed)
+    return make_error(ErrorCode::wrong_state, settings_.instance_id +
+                                                  " takes no writes now: make the change once there is a "
+                                                  "primary that does.");
+  return success();
+}
+
+Result<void> NodeAgent::load_dump(const LoadDump& c) {
   DROVER_TRY(need_server());
+  DROVER_TRY(takes_changes());
   if (c.path.empty())
     return make_error(ErrorCode::not_found, "the dump cannot be read where it was to come from");
   return transfer_.load(c.path, true);

@@ -46,6 +46,7 @@ class NodeAgent {
   Result<void> perform(const AgentCommand& command, AgentReply& reply);
   Result<void> perform_reading(const AgentCommand& command, AgentReply& reply);
   Result<void> perform_on_users(const AgentCommand& command);
+  Result<void> takes_changes();
   Result<AgentReply> answer(AgentReply reply, Duration patience);
 
   Result<void> start_server(std::uint32_t server_id);

@@ -34,7 +34,7 @@ Result<void> NodeAgent::set_up_primary(const SetUpPrimary& c) {
   DROVER_TRY(process_.write_configuration(state()));
   // First the user: with semi-sync on it would wait for a replica, and none can log in yet.
   if (!c.replication_user.empty()) {
-    DROVER_TRY(server_.set_user(c.replication_user, c.replication_password, true, true));
+    DROVER_TRY(server_.set_user(c.replication_user, c.replication_password, true));
   }
   return server_.set_semi_sync(c.semi_sync, false);
 }

@@ -11,8 +11,7 @@
 // - SetUpReplica with clone goes on from the clone's GTID position: log_file and log_position are ignored.
 // - SetUpReplica without clone changes nothing where replication from that source runs already.
 // - StopReplica, and SetUpPrimary on a replica, discard an unapplied relay log, as RESET SLAVE ALL does.
-// - User commands on a replica are not logged (sql_log_bin=0): no errant transaction.
-// - LoadDump on a replica fails with wrong_state: load into its primary.
+// - Changes of users and LoadDump fail with wrong_state on a replica, and on a primary that is read-only.
 // - A starting agent starts a server that was meant to run; it does not supervise it afterwards.
 // - Other commands on a stopped server: wrong_state; on a hung one: database (2013), after server_timeout.
 #pragma once
@@ -133,6 +132,7 @@ class SimAgent {
   Task<Outcome> need_server() { return need_server(times_.server_timeout); }
   Task<Outcome> need_server(Duration patience);
   Task<Outcome> fence_by_force();
+  Outcome takes_changes() const;
   bool replicates_from(const SetUpReplica& c) const;
   Outcome set_password(const std::string& name, const Secret& password, bool must_exist);
   Outcome delete_user(const std::string& name);

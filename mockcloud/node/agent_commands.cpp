@@ -90,6 +90,10 @@ Task<SimAgent::Outcome> SimAgent::carry_out(Job& job, AgentReply& reply) {
       reply.users.push_back(DatabaseUser{name, account.location});
   if (std::holds_alternative<TakeDump>(command))
     reply.dump = make_dump(server_.users(), server_.named_counters());
+  const bool changes_users = std::holds_alternative<ConfigureUser>(command) ||
+                             std::holds_alternative<SetPassword>(command) ||
+                             std::holds_alternative<DeleteUser>(command);
+  if (const Outcome takes = takes_changes(); changes_users && !takes) co_return takes;
   if (const auto* user = std::get_if<ConfigureUser>(&command))
     co_return set_password(user->username, user->password, false);
   if (const auto* user = std::get_if<SetPassword>(&command))
@@ -336,12 +340,23 @@ SimAgent::Outcome SimAgent::delete_user(const std::string& name) {
   return success();
 }
 
-Task<SimAgent::Outcome> SimAgent::load_dump(const LoadDump& c) {
+// A late one would make a replica differ from its primary, and be lost on a primary that hands over.
+SimAgent::Outcome SimAgent::takes_changes() const {
   if (disk_.role == Role::replica)
-    co_return make_error(ErrorCode::wrong_state,
-                         server_.name() + " is a replica: load the dump into its primary.");
+    return make_error(ErrorCode::wrong_state,
+                      server_.name() + " is a replica: make the change on its primary.");
+  if (disk_.role == Role::primary && server_.read_only())
+    return make_error(
+        ErrorCode::wrong_state,
+        server_.name() + " takes no writes now: make the change once there is a primary that does.");
+  return success();
+}
+
+Task<SimAgent::Outcome> SimAgent::load_dump(const LoadDump& c) {
   const Outcome ready = co_await need_server();
   if (!ready) co_return ready;
+  const Outcome takes = takes_changes();
+  if (!takes) co_return takes;
   const Result<std::string> text = host_.read_dump(c.path);
   if (!text) co_return text.error();
   const Result<Change> parsed = read_dump_text(text.value());
@@ -349,6 +364,8 @@ Task<SimAgent::Outcome> SimAgent::load_dump(const LoadDump& c) {
   co_await pause(server_.pace().work(Duration(static_cast<Duration::rep>(text.value().size()) * 100)));
   const Outcome still = co_await need_server();
   if (!still) co_return still;
+  const Outcome takes_still = takes_changes();
+  if (!takes_still) co_return takes_still;
   const Change& change = parsed.value();
   const auto counters = server_.named_counters();
   bool differs = false;

@@ -278,6 +278,7 @@ TEST_P(AgentContract, AMalformedGtidIsInvalid) {
 
 TEST_P(AgentContract, UsersAreDataWhateverTheirNamesAre) {
   must(1, primary(1));
+  must(1, SetReadOnly{1, false});
   const std::string hostile = "a'; DROP USER 'repl'; -- \\";
   must(1, user(hostile));
   must(1, user(hostile));
@@ -289,26 +290,45 @@ TEST_P(AgentContract, UsersAreDataWhateverTheirNamesAre) {
 
 TEST_P(AgentContract, ThePasswordOfAnUnknownUserIsADatabaseError) {
   must(1, primary(1));
+  must(1, SetReadOnly{1, false});
   SetPassword command;
   command.username = "nobody";
   command.password.value = "s3cret";
   EXPECT_EQ(error_of(1, command), ErrorCode::database);
 }
 
-TEST_P(AgentContract, AUserMadeOnAReplicaIsNoErrantTransaction) {
+TEST_P(AgentContract, UsersAreNotChangedOnAReplica) {
   make_pair();
   const std::string before = must(2, GetServerState{}).gtid_binlog_pos;
-  EXPECT_EQ(must(2, user("local")).gtid_binlog_pos, before);
-  EXPECT_THAT(users(2), testing::Contains("local"));
+  EXPECT_EQ(error_of(2, user("local")), ErrorCode::wrong_state);
+  EXPECT_EQ(error_of(2, DeleteUser{"repl"}), ErrorCode::wrong_state);
+  EXPECT_EQ(must(2, GetServerState{}).gtid_binlog_pos, before);
+  EXPECT_THAT(users(2), testing::Not(testing::Contains("local")));
+}
+
+// It hands over, or was restarted: what it took now might be nowhere else.
+TEST_P(AgentContract, UsersAreNotChangedOnAPrimaryThatIsReadOnly) {
+  make_pair();
+  const std::string before = must(1, SetReadOnly{1, true}).gtid_binlog_pos;
+  EXPECT_EQ(error_of(1, user("late")), ErrorCode::wrong_state);
+  EXPECT_EQ(error_of(1, SetPassword{"repl", {"s3cret"}}), ErrorCode::wrong_state);
+  LoadDump load;
+  load.path = stage_->store_dump("SELECT 1;\n");
+  EXPECT_EQ(error_of(1, load), ErrorCode::wrong_state);
+  EXPECT_EQ(must(1, GetServerState{}).gtid_binlog_pos, before);
+  must(1, SetReadOnly{1, false});
+  must(1, user("late"));
 }
 
 TEST_P(AgentContract, ADumpCanBeLoadedElsewhere) {
   must(1, primary(1));
+  must(1, SetReadOnly{1, false});
   must(1, user("app"));
   const auto dump = ask(1, TakeDump{});
   ASSERT_TRUE(dump.has_value());
   EXPECT_EQ(dump.value().dump.find("s3cret"), std::string::npos) << "a password in a dump";
   must(3, primary(3));
+  must(3, SetReadOnly{1, false});
   LoadDump load;
   load.path = stage_->store_dump(dump.value().dump);
   must(3, load);
@@ -318,6 +338,7 @@ TEST_P(AgentContract, ADumpCanBeLoadedElsewhere) {
 
 TEST_P(AgentContract, AMissingDumpIsAnErrorAndChangesNothing) {
   must(1, primary(1));
+  must(1, SetReadOnly{1, false});
   LoadDump load;
   load.path = "/no/such/dump.sql";
   EXPECT_NE(error_of(1, load), ErrorCode::unknown);
