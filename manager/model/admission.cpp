@@ -92,6 +92,23 @@ Result<void> admit_add(const Model& model, const AdmissionLimits& limits, std::i
   return success();
 }
 
+// Former masters that have not been taken back: what they have may be nowhere else.
+std::vector<NodeId> left_behind(const Model& model) {
+  std::vector<NodeId> left;
+  for (const auto& [id, node] : model.nodes())
+    if (is_listed(node.state) && !node.left_at.empty() && !may_be_primary(model, id)) left.push_back(id);
+  return left;
+}
+
+std::string also_kept(const Model& model, const OperationRequest& request) {
+  if (request.force) return {};
+  std::string text;
+  for (const NodeId id : left_behind(model)) text += (text.empty() ? ", and so is " : ", ") + node_name(id);
+  return text.empty()
+             ? text
+             : text + ", which may have what no other has: remove it by its id, or with \"force\": true";
+}
+
 Result<void> admit_remove(const Model& model, const OperationRequest& request, Admission& admission) {
   if (request.node != 0) {
     DROVER_TRY(const Node* node, usable_node(model, request.node));
@@ -103,13 +120,17 @@ Result<void> admit_remove(const Model& model, const OperationRequest& request, A
   } else {
     if (request.count < 1) return invalid("\"count\" must be a positive integer");
     auto candidates = removable_nodes(model);
-    if (request.force)
+    if (request.force) {
+      const auto left = left_behind(model);
+      candidates.insert(candidates.end(), left.begin(), left.end());
       if (const Node* primary = model.node(model.service.primary);
           primary != nullptr && is_listed(primary->state))
         candidates.push_back(primary->id);
+    }
     if (candidates.size() < static_cast<std::size_t>(request.count))
       return invalid("\"count\" is " + std::to_string(request.count) + " but only " +
-                     std::to_string(candidates.size()) + " node(s) can be removed; the master is kept");
+                     std::to_string(candidates.size()) + " node(s) can be removed; the master is kept" +
+                     also_kept(model, request));
     candidates.resize(static_cast<std::size_t>(request.count));
     admission.claimed = std::move(candidates);
   }
@@ -204,7 +225,7 @@ bool is_cancellable(OperationKind kind) {
 std::vector<NodeId> removable_nodes(const Model& model) {
   std::vector<NodeId> plain, replicas;
   for (const auto& [id, node] : model.nodes()) {
-    if (!is_listed(node.state) || may_be_primary(model, id)) continue;
+    if (!is_listed(node.state) || may_be_primary(model, id) || !node.left_at.empty()) continue;
     (node.role == Role::none ? plain : replicas).push_back(id);
   }
   std::vector<NodeId> order(plain.rbegin(), plain.rend());

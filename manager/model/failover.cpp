@@ -33,12 +33,14 @@ std::string obstacle(const View& view, const std::string& source) {
   return {};
 }
 
-// Its server was started anew (a crash throws the relay log away) and has not reached the master since: it
-// may have confirmed transactions that it does not have any more.
+// Its server was started anew (a crash throws the relay log away) and has not reached the master since, or
+// was refused what it asked for: it may have confirmed transactions that it does not have any more.
 bool may_have_forgotten(const View& view, const std::string& source) {
   if (!view.answered || view.hung || !view.server.running || view.left_behind) return false;
   const auto& replication = view.server.replication;
-  return replication.configured && replication.source_address == source && replication.source_server_id == 0;
+  const bool refused = replication.io == ThreadState::no && replication.io_errno != 0;
+  return replication.configured && replication.source_address == source &&
+         (replication.source_server_id == 0 || refused);
 }
 
 }  // namespace
@@ -122,8 +124,8 @@ Succession choose_successor(const std::vector<View>& replicas, const std::string
       succession.complete = false;
       succession.notes.push_back(
           node_name(view.node) +
-          " was started anew and has not reached the master since: it may have lost what "
-          "it had confirmed");
+          " was started anew and has not reached the master since, or was refused what it lacks: it may have "
+          "lost what it had confirmed");
     }
     if (const std::string why = obstacle(view, source); !why.empty()) {
       succession.notes.push_back(node_name(view.node) + " " + why);

@@ -260,7 +260,8 @@ Task<void> MySQLServerManager::run(OperationId id) {
       outcome = co_await run_create_replica(id);
       break;
     case OperationKind::set_up_replica_master:
-      outcome = co_await set_up_replica_master(core_, id);
+      outcome = co_await knows_the_master();
+      if (outcome.has_value()) outcome = co_await set_up_replica_master(core_, id);
       break;
     case OperationKind::set_up_replica_slave: {
       const NodeId target = core_.model.operation(id)->request.node;
@@ -268,7 +269,8 @@ Task<void> MySQLServerManager::run(OperationId id) {
       break;
     }
     case OperationKind::promote:
-      outcome = co_await promote(core_, id);
+      if (core_.model.operation(id)->epoch == 0) outcome = co_await knows_the_master();
+      if (outcome.has_value()) outcome = co_await promote(core_, id);
       break;
     case OperationKind::fail_over:
       outcome = co_await fail_over(core_, id);
@@ -403,6 +405,10 @@ Result<void> MySQLServerManager::begin_cancelling(OperationId id) {
   if (operation->state == OperationState::compensating) return success();
   const auto kind = operation->request.kind;
   const bool queued = operation->state == OperationState::queued;
+  if (kind == OperationKind::shutdown)
+    return make_error(
+        ErrorCode::wrong_state,
+        "a shutdown cannot be cancelled: it has ended what was under way; call startup once it is done");
   if (!queued && !model::is_cancellable(kind))
     return make_error(ErrorCode::wrong_state,
                       std::string("a running ") + model::to_text(kind) +

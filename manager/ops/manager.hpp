@@ -126,6 +126,8 @@ class MySQLServerManager {
   Task<Result<void>> run_shutdown(model::OperationId id);
   Task<Result<void>> leave_nothing();
   Task<Result<Answers>> hear(std::vector<model::NodeId> nodes);
+  Task<Answers> hear_when_unsure();
+  Task<Result<void>> knows_the_master();
   bool is_in_use(const model::Node& node, model::OperationId operation) const;
   Task<void> bring_up_one(model::NodeId node, model::OperationId id);
   Task<Result<void>> remove_all(std::vector<model::NodeId> nodes);
@@ -161,6 +163,7 @@ class MySQLServerManager {
   Task<std::vector<std::string>> find_orphans(std::vector<InstanceInfo> listed);
   Task<bool> is_newer_than_journal(InstanceInfo info);
   bool takes_members() const;
+  bool is_to_leave_nothing() const;
   void adopt(const InstanceInfo& info, model::NodeId id);
   Task<void> learn_role(model::NodeId id);
   void record_what_it_is(model::Node& node, const ServerState& state);

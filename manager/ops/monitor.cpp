@@ -165,14 +165,29 @@ bool MySQLServerManager::is_open_replica(const model::Node& node, const ServerSt
   return (by_own_account || node.role == Role::replica) && service.maybe_writable != node.id;
 }
 
-// Whether an operation may be about to close the primary. Those that only add, and one that has moved the
-// writes here and now waits for the other members, are not: they may take as long as a machine boots.
+// Whether an operation may be about to close the primary. One that is about others, one that has moved the
+// writes here and now waits for the other members, and what waits for its turn (it takes an epoch of its own
+// then) are not: they may take as long as a machine boots.
 bool MySQLServerManager::is_being_closed() const {
   return std::ranges::any_of(core_.model.active(), [&](const model::OperationId active) {
     const Operation& operation = *core_.model.operation(active);
-    const auto kind = operation.request.kind;
-    const bool adds = kind == OperationKind::add_nodes || kind == OperationKind::create_replica;
-    return !adds && !has_moved_the_writes(operation, core_.model.service);
+    switch (operation.request.kind) {
+      case OperationKind::add_nodes:
+      case OperationKind::create_replica:
+        return false;
+      case OperationKind::set_up_replica_slave:
+        return operation.request.node == core_.model.service.primary;
+      case OperationKind::remove_nodes:
+        return std::ranges::count(operation.nodes, core_.model.service.primary) > 0;
+      case OperationKind::shutdown:
+        return true;
+      case OperationKind::set_up_replica_master:
+      case OperationKind::promote:
+      case OperationKind::fail_over:
+        break;
+    }
+    return operation.state != model::OperationState::queued &&
+           !has_moved_the_writes(operation, core_.model.service);
   });
 }
 
@@ -206,7 +221,7 @@ Task<void> MySQLServerManager::poll_agents() {
     if (core_.model.active_operations() > 0 || repairs_ > 0) continue;
     if (is_behind()) co_await catch_up();
     co_await settle_writable();
-    plan_repairs(nodes);
+    if (!is_behind()) plan_repairs(nodes);  // whom to follow is not known then
   }
 }
 

@@ -2,6 +2,7 @@
 // does not know of the world. A journal that went back to an earlier state (a lost disk, an old backup) must
 // not cost a VM that has become a member since: whoever is newer than the journal is kept, and the topology
 // of the highest epoch holds.
+#include <algorithm>
 #include <charconv>
 #include <utility>
 
@@ -179,6 +180,9 @@ Task<std::vector<std::string>> MySQLServerManager::find_orphans(std::vector<Inst
     }
     if (!newer) {
       orphans.push_back(info.id);
+    } else if (is_to_leave_nothing()) {
+      model.service.next_node = std::max(model.service.next_node, origin.node + 1);  // its token is used up
+      orphans.push_back(info.id);
     } else if (!takes_members() || (node != nullptr && !model::is_listed(node->state))) {
       core_.note("reconcile", "the journal is behind: it does not know " + info.id + ", which is kept");
     } else {
@@ -223,6 +227,15 @@ Task<Result<void>> MySQLServerManager::sweep() {
   co_return outcome;
 }
 
+// A shutdown that was asked of this very manager means what the journal has lost as well. One that is taken
+// up again may be of a life that is over.
+bool MySQLServerManager::is_to_leave_nothing() const {
+  return std::ranges::any_of(core_.model.active(), [&](const model::OperationId id) {
+    return id >= core_.inherited_below &&
+           core_.model.operation(id)->request.kind == model::OperationKind::shutdown;
+  });
+}
+
 bool MySQLServerManager::takes_members() const {
   const auto state = dstate();
   return state == model::ServiceState::S_PROLOGUE || state == model::ServiceState::S_RUNNING ||
@@ -245,6 +258,27 @@ bool is_rather_the_master(const ServerState& one, const ServerState& other, bool
 
 }  // namespace
 
+// What all members say, where not all were asked since the start or the journal is known to be behind;
+// nothing elsewhere.
+Task<MySQLServerManager::Answers> MySQLServerManager::hear_when_unsure() {
+  if (surveyed_ && !is_behind()) co_return Answers{};
+  std::vector<NodeId> nodes;  // also those that the journal calls booting, or going
+  for (const auto& [id, node] : core_.model.nodes())
+    if (!node.address.empty()) nodes.push_back(id);
+  auto heard = co_await hear(std::move(nodes));
+  if (heard.has_error()) co_return Answers{};
+  co_return std::move(heard).value();
+}
+
+// Nobody is made the master while agents know of one that the journal has forgotten.
+Task<Result<void>> MySQLServerManager::knows_the_master() {
+  (void)co_await hear_when_unsure();
+  if (!contradicted_ && !lacks_an_epoch()) co_return success();
+  co_return make_error(
+      ErrorCode::unavailable,
+      "the journal is behind: agents know of another master; ask again when it has been found");
+}
+
 // Agents have heard of a higher epoch than the journal has, or say something else than it does of the present
 // one, who is the master and who a replica: the topology of the highest epoch is taken over and goes on above
 // it. Until then nobody is made writable.
@@ -260,9 +294,13 @@ Task<void> MySQLServerManager::catch_up() {
   const Node* master = nullptr;
   ServerState best;
   bool silent = false;
+  std::string followed;  // by the recorded master, as it says itself
   for (const auto& [id, answer] : asked.value()) {
     const Node* node = core_.model.node(id);
     silent = silent || answer.has_error();
+    if (contradicted && id == core_.model.service.primary && answer.has_value() &&
+        answer.value().state.role == Role::replica && answer.value().state.epoch >= core_.model.service.epoch)
+      followed = answer.value().state.replication.source_address;
     if (answer.has_error() && id == core_.model.service.primary && !is_behind()) {
       contradicted_ = contradicted;  // later, when it has had its say
       claimed_ = claimed;
@@ -284,8 +322,13 @@ Task<void> MySQLServerManager::catch_up() {
     co_return;
   }
   core_.perhaps_promoted = 0;  // it has been heard, or is known to be the lesser one
+  // Whom it follows was the master, and is gone: the journal has lost that, too.
+  const bool bereft = master == nullptr && !followed.empty() &&
+                      std::ranges::none_of(core_.model.nodes(), [&](const auto& entry) {
+                        return entry.second.address == followed;
+                      });
   // Of an epoch that the journal knows, only another master is news.
-  if ((contradicted || claimed) && !is_behind() &&
+  if ((contradicted || claimed) && !is_behind() && !bereft &&
       (master == nullptr || best.epoch < core_.model.service.epoch ||
        master->id == core_.model.service.primary)) {
     judged_epoch_ = core_.model.service.epoch;
@@ -294,6 +337,10 @@ Task<void> MySQLServerManager::catch_up() {
   const std::uint64_t epoch = std::max(core_.highest_epoch, core_.model.service.epoch) + 1;
   const NodeId chosen = master == nullptr ? 0 : master->id;
   follow(chosen, epoch, !best.read_only);
+  if (bereft) {
+    core_.model.service.bereft_of = followed;
+    core_.journal.service_changed();
+  }
   // In the same commit: once the epoch is recorded nobody asks for the roles again.
   for (const auto& [id, answer] : asked.value()) {
     Node* node = core_.model.node(id);

@@ -55,15 +55,14 @@ Task<Result<void>> set_up_replica_master(Core& core, OperationId id) {
 Task<Result<void>> set_up_replica_slave(Core& core, OperationId id, NodeId target) {
   if (auto checked = check_member(core, target); checked.has_error()) co_return checked;
   const model::ReplicaSource requested = core.model.operation(id)->request.source;
+  if (core.model.service.primary == target)
+    co_return make_error(ErrorCode::wrong_state, node_name(target) + " is the master");
   SetUpReplica command;
   Node* node = core.model.node(target);
   if (requested.master_host.empty()) {
     const Node* primary = core.model.primary();
     if (primary == nullptr) {
       co_return make_error(ErrorCode::wrong_state, "there is no master to replicate from");
-    }
-    if (primary->id == target) {
-      co_return make_error(ErrorCode::wrong_state, node_name(target) + " is the master");
     }
     command = replica_command(core, *node, *primary, core.model.service.epoch, true);
   } else {
@@ -135,10 +134,55 @@ Task<Result<void>> come_close(Core& core, NodeId target, NodeId former) {
   co_return success();
 }
 
-// The first half of a switchover: the old primary fenced, the new one drained. Its result is the old one's
-// last position, as a GTID list; "" when there is no old one.
+// The target has applied everything up to this position, a GTID list.
+Task<Result<void>> drain(Core& core, NodeId target, std::uint64_t epoch, std::string position) {
+  WaitForGtid wait;
+  wait.epoch = epoch;
+  wait.gtid = std::move(position);
+  wait.limit = core.config.agent_timeout;
+  const AgentCommand waiting = wait;
+  core.observe("step.drain", node_name(target));
+  auto drained = co_await core.ask_persistently(target, waiting);
+  if (drained.has_error()) co_return std::move(drained).error();
+  co_return success();
+}
+
+// Where no old primary tells what there is, the replicas do: nobody who can be asked has more than the
+// target. Its result is what that has received, and applied.
+Task<Result<std::string>> drain_alone(Core& core, NodeId target, std::uint64_t epoch) {
+  GetServerState look;
+  const AgentCommand looking = look;
+  auto own = co_await core.ask_persistently(target, looking);
+  if (own.has_error()) co_return std::move(own).error();
+  const GtidPosition received = model::received_position(own.value().state);
+  std::vector<NodeId> others;
+  for (const auto& [id, node] : core.model.nodes())
+    if (id != target && node.role == Role::replica && node.state == model::NodeState::running)
+      others.push_back(id);
+  for (const NodeId other : others) {
+    auto seen = co_await core.ask(other, looking);
+    if (seen.has_error() || !seen.value().state.running) continue;
+    const std::vector<Excess> beyond = excess(model::received_position(seen.value().state), received);
+    if (!beyond.empty())
+      co_return make_error(ErrorCode::wrong_state,
+                           node_name(other) + " has " + std::to_string(count(beyond)) +
+                               " transaction(s) that " + node_name(target) + " lacks (" + to_text(beyond) +
+                               "): promote that one, or remove it first");
+  }
+  std::string position = to_text(received);
+  std::string wanted = position;
+  auto drained = co_await drain(core, target, epoch, std::move(wanted));
+  if (drained.has_error()) co_return std::move(drained).error();
+  co_return position;
+}
+
+// The first half of a switchover: the old primary fenced, the new one drained. Its result is the position
+// that the new one has reached, as a GTID list.
 Task<Result<std::string>> hand_over(Core& core, NodeId target, NodeId former, std::uint64_t epoch) {
-  if (core.model.node(former) == nullptr) co_return std::string();
+  if (core.model.node(former) == nullptr) {
+    auto alone = co_await drain_alone(core, target, epoch);
+    co_return alone;
+  }
   auto fenced = co_await fence(core, former, epoch);
   if (fenced.has_error()) co_return std::move(fenced).error();
   // Its last position: only an answer from after the fencing tells it (an agent may answer with an older
@@ -166,13 +210,8 @@ Task<Result<std::string>> hand_over(Core& core, NodeId target, NodeId former, st
                            "the agent of " + node_name(former) + " does not tell its present state");
     co_await sleep_for(core.config.retry.pause_after(attempt, Duration{0}));
   }
-  WaitForGtid wait;
-  wait.epoch = epoch;
-  wait.gtid = last_position;
-  wait.limit = core.config.agent_timeout;
-  const AgentCommand waiting = wait;
-  core.observe("step.drain", node_name(target));
-  auto drained = co_await core.ask_persistently(target, waiting);
+  std::string wanted = last_position;
+  auto drained = co_await drain(core, target, epoch, std::move(wanted));
   if (drained.has_error()) co_return std::move(drained).error();
   co_return last_position;
 }

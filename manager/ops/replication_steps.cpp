@@ -67,9 +67,10 @@ Task<std::uint64_t> epoch_after(Core& core, OperationId id, NodeId failed) {
   GetServerState look;
   const AgentCommand looking = look;
   auto seen = co_await core.ask(failed, looking);
-  // Refused at once: a late copy of the order to open it is worth a second try. Silence is not waited for.
-  for (unsigned attempt = 1; seen.has_error() && seen.error().effect == Effect::none && attempt < kTriesToAsk;
-       ++attempt) {
+  // Refused or cut off at once: a late copy of the order to open it is worth a second try. Silence is not
+  // waited for.
+  for (unsigned attempt = 1;
+       seen.has_error() && seen.error().code != ErrorCode::timeout && attempt < kTriesToAsk; ++attempt) {
     co_await sleep_for(core.config.retry.pause_after(attempt, Duration{0}));
     seen = co_await core.ask(failed, looking);
   }

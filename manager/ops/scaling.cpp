@@ -135,9 +135,25 @@ Task<Result<void>> MySQLServerManager::remove_all(std::vector<NodeId> nodes) {
 Task<Result<void>> MySQLServerManager::run_remove_nodes(OperationId id) {
   std::vector<NodeId> nodes;
   Result<void> outcome = success();
-  for (const NodeId node_id : core_.model.operation(id)->nodes) {
+  Answers said;
+  if (!core_.model.operation(id)->request.force) said = co_await hear_when_unsure();
+  const auto claimed = core_.model.operation(id)->nodes;
+  for (const NodeId node_id : claimed) {
     auto* node = core_.model.node(node_id);
     if (node == nullptr) continue;
+    // The journal may have forgotten who the master is: whoever says so, or is silent where the choice was
+    // the manager's.
+    const auto answer = std::ranges::find_if(said, [&](const auto& one) { return one.first == node_id; });
+    const bool silent = answer != said.end() && answer->second.has_error();
+    const bool says_so = answer != said.end() && !silent &&
+                         answer->second.value().state.role == Role::primary &&
+                         answer->second.value().state.epoch > core_.model.service.epoch;
+    if (says_so || (silent && lacks_an_epoch() && core_.model.operation(id)->request.count > 0)) {
+      if (node->state == NodeState::removing) core_.change(*node, NodeEvent::keep);
+      outcome = make_error(ErrorCode::wrong_state, model::node_name(node_id) + (says_so ? " is" : " may be") +
+                                                       " the master: it was kept");
+      continue;
+    }
     // Asked once more, right before it: nothing that was accepted may take the master away.
     if (core_.model.service.primary == node_id && !core_.model.operation(id)->request.force) {
       if (node->state == NodeState::removing) core_.change(*node, NodeEvent::keep);
