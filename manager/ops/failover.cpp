@@ -243,14 +243,24 @@ Task<Error> keep(Core& core, OperationId id, NodeId former) {
 
 // Who takes over, now that the former one takes no more writes; what nobody can know is waited for. What was
 // waited for may be the former one itself: a replica that has just heard it again has yet to fetch what it
-// lacks, so both are looked at once more.
+// lacks, so both are looked at once more; and where the former's agent is silent, what hears it now and did
+// not before says that its server is back.
 Task<Result<model::Succession>> choose(Core& core, OperationId id, Former former, TimePoint deadline) {
   bool waited = false;
+  std::optional<bool> heard_at_first;
   while (true) {
     core.observe("step.choose", model::operation_name(id));
     auto ids = replicas_of(core);
     const auto views = co_await look_at_all(core, std::move(ids));
     model::Succession succession = model::choose_successor(views, former.source, former.server_id);
+    const bool heard =
+        std::ranges::any_of(views, [&](const View& view) { return model::hears(view, former.source); });
+    if (!heard_at_first) heard_at_first = heard;
+    const bool may_stay = core.model.node(former.id) != nullptr && !core.model.operation(id)->request.force;
+    if (heard && !*heard_at_first && may_stay) {
+      Error kept = co_await keep(core, id, former.id);
+      co_return kept;
+    }
     const std::string why = obstacle(core, id, succession);
     const bool late = core.now() >= deadline;
     if (succession.node != 0 && (why.empty() || (late && core.config.failover.loss_when_late))) {

@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "manager/model/failover.hpp"
+#include "manager/ops/failover.hpp"
 #include "manager/ops/replication_steps.hpp"
 #include "manager/runtime/parallel.hpp"
 
@@ -42,6 +43,28 @@ Task<bool> has_the_masters_history(Core& core, ServerState state) {
 }
 
 }  // namespace
+
+Task<void> acquit_followers(Core& core, NodeId target) {
+  std::vector<NodeId> left;
+  for (const auto& [id, node] : core.model.nodes())
+    if (id != target && node.role == Role::replica && node.state == model::NodeState::running &&
+        !node.left_at.empty())
+      left.push_back(id);
+  for (const NodeId id : left) {
+    const model::View view = co_await look_at(core, id);
+    const Node* to = core.model.node(target);
+    if (to == nullptr || !view.answered || view.hung || !view.server.running ||
+        view.server.replication.source_address != to->address)
+      continue;
+    ServerState held = view.server;
+    const bool follows = co_await has_the_masters_history(core, std::move(held));
+    Node* node = core.model.node(id);
+    if (!follows || node == nullptr) continue;
+    node->left_at.clear();
+    node->errant.clear();
+    core.journal.node_changed(id);
+  }
+}
 
 Task<Result<void>> follow_primary(Core& core, NodeId id, Hurry hurry, By by) {
   const Node* node = core.model.node(id);

@@ -63,6 +63,11 @@ void MySQLServerManager::resume() {
       spawn(running->domain, run(id));
     }
   }
+  // Taken up by an earlier life, which did not learn what they are.
+  std::vector<NodeId> unknown;
+  for (const auto& [id, node] : core_.model.nodes())
+    if (model::is_listed(node.state) && node.server_id == 0) unknown.push_back(id);
+  for (const NodeId id : unknown) spawn(core_.domain, learn_role(id));
   if (!core_.model.service.doomed.empty()) spawn(core_.domain, sweep_doomed());
   core_.settle_service_state();
   dispatch();
@@ -367,6 +372,10 @@ Task<void> MySQLServerManager::compensate(OperationId id) {
     for (const NodeId node_id : core_.model.operation(id)->nodes) {
       auto* node = core_.model.node(node_id);
       if (node == nullptr) continue;
+      // Another operation is to take it away, and asks first whether it may.
+      const auto* removal =
+          node->state == NodeState::removing ? core_.model.operation(node->operation) : nullptr;
+      if (removal != nullptr && removal->id != id && !model::is_ended(removal->state)) continue;
       if (is_in_use(*node, id)) {
         core_.model.operation(id)->error += "; " + model::node_name(node_id) + " is in use and was kept";
         continue;

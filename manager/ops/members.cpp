@@ -59,6 +59,17 @@ Task<void> MySQLServerManager::confirm_vanished(std::vector<NodeId> missing) {
         auto state = co_await core.ask(node_id, looking);
         auto* confirmed = core.model.node(node_id);
         if (state.has_value() || confirmed == nullptr || !model::is_listed(confirmed->state)) co_return;
+        if (info.has_error()) {
+          // Off, says the listing: it takes no writes, and its data may be all there is.
+          std::string tag = Core::node_tag(*confirmed);
+          const auto listed = co_await core.list_vms(model::node_name(node_id), kNodeTag, std::move(tag));
+          confirmed = core.model.node(node_id);
+          if (confirmed == nullptr || !model::is_listed(confirmed->state)) co_return;
+          if (listed.has_value() && std::ranges::any_of(listed.value(), [&](const InstanceInfo& one) {
+                return one.id == vm && one.state == InstanceState::stopped;
+              }))
+            co_return;
+        }
         core.note(model::node_name(node_id), "its VM " + vm + " no longer exists");
         core.forget(*confirmed, NodeEvent::vanished);
         co_await core.journal.durable();

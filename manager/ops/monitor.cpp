@@ -230,8 +230,17 @@ Task<void> MySQLServerManager::poll_agents() {
 Task<void> MySQLServerManager::settle_writable() {
   const NodeId suspect = core_.model.service.maybe_writable;
   const NodeId primary = core_.model.service.primary;
-  if (suspect == 0 || suspect == primary) co_return;
+  if (suspect == primary) co_return;
+  // The master perhaps, by what the journal has lost: it has yet to say so, and catch_up() judges it then.
+  if (suspect != 0 && core_.perhaps_promoted == suspect) co_return;
   const std::uint64_t epoch = core_.model.service.epoch;
+  if (suspect == 0) {
+    // Whoever it was is no member any more. Should the cloud have denied it wrongly, it is found, and ended,
+    // first.
+    const auto reconciled = co_await reconcile();
+    if (reconciled.has_error()) co_return;
+    if (core_.model.service.primary != primary || core_.model.active_operations() > 0) co_return;
+  }
   auto fenced = co_await fence(core_, suspect, epoch);
   // Who moves the master takes an epoch before: it may have opened the suspect since.
   if (fenced.has_error() || core_.model.service.epoch != epoch) co_return;
@@ -240,7 +249,9 @@ Task<void> MySQLServerManager::settle_writable() {
   judged_epoch_ = epoch;  // that it says it is the master is no news
   core_.journal.service_changed();
   stays_primary(core_);
-  core_.note(node_name(suspect), "is read-only for certain again");
+  core_.note(
+      suspect == 0 ? "service" : node_name(suspect),
+      suspect == 0 ? "whoever else might have taken writes is gone" : "is read-only for certain again");
   co_await core_.journal.durable();
 }
 

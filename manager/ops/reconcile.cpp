@@ -162,6 +162,7 @@ Task<bool> MySQLServerManager::is_newer_than_journal(InstanceInfo info) {
 // node still in CREATING is left to that node's own look; one that is newer than the journal is no orphan.
 Task<std::vector<std::string>> MySQLServerManager::find_orphans(std::vector<InstanceInfo> listed) {
   std::vector<std::string> orphans;
+  bool adopted = false;
   auto& model = core_.model;
   for (const InstanceInfo& info : listed) {
     if (is_gone(info.state) || info.tag(kServiceTag) != core_.config.service_id) continue;
@@ -187,8 +188,10 @@ Task<std::vector<std::string>> MySQLServerManager::find_orphans(std::vector<Inst
       core_.note("reconcile", "the journal is behind: it does not know " + info.id + ", which is kept");
     } else {
       adopt(info, origin.node);
+      adopted = true;
     }
   }
+  if (adopted) co_await core_.journal.durable();  // what it is it may tell minutes later
   co_return orphans;
 }
 

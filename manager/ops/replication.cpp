@@ -1,5 +1,7 @@
 #include "manager/ops/replication.hpp"
 
+#include <algorithm>
+
 #include "manager/ops/failover.hpp"
 #include "manager/ops/replication_steps.hpp"
 
@@ -94,8 +96,44 @@ Task<Result<void>> set_up_replica_slave(Core& core, OperationId id, NodeId targe
   co_return success();
 }
 
+namespace {
+
+// Whether it follows a master that is dead or being replaced: in semi-synchronous mode what it has confirmed
+// may be nowhere else, and whoever chooses a successor has to ask it.
+Task<bool> is_needed_as_witness(Core& core, NodeId target) {
+  if (!core.config.semi_sync) co_return false;
+  const Node* primary = core.model.primary();
+  const std::string source = primary == nullptr ? core.model.service.bereft_of : primary->address;
+  if (source.empty()) co_return false;
+  const model::View view = co_await look_at(core, target);
+  const auto& replication = view.server.replication;
+  if (!view.answered || view.hung || !view.server.running || view.server.role != Role::replica ||
+      !replication.configured || replication.source_address != source || replication.source_server_id == 0)
+    co_return false;
+  const NodeId master = core.model.service.primary;
+  primary = core.model.primary();
+  if (primary != nullptr && primary->address != source) co_return false;  // it was asked, and passed over
+  const bool replaced = std::ranges::any_of(core.model.active(), [&](const OperationId id) {
+    const Operation& operation = *core.model.operation(id);
+    return operation.request.kind == model::OperationKind::fail_over &&
+           !has_moved_the_writes(operation, core.model.service);
+  });
+  if (replaced || master == 0) co_return true;
+  const model::View now = co_await look_at(core, master);
+  co_return !now.answered || now.hung || !now.server.running;
+}
+
+}  // namespace
+
 Task<void> undo_replica_slave(Core& core, NodeId target) {
   Node* node = core.model.node(target);
+  if (node == nullptr || node->role != Role::replica) co_return;
+  const bool needed = co_await is_needed_as_witness(core, target);
+  if (needed) {
+    core.note(node_name(target), "stays a slave: the master is dead, and it may have what no other has");
+    co_return;
+  }
+  node = core.model.node(target);
   if (node == nullptr || node->role != Role::replica) co_return;
   StopReplica command;
   command.epoch = core.model.service.epoch;
@@ -216,6 +254,23 @@ Task<Result<std::string>> hand_over(Core& core, NodeId target, NodeId former, st
   co_return last_position;
 }
 
+// Taken up again, the target could not be opened: the journal may have lost that it was before, and what it
+// has taken since nobody else has. It says so itself, now or when it is heard again.
+Task<Result<void>> opened_after_all(Core& core, NodeId target, std::uint64_t epoch, Result<void> made) {
+  if (made.error().code == ErrorCode::database) co_return made;  // it has lost its data
+  GetServerState look;
+  const AgentCommand looking = look;
+  const auto heard = co_await core.ask(target, looking);
+  if (core.model.node(target) == nullptr) co_return made;
+  if (heard.has_value()) {
+    const ServerState& state = heard.value().state;
+    if (state.role != Role::primary || state.epoch != epoch) co_return made;
+    if (state.running && !state.read_only) co_return success();
+  }
+  core.perhaps_promoted = target;
+  co_return made;
+}
+
 // The writes move to the target: the former primary closed, what it has taken applied, the target opened.
 // `resumed`: by a manager that did not begin it.
 Task<Result<void>> move_writes(Core& core, OperationId id, NodeId target, NodeId former, bool resumed) {
@@ -225,6 +280,7 @@ Task<Result<void>> move_writes(Core& core, OperationId id, NodeId target, NodeId
   if (core.model.operation(id)->epoch == 0) {
     auto close = co_await come_close(core, target, former);
     if (close.has_error()) co_return close;
+    co_await acquit_followers(core, target);
     if (auto checked = check_member(core, target); checked.has_error()) co_return checked;
   }
   co_await take_epoch(core, id);
@@ -252,7 +308,12 @@ Task<Result<void>> move_writes(Core& core, OperationId id, NodeId target, NodeId
     }
   }
   auto made = co_await open_successor(core, target, std::move(position), epoch);
+  if (made.has_error() && resumed) {
+    Result<void> failed = made;
+    made = co_await opened_after_all(core, target, epoch, std::move(failed));
+  }
   if (made.has_error()) {
+    if (core.perhaps_promoted == target) co_return made;  // neither closed nor replaced before it was heard
     // Back to the former one, if it is certain that the target takes no writes; else the monitor goes on
     // trying.
     const std::uint64_t next = co_await epoch_after(core, id, target);

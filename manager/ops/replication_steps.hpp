@@ -37,6 +37,10 @@ void record_moved(Core& core, model::NodeId former, model::NodeId target);
 // A fail-over came to nothing: what the primary holds is errant to nobody.
 void stays_primary(Core& core);
 
+// Before the writes move to `target`: who was left behind and follows it has the master's history. Once it is
+// the master nobody can tell that from a former life of it. The caller commits.
+Task<void> acquit_followers(Core& core, model::NodeId target);
+
 SetUpReplica replica_command(const Core& core, const model::Node& node, const model::Node& source,
                              std::uint64_t epoch, bool clone);
 // Gives the replica's agent the command until the replica runs, then waits until it has caught up, where

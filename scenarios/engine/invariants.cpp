@@ -180,7 +180,12 @@ void Checkers::at_point(std::string_view point, std::string_view subject) {
   if (point == "operation.started" || point == "operation.step") repeats_.begin();
   if (point == "service.epilogue") shutdown_at_ = world_.scheduler().now();
   if (point == "node.removing") removing_.emplace(subject);
-  if (point == "node.running") check_running(std::string(subject), removing_.erase(std::string(subject)) > 0);
+  if (point == "node.running") {
+    const bool kept = removing_.erase(std::string(subject)) > 0;
+    const bool found = lost_.erase(std::string(subject)) > 0;
+    check_running(std::string(subject), kept, found);
+  }
+  if (point == "node.lost") lost_.emplace(subject);
   if (point == "node.removed" && removing_.contains(std::string(subject)))
     check_removed(std::string(subject));
   if (point == "node.lost") check_lost(std::string(subject));

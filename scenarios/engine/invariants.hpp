@@ -76,7 +76,7 @@ class Checkers final : public Referee, private PortWatch {
   bool holds_data(const std::string& vm);
   void check_bounds();
   // invariants_operations.cpp
-  void check_running(const std::string& subject, bool kept);
+  void check_running(const std::string& subject, bool kept, bool found);
   void check_lost(const std::string& subject);
   void check_removed(const std::string& subject);
   void check_stopped();
@@ -124,6 +124,7 @@ class Checkers final : public Referee, private PortWatch {
   std::set<std::string> doomed_;                  // VMs that the manager wanted destroyed
   std::set<std::string> granted_;                 // VMs whose destruction the cloud has accepted
   std::set<std::string> removing_;                // nodes, until they are RUNNING again
+  std::set<std::string> lost_;                    // likewise
   std::map<std::string, unsigned> repairs_;       // of each node since it became quiet
   std::size_t secrets_watched_ = 0;
   TimePoint instant_{};

@@ -13,7 +13,7 @@ constexpr Duration kLately = 5min;  // how long after a fault its effect on what
 }  // namespace
 
 // S12: the manager calls a node RUNNING.
-void Checkers::check_running(const std::string& subject, bool kept) {
+void Checkers::check_running(const std::string& subject, bool kept, bool found) {
   // The VM of the record: a cloud that drops tags hides whose VM it is.
   const auto* manager = world_.manager();
   const auto* node = manager != nullptr ? manager->model().node(node_number(subject)) : nullptr;
@@ -28,6 +28,13 @@ void Checkers::check_running(const std::string& subject, bool kept) {
   // A removal that was taken back says nothing new about the server.
   if (kept && server != nullptr && server->process() > 0 &&
       (!is_gone(vm->state) || world_.evidence().touched(*vm)))
+    return;
+  // Taken up, by a journal that is behind, while it boots.
+  if (kept && world_.journal().losses() > 0 && vm != nullptr && !is_gone(vm->state)) return;
+  // A member with a role is found as soon as its agent answers; its server may be down from long ago, for
+  // nobody could start it.
+  if (found && server != nullptr && node->role != Role::none && server->process() > 0 &&
+      world_.evidence().server_touched(*vm, kEpoch))
     return;
   world_.report("S12", subject + " is called RUNNING, but its database server does not run", "S12 running");
 }
@@ -81,6 +88,10 @@ void Checkers::check_operation_done(const std::string& subject) {
   const auto* vm = node == nullptr ? nullptr : world_.cloud().instance(node->vm);
   const bool excused = vm != nullptr && world_.evidence().touched(*vm, world_.scheduler().now() - kLately);
   if (world_.evidence().any(kAstray)) return;
+  // It was done, and so was the removal that came after it: the journal has lost both.
+  if (promotes && world_.journal().losses() > 0 && node != nullptr &&
+      node->state == model::NodeState::removing && (vm == nullptr || is_gone(vm->state)))
+    return;
   if (!truth || truth->role != Role::primary || (truth->read_only && !excused)) {
     world_.report(
         "S12",
