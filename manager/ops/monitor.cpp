@@ -48,6 +48,9 @@ void MySQLServerManager::saw(model::Node& node, const ServerState& state) {
       node.left_at.empty() && service.maybe_writable != node.id && judged_epoch_ != service.epoch &&
       !is_being_replaced(node.id))
     claimed_ = true;
+  // Left behind, it hears somebody again: what it was refused for may be no reason any more.
+  if (!node.left_at.empty() && node.seconds_behind < 0 && state.replication.seconds_behind >= 0)
+    repair_plans_.erase(node.id);
   node.seconds_behind = static_cast<std::int32_t>(state.replication.seconds_behind);
   node.load = static_cast<float>(state.load);
   // A plain member is its server, which is started first; a slave without one may need another copy.

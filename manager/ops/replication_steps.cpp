@@ -473,6 +473,16 @@ Task<void> learn_whether_promoted(Core& core, OperationId id, NodeId target) {
   if (core.model.node(target) == nullptr) co_return;
   if (followed) {
     core.note(node_name(target), "has followers already: it is the master, the journal is behind");
+    // Restarted since, it is closed. What fails here the monitor goes on with.
+    if (seen.has_value() && seen.value().state.role == Role::primary && seen.value().state.epoch == epoch &&
+        core.model.service.epoch == epoch && core.highest_epoch <= epoch) {
+      core.model.service.maybe_writable = target;
+      core.journal.service_changed();
+      co_await core.journal.durable();
+      std::string anything;
+      (void)co_await make_primary(core, target, epoch, std::move(anything));
+      if (core.model.node(target) == nullptr) co_return;
+    }
     record_moved(core, core.model.operation(id)->former, target);
     co_await core.journal.durable();
     co_return;

@@ -27,7 +27,16 @@ bool Checkers::is_settled(const model::Node& node) {
     return !answers && !boots;
   }
   if (!answers || !truth->server_running) return false;  // it is LOST when enough looks were missed
-  if (node.role != Role::replica || !truth->responsive || !node.errant.empty()) return true;
+  if (node.role != Role::replica || !truth->responsive) return true;
+  if (!node.errant.empty()) {
+    // Refused while it had lost its source, which it hears again: it is judged once more, after a pause.
+    const auto& model = world_.manager()->model();
+    const auto* primary = model.node(model.service.primary);
+    const auto* master = primary == nullptr ? nullptr : world_.fleet().server(primary->vm);
+    const auto* server = world_.fleet().server(node.vm);
+    return master == nullptr || server == nullptr || truth->replication.io != ThreadState::yes ||
+           server->data().minus(master->data()).size() > 0;
+  }
   return truth->replication.io == ThreadState::yes && truth->replication.sql_running;
 }
 
