@@ -47,8 +47,8 @@ Task<bool> has_the_masters_history(Core& core, ServerState state) {
 Task<void> acquit_followers(Core& core, NodeId target) {
   std::vector<NodeId> left;
   for (const auto& [id, node] : core.model.nodes())
-    if (id != target && node.role == Role::replica && node.state == model::NodeState::running &&
-        !node.left_at.empty())
+    // Also who is called LOST: it may answer again, and is asked with the others.
+    if (id != target && node.role == Role::replica && model::is_listed(node.state) && !node.left_at.empty())
       left.push_back(id);
   for (const NodeId id : left) {
     const model::View view = co_await look_at(core, id);

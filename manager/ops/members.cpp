@@ -60,13 +60,14 @@ Task<void> MySQLServerManager::confirm_vanished(std::vector<NodeId> missing) {
         auto* confirmed = core.model.node(node_id);
         if (state.has_value() || confirmed == nullptr || !model::is_listed(confirmed->state)) co_return;
         if (info.has_error()) {
-          // Off, says the listing: it takes no writes, and its data may be all there is.
+          // Off, or not up yet, says the listing: it takes no writes, and its data may be all there is.
           std::string tag = Core::node_tag(*confirmed);
           const auto listed = co_await core.list_vms(model::node_name(node_id), kNodeTag, std::move(tag));
           confirmed = core.model.node(node_id);
           if (confirmed == nullptr || !model::is_listed(confirmed->state)) co_return;
           if (listed.has_value() && std::ranges::any_of(listed.value(), [&](const InstanceInfo& one) {
-                return one.id == vm && one.state == InstanceState::stopped;
+                return one.id == vm && one.state != InstanceState::running && !is_gone(one.state) &&
+                       one.state != InstanceState::error;
               }))
             co_return;
         }

@@ -271,6 +271,22 @@ Task<Result<void>> opened_after_all(Core& core, NodeId target, std::uint64_t epo
   co_return made;
 }
 
+// Taken up again when only the target may become writable: what the former primary, closed, had last, as a
+// GTID list.
+// "" when it does not say, or the target has been made the master, and may hold more than anybody.
+Task<std::string> closed_at(Core& core, NodeId target, NodeId former) {
+  GetServerState look;
+  const AgentCommand looking = look;
+  const auto own = co_await core.ask_persistently(target, looking);
+  if (own.has_error() || own.value().state.role == Role::primary || core.model.node(former) == nullptr)
+    co_return std::string();
+  const auto closed = co_await core.ask_persistently(former, looking);
+  if (closed.has_error()) co_return std::string();
+  const ServerState& state = closed.value().state;
+  const bool tells = state.running && state.read_only && state.role == Role::primary;
+  co_return tells ? state.gtid_binlog_pos : std::string();
+}
+
 // The writes move to the target: the former primary closed, what it has taken applied, the target opened.
 // `resumed`: by a manager that did not begin it.
 Task<Result<void>> move_writes(Core& core, OperationId id, NodeId target, NodeId former, bool resumed) {
@@ -306,6 +322,8 @@ Task<Result<void>> move_writes(Core& core, OperationId id, NodeId target, NodeId
       core.journal.service_changed();
       co_await core.journal.durable();
     }
+  } else {
+    position = co_await closed_at(core, target, former);
   }
   auto made = co_await open_successor(core, target, std::move(position), epoch);
   if (made.has_error() && resumed) {

@@ -9,7 +9,7 @@ namespace drover::scenario {
 namespace {
 
 constexpr Duration kLately = 10s;
-constexpr Duration kRow = 10min;  // longer than so many rounds of the monitor take, whatever hangs in them
+constexpr Duration kRow = 10min;  // longer than what hangs in so many rounds of the monitor takes
 
 }  // namespace
 
@@ -94,13 +94,14 @@ void Deaths::after_change() {
 void Deaths::check_missed(model::NodeId id) {
   if (world_.journal().losses() > 0) return;  // then all are asked besides, who they are
   const auto missed = missed_.find(id);
-  const TimePoint since = world_.scheduler().now() - kRow;
+  const auto& config = world_.manager()->config();
+  const unsigned wanted = config.lost_after;
+  const TimePoint since = world_.scheduler().now() - kRow - wanted * config.poll_agents_timer;
   const std::size_t times =
       missed == missed_.end()
           ? 0
           : static_cast<std::size_t>(std::ranges::count_if(
                 missed->second, [&](const auto& one) { return one.second.asked >= since; }));
-  const unsigned wanted = world_.manager()->config().lost_after;
   if (times >= wanted) return;
   world_.report("L5",
                 model::node_name(id) + " is called LOST after " + std::to_string(times) +

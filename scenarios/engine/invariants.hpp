@@ -91,7 +91,8 @@ class Checkers final : public Referee, private PortWatch {
   bool is_settled(const model::Node& node);
   bool is_slow_yet(const cloud::Instance& vm, const node::NodeTruth& truth) const;
   bool is_begun_again(const model::Operation& operation) const;
-  std::size_t leaked_instances() const;
+  std::size_t leaked_instances(TimePoint made_before = kNever) const;
+  TimePoint became_master(model::NodeId master) const;
   void check_death(const std::string& subject);
   void check_members();
   void check_clients();

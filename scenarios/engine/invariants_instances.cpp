@@ -115,6 +115,10 @@ void Checkers::check_gone(const std::string& id) {
              (request.kind == OperationKind::remove_nodes && request.force);
   }
   if (wanted) return;
+  // A master that has lost its disk: nobody has told the manager.
+  const auto* master = manager->model().node(manager->model().service.primary);
+  const auto* masters = master == nullptr ? nullptr : world_.cloud().instance(master->vm);
+  if (masters != nullptr && world_.evidence().any_to(*masters, {"vm.lose_disk"})) return;
   for (const auto& other : world_.fleet().ids())
     if (other != id && world_.fleet().same_data(id, other)) return;
   world_.report("S6", "VM " + id + " held the last copy of the data, and was destroyed", "S6 last copy");

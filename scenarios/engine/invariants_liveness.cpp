@@ -41,13 +41,14 @@ bool Checkers::is_settled(const model::Node& node) {
 }
 
 // A VM that lost its tags before anybody had heard of it can never be found.
-std::size_t Checkers::leaked_instances() const {
+std::size_t Checkers::leaked_instances(TimePoint made_before) const {
   std::size_t hidden = 0;
   if (const auto* manager = world_.manager(); manager != nullptr)
     world_.cloud().for_each_instance([&](const cloud::Instance& vm) {
       const bool unknown =
           !is_gone(vm.state) && manager->model().find(vm.id) == nullptr && vm.spec.tags.empty();
-      if (unknown && world_.evidence().any_to(vm, {"vm.forget_tags", "drop_tags"})) ++hidden;
+      const bool forgotten = unknown && world_.evidence().any_to(vm, {"vm.forget_tags", "drop_tags"});
+      if (forgotten || (vm.created_at > made_before && world_.is_unaccounted_for(vm))) ++hidden;
     });
   const std::size_t leaked = world_.leaked_instances();
   return leaked - std::min(leaked, hidden);
@@ -109,7 +110,8 @@ void Checkers::at_end(bool judged) {
   if (state == ServiceState::S_PROLOGUE || (state == ServiceState::S_ADAPTING && !begun) ||
       state == ServiceState::S_EPILOGUE)
     world_.report("L2", std::string("the service is still ") + model::to_text(state), "L2 service state");
-  if (const auto leaked = leaked_instances(); leaked > 0)
+  // What a late effect has made since all had come to rest is left to the next sweep.
+  if (const auto leaked = leaked_instances(looked_at_); leaked > 0)
     world_.report("L3", std::to_string(leaked) + " VM(s) live that nobody accounts for", "L3 leaked VM");
   if (const auto leaked = world_.leaked_volumes(); leaked > 0)
     world_.report("L3", std::to_string(leaked) + " volume(s) are left that nobody accounts for",
@@ -233,6 +235,16 @@ void Checkers::check_replicas() {
   }
 }
 
+// When the present master was told to be it, as far as the records go back; kEpoch when they do not.
+TimePoint Checkers::became_master(model::NodeId master) const {
+  std::int64_t latest = 0;
+  for (const auto& [id, operation] : world_.manager()->model().operations())
+    if (operation.request.node == master && (operation.request.kind == model::OperationKind::promote ||
+                                             operation.request.kind == model::OperationKind::fail_over))
+      latest = std::max(latest, operation.accepted_at_ns);
+  return TimePoint{Duration{latest}};
+}
+
 // A former master is kept out only for what the present one really lacks, and takes no writes meanwhile.
 void Checkers::check_refused(const model::Node& primary, const model::Node& node) {
   const auto* master = world_.fleet().server(primary.vm);
@@ -243,7 +255,13 @@ void Checkers::check_refused(const model::Node& primary, const model::Node& node
   const auto truth = world_.fleet().truth(node.vm);
   const bool has_lost_its_source = truth && truth->epoch < world_.manager()->model().service.epoch &&
                                    truth->replication.io != ThreadState::yes;
-  if (server->data().minus(master->data()).size() == 0 && !has_lost_its_source)
+  // Nor what one has that follows the present master since before it was that, and could not be asked when it
+  // became it again.
+  const auto* vm = world_.cloud().instance(node.vm);
+  const bool was_unheard = truth && truth->epoch < world_.manager()->model().service.epoch &&
+                           truth->replication.source_address == primary.address && vm != nullptr &&
+                           world_.evidence().touched(*vm, became_master(primary.id));
+  if (server->data().minus(master->data()).size() == 0 && !has_lost_its_source && !was_unheard)
     world_.report("L4",
                   model::node_name(node.id) + " is not taken back, and holds nothing that the master lacks",
                   "L4 refused without a cause");

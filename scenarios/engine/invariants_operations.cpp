@@ -88,9 +88,10 @@ void Checkers::check_operation_done(const std::string& subject) {
   const auto* vm = node == nullptr ? nullptr : world_.cloud().instance(node->vm);
   const bool excused = vm != nullptr && world_.evidence().touched(*vm, world_.scheduler().now() - kLately);
   if (world_.evidence().any(kAstray)) return;
-  // It was done, and so was the removal that came after it: the journal has lost both.
-  if (promotes && world_.journal().losses() > 0 && node != nullptr &&
-      node->state == model::NodeState::removing && (vm == nullptr || is_gone(vm->state)))
+  // It was done, and so was the removal that came after it: the journal has lost both, and perhaps that a
+  // removal was asked for.
+  if (promotes && world_.journal().losses() > 0 && node != nullptr && (vm == nullptr || is_gone(vm->state)) &&
+      (node->state == model::NodeState::removing || granted_.contains(node->vm)))
     return;
   if (!truth || truth->role != Role::primary || (truth->read_only && !excused)) {
     world_.report(

@@ -231,18 +231,19 @@ const std::vector<const cloud::Instance*>& SimWorld::instances_for(const std::st
   return found == by_subject_.end() ? none : found->second;
 }
 
+bool SimWorld::is_unaccounted_for(const cloud::Instance& vm) const {
+  if (is_gone(vm.state)) return false;  // zombies included: nobody can find those
+  const auto* model = manager_ ? &manager_->manager.model() : nullptr;
+  if (model == nullptr || model->find(vm.id) != nullptr) return false;
+  // Created, but the answer has not come yet: the record has no VM so far.
+  const std::string subject = subject_of(vm);
+  const auto* node = subject.starts_with("node-") ? model->find(subject.substr(5)) : nullptr;
+  return node == nullptr || !node->vm.empty();
+}
+
 std::size_t SimWorld::leaked_instances() const {
   std::size_t leaked = 0;
-  const auto* model = manager_ ? &manager_->manager.model() : nullptr;
-  cloud_->for_each_instance([&](const cloud::Instance& vm) {
-    if (is_gone(vm.state)) return;  // zombies included: nobody can find those
-    if (model == nullptr) return;
-    if (model->find(vm.id) != nullptr) return;
-    // Created, but the answer has not come yet: the record has no VM so far.
-    const std::string subject = subject_of(vm);
-    const auto* node = subject.starts_with("node-") ? model->find(subject.substr(5)) : nullptr;
-    if (node == nullptr || !node->vm.empty()) ++leaked;
-  });
+  cloud_->for_each_instance([&](const cloud::Instance& vm) { leaked += is_unaccounted_for(vm) ? 1 : 0; });
   return leaked;
 }
 

@@ -104,6 +104,8 @@ class SimWorld final : public World, public fault::ActionSink {
   const std::vector<const cloud::Instance*>& instances_for(const std::string& node) const;
   // Live VMs of the service that no record of the manager accounts for. O(instances).
   std::size_t leaked_instances() const;
+  // A VM that lives, and no record tells of.
+  bool is_unaccounted_for(const cloud::Instance& vm) const;
   std::size_t leaked_volumes() const { return cloud_->volumes(); }
 
   // Requests without an answer so far, oldest first.

@@ -64,7 +64,7 @@ class Coverage final : public Generator {
  private:
   void change(Choices& choices, Plan& plan) {
     const auto what = choices.below(7, "coverage", "change");
-    if (what == 6) return add_call(choices, plan);
+    if (what == 6 && may_take_calls(context_.bases[plan.base].scenario)) return add_call(choices, plan);
     if (what == 0 && !plan.faults.empty())
       plan.faults.erase(plan.faults.begin() +
                         static_cast<std::ptrdiff_t>(choices.below(plan.faults.size(), "coverage", "drop")));

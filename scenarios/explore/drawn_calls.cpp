@@ -218,7 +218,27 @@ std::vector<Step> cut(const Step& step, Duration after, const std::string& captu
   return {first, rest};
 }
 
+bool is_beyond(std::string_view action) {
+  const fault::ActionRow* row = fault::find_action(action);
+  return row != nullptr && row->beyond_budget;
+}
+
+bool goes_beyond(const std::vector<Step>& steps) {
+  return std::ranges::any_of(steps, [](const Step& step) {
+    if (const auto* action = std::get_if<scenario::Do>(&step.action)) return is_beyond(action->action);
+    if (const auto* again = std::get_if<scenario::Repeat>(&step.action)) return goes_beyond(again->steps);
+    if (const auto* beside = std::get_if<scenario::Parallel>(&step.action)) return goes_beyond(beside->steps);
+    return false;
+  });
+}
+
 }  // namespace
+
+bool may_take_calls(const scenario::Scenario& written) {
+  return !goes_beyond(written.steps) && std::ranges::none_of(written.faults, [](const fault::Rule& rule) {
+    return rule.enabled && (rule.beyond_budget || is_beyond(rule.action));
+  });
+}
 
 std::vector<Step> with_drawn_calls(const std::vector<Step>& steps, std::uint64_t seed,
                                    const std::string& entity, std::uint64_t most) {

@@ -16,6 +16,10 @@ namespace drover::explore {
 
 inline constexpr std::uint64_t kMostDrawnCalls = 6;
 
+// Whether calls may be drawn into the scenario: not where the journal loses what clients were told, or
+// something else happens that is beyond the budget. What becomes of a call meanwhile nobody can promise.
+bool may_take_calls(const scenario::Scenario& written);
+
 // `steps` with 1 to `most` calls more, each behind a wait of its own. Decided by `seed` and `entity` (the
 // case's name) alone. A step that waits is cut in two at a call; one that begins an operation and waits for
 // its end becomes two steps with the call between them. Pure.

@@ -30,9 +30,10 @@ Plan draw_plan(const std::vector<Base>& bases, Choices& choices, std::size_t mos
   plan.mode = Mode::coverage;
   plan.base = choices.below(bases.size(), kEntity, "base");
   plan.seed = 1 + choices.below(64, kEntity, "seed");
-  if (choices.chance(0.25, kEntity, "uninvited"))
+  const bool takes_calls = may_take_calls(bases[plan.base].scenario);
+  if (choices.chance(0.25, kEntity, "uninvited") && takes_calls)
     plan.steps = with_drawn_calls(bases[plan.base].calm.steps, choices.draw(kEntity, "calls"), std::string());
-  if (choices.chance(0.25, kEntity, "call at a point"))
+  if (choices.chance(0.25, kEntity, "call at a point") && takes_calls)
     if (auto rule = drawn_call_at(bases[plan.base].reference.points, choices))
       plan.faults.push_back(std::move(*rule));
   const std::size_t faults = choices.below(most_faults + 1, kEntity, "faults");

@@ -74,7 +74,9 @@ class Swarm final : public Rounds {
     const std::string entity = base.scenario.name + to_text(base.scenario.values);
     plan.faults = weather(plan.seed, entity, end.time_since_epoch(), context_.settings.beyond_budget);
     plan.cell = plan.faults.empty() ? "calm" : "weather";
-    if (Drawer draw(plan.seed, entity); draw.chance(kUninvited, "uninvited")) {
+    const bool beyond = std::ranges::any_of(plan.faults, &fault::Rule::beyond_budget);
+    const bool takes_calls = !beyond && may_take_calls(base.scenario);
+    if (Drawer draw(plan.seed, entity); takes_calls && draw.chance(kUninvited, "uninvited")) {
       const auto where = draw.below(3, "where");
       if (where != 0) plan.steps = with_drawn_calls(base.calm.steps, plan.seed, entity);
       if (where != 1) add_calls_at_points(base, Choices(mix(plan.seed, hash_text(entity))), plan);

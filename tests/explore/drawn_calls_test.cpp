@@ -106,6 +106,17 @@ TEST(DrawnCalls, AskForWhateverTheApiHas) {
   EXPECT_GT(drawn["get_topology"], 0);
 }
 
+TEST(DrawnCalls, AreNotDrawnWhereTheJournalLosesWhatClientsWereTold) {
+  Scenario one = grows();
+  EXPECT_TRUE(may_take_calls(one));
+  Step lost;
+  lost.action = scenario::Do{"store.lose_tail", {}, ""};
+  Step again;
+  again.action = scenario::Repeat{2, {lost}};
+  one.steps.push_back(again);
+  EXPECT_FALSE(may_take_calls(one));
+}
+
 TEST(DrawnCalls, ArePartOfASavedPlan) {
   Plan plan;
   plan.mode = Mode::swarm;
