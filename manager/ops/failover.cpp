@@ -326,14 +326,34 @@ Task<Result<std::string>> drain(Core& core, OperationId id, NodeId target, std::
   }
 }
 
+// What a member was left at, before a take-over and by it.
+struct Left {
+  std::string before;
+  std::string now;
+};
+
 // Everybody but the successor has left the common way here, or earlier.
-void leave_behind(Core& core, NodeId target, const std::string& position) {
+void leave_behind(Core& core, NodeId target, const std::string& position, std::map<NodeId, Left>& left) {
   const GtidPosition here = parse_gtid_position(position).value_or(GtidPosition{});
   for (const auto& [id, node] : core.model.nodes()) {
     if (id == target || node.role == Role::none) continue;
     Node* other = core.model.node(id);
     const auto before = parse_gtid_position(other->left_at);
+    Left& mark = left[id];
+    mark.before = other->left_at;
     other->left_at = before && !before->empty() ? to_text(common(*before, here)) : position;
+    mark.now = other->left_at;
+    core.journal.node_changed(id);
+  }
+}
+
+// The take-over came to nothing, and nobody has been told to follow its target: they are where they were.
+void take_along_again(Core& core, const std::map<NodeId, Left>& left) {
+  for (const auto& [id, mark] : left) {
+    Node* node = core.model.node(id);
+    if (node == nullptr || node->left_at.empty() || node->left_at != mark.now) continue;  // copied meanwhile
+    node->left_at = mark.before;
+    if (node->left_at.empty()) node->errant.clear();
     core.journal.node_changed(id);
   }
 }
@@ -359,7 +379,7 @@ Task<Result<void>> tell(Core& core, OperationId id, bool begins, std::string err
 
 // From the fence to the commit that only the successor may be writable. Its result is the position of that
 // moment.
-Task<Result<std::string>> take_over(Core& core, OperationId id) {
+Task<Result<std::string>> take_over(Core& core, OperationId id, std::map<NodeId, Left>& left) {
   Former former{core.model.operation(id)->former, core.model.service.bereft_of, 0};
   const Node* old = core.model.node(former.id);
   const bool known = old != nullptr;
@@ -394,7 +414,7 @@ Task<Result<std::string>> take_over(Core& core, OperationId id) {
     wanted = to_text(merged(succession.received, parse_gtid_position(last).value_or(GtidPosition{})));
   auto drained = co_await drain(core, id, target, std::move(wanted), deadline);
   if (drained.has_error()) co_return std::move(drained).error();
-  leave_behind(core, target, drained.value());
+  leave_behind(core, target, drained.value(), left);
   core.model.service.maybe_writable = target;
   core.journal.service_changed();
   co_await core.journal.durable();
@@ -493,11 +513,12 @@ Task<Result<void>> replace_primary(Core& core, OperationId id) {
     }
     co_await take_epoch(core, id);
     std::string position;
+    std::map<NodeId, Left> left;
     if (core.model.service.maybe_writable != target) {
       const std::uint64_t own = core.model.operation(id)->epoch;
       auto closed = co_await close_suspect(core, own);
       if (closed.has_error()) co_return closed;
-      auto taken = co_await take_over(core, id);
+      auto taken = co_await take_over(core, id, left);
       if (taken.has_error()) co_return std::move(taken).error();
       position = std::move(taken).value();
       target = core.model.operation(id)->request.node;
@@ -513,6 +534,7 @@ Task<Result<void>> replace_primary(Core& core, OperationId id) {
       if (fenced.has_value() && core.model.service.maybe_writable == target) {
         core.model.service.maybe_writable = core.model.service.primary;
         core.journal.service_changed();
+        take_along_again(core, left);
         stays_primary(core);
         co_await core.journal.durable();
       }

@@ -58,6 +58,9 @@ class Traffic final : private WriteListener {
   std::uint64_t lost(const SimServer& server) const;
   // Of these, the ones that semi-sync answers for: acknowledged because a replica had them.
   std::uint64_t lost_protected(const SimServer& server) const;
+  // Who confirmed them is taken away at the user's own wish: what was acknowledged until now is on the master
+  // alone.
+  void forget_protection() { protected_ = {}; }
   // Writes of these clients in the server's data that were neither acknowledged nor of unknown outcome.
   std::uint64_t phantoms(const SimServer& server) const;
   // Where the latest stale read was made.

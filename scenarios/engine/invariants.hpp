@@ -74,6 +74,7 @@ class Checkers final : public Referee, private PortWatch {
   void check_discarded(const std::string& vm);
   void check_gone(const std::string& vm);
   bool holds_data(const std::string& vm);
+  bool is_only_witness(const std::string& id);
   void check_bounds();
   // invariants_operations.cpp
   void check_running(const std::string& subject, bool kept, bool found);

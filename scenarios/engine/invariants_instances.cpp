@@ -96,10 +96,30 @@ void Checkers::check_discarded(const std::string& id) {
                 "S6 running VM destroyed");
 }
 
+// A slave that is removed on request, and has what no other slave has: what it has confirmed is on the master
+// alone then.
+bool Checkers::is_only_witness(const std::string& id) {
+  const auto& model = world_.manager()->model();
+  const auto* node = model.node_of_vm(id);
+  const auto* removal = node == nullptr ? nullptr : model.operation(node->operation);
+  const auto* server = world_.fleet().server(id);
+  if (world_.traffic() == nullptr || server == nullptr || removal == nullptr ||
+      removal->request.kind != OperationKind::remove_nodes || node->role != Role::replica)
+    return false;
+  return std::ranges::none_of(model.nodes(), [&](const auto& entry) {
+    const auto* other = entry.second.role == Role::replica && entry.second.vm != id
+                            ? world_.fleet().server(entry.second.vm)
+                            : nullptr;
+    return other != nullptr && server->data().minus(other->data()).size() == 0;
+  });
+}
+
 // S6: a VM has begun to go.
 void Checkers::check_gone(const std::string& id) {
   const auto* manager = world_.manager();
-  if (world_.cloud().instance(id) == nullptr || manager == nullptr || !holds_data(id)) return;
+  if (world_.cloud().instance(id) == nullptr || manager == nullptr) return;
+  if (is_only_witness(id)) world_.traffic()->forget_protection();
+  if (!holds_data(id)) return;
   promised_ = false;
   if (!doomed_.contains(id)) return;  // somebody else's doing
   bool wanted = false;
