@@ -230,12 +230,14 @@ Task<Result<void>> MySQLServerManager::sweep() {
   co_return outcome;
 }
 
-// A shutdown that was asked of this very manager means what the journal has lost as well. One that is taken
-// up again may be of a life that is over.
+// A shutdown that was asked of this very manager means what the journal has lost as well, also what comes
+// into being late. One that is taken up again may be of a life that is over.
 bool MySQLServerManager::is_to_leave_nothing() const {
-  return std::ranges::any_of(core_.model.active(), [&](const model::OperationId id) {
-    return id >= core_.inherited_below &&
-           core_.model.operation(id)->request.kind == model::OperationKind::shutdown;
+  const auto state = dstate();
+  if (state != model::ServiceState::S_EPILOGUE && state != model::ServiceState::S_STOPPED) return false;
+  return std::ranges::any_of(core_.model.operations(), [&](const auto& entry) {
+    return entry.first >= core_.inherited_below &&
+           entry.second.request.kind == model::OperationKind::shutdown;
   });
 }
 

@@ -117,6 +117,7 @@ std::uint64_t Checkers::asked(const std::string& subject, const AgentCommand& co
   if (world_.has_former_managers()) {
     const std::uint64_t number = kApart | ++by_several_;
     obedience_.asked(number, subject, command);
+    endings_.asked(subject, command);  // whoever closes a server has closed it
     return number;
   }
   write_ahead_.asked(subject, command);
