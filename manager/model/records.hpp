@@ -75,6 +75,9 @@ struct Node {  // journaled but for the last group
   std::uint16_t replication_bad = 0;  // polls in a row with broken replication
   bool server_running = false;
   std::string errant;  // transactions that keep it from coming back, for people
+  // The epoch in which it was found to have the present master's history, though it was left behind: to tell
+  // it to follow may end what showed that. 0: it was not.
+  std::uint64_t acquitted_in = 0;
   std::int32_t seconds_behind = -1;
   float load = 0;
 };

@@ -343,6 +343,7 @@ void leave_behind(Core& core, NodeId target, const std::string& position, std::m
     mark.before = other->left_at;
     other->left_at = before && !before->empty() ? to_text(common(*before, here)) : position;
     mark.now = other->left_at;
+    other->acquitted_in = 0;  // of the master before, perhaps in this same epoch
     core.journal.node_changed(id);
   }
 }

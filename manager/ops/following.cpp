@@ -80,10 +80,16 @@ Task<Result<void>> follow_primary(Core& core, NodeId id, Hurry hurry, By by) {
       co_return make_error(ErrorCode::unavailable, "the server of " + node_name(id) + " does not run");
     Node* back = core.model.node(id);
     if (back == nullptr) co_return not_there(id);
-    ServerState held = seen.value().state;
-    const bool follows = co_await has_the_masters_history(core, std::move(held));
-    back = core.model.node(id);
-    if (back == nullptr) co_return not_there(id);
+    // Judged once: half a command may have stopped it since, and it hears nobody any more.
+    const std::uint64_t epoch = core.model.service.epoch;
+    bool follows = back->acquitted_in != 0 && back->acquitted_in == epoch;
+    if (!follows) {
+      ServerState held = seen.value().state;
+      follows = co_await has_the_masters_history(core, std::move(held));
+      back = core.model.node(id);
+      if (back == nullptr) co_return not_there(id);
+      if (follows && core.model.service.epoch == epoch) back->acquitted_in = epoch;
+    }
     const auto errant =
         follows ? std::vector<Excess>() : model::errant_transactions(seen.value().state, back->left_at);
     if (!errant.empty() && !core.config.failover.clone_errant) {

@@ -305,6 +305,8 @@ void Checkers::check_reads() {
 // its server_id, and says that it has them. (What a server acknowledges that a fault has opened is no
 // promise.)
 bool Checkers::writes_may_be_lost() const {
+  // A VM without its tags, of which the journal has forgotten too, is nobody's.
+  if (world_.journal().losses() > 0 && world_.evidence().any({"vm.forget_tags", "drop_tags"})) return true;
   return world_.evidence().any({"vm.lose_disk", "db.duplicate_server_id", "db.reset_server_id"});
 }
 

@@ -100,9 +100,15 @@ double SimWorld::truth(Truth which) {
 bool SimWorld::replicas_lag() {
   if (lag_max(*fleet_) > 0) return true;
   const auto ids = fleet_->ids();
-  return std::any_of(ids.begin(), ids.end(), [this](const std::string& id) {
+  const auto* master = fleet_->server(master_vm());
+  return std::any_of(ids.begin(), ids.end(), [&](const std::string& id) {
     const auto truth = fleet_->truth(id);
-    return truth && truth->replication.configured && truth->relay_pending > 0;
+    if (!truth || !truth->replication.configured) return false;
+    if (truth->relay_pending > 0) return true;
+    // One that has yet to notice that its connection is dead believes that it has all.
+    const auto* server = fleet_->server(id);
+    return truth->replication.io == ThreadState::yes && master != nullptr && server != nullptr &&
+           master->data().minus(server->data()).size() > 0;
   });
 }
 
