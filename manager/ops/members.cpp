@@ -65,7 +65,8 @@ Task<void> MySQLServerManager::confirm_vanished(std::vector<NodeId> missing) {
           const auto listed = co_await core.list_vms(model::node_name(node_id), kNodeTag, std::move(tag));
           confirmed = core.model.node(node_id);
           if (confirmed == nullptr || !model::is_listed(confirmed->state)) co_return;
-          if (listed.has_value() && std::ranges::any_of(listed.value(), [&](const InstanceInfo& one) {
+          if (listed.has_error()) co_return;  // until it tells
+          if (std::ranges::any_of(listed.value(), [&](const InstanceInfo& one) {
                 return one.id == vm && one.state != InstanceState::running && !is_gone(one.state) &&
                        one.state != InstanceState::error;
               }))

@@ -257,7 +257,9 @@ Task<Result<std::string>> hand_over(Core& core, NodeId target, NodeId former, st
 // Taken up again, the target could not be opened: the journal may have lost that it was before, and what it
 // has taken since nobody else has. It says so itself, now or when it is heard again.
 Task<Result<void>> opened_after_all(Core& core, NodeId target, std::uint64_t epoch, Result<void> made) {
-  if (made.error().code == ErrorCode::database) co_return made;  // it has lost its data
+  // It has lost its data. A server that hangs (2013) has not.
+  const bool hangs = made.error().message.starts_with("2013");
+  if (made.error().code == ErrorCode::database && !hangs) co_return made;
   GetServerState look;
   const AgentCommand looking = look;
   const auto heard = co_await core.ask(target, looking);

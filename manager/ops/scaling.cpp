@@ -148,7 +148,10 @@ Task<Result<void>> MySQLServerManager::run_remove_nodes(OperationId id) {
     const bool says_so = answer != said.end() && !silent &&
                          answer->second.value().state.role == Role::primary &&
                          answer->second.value().state.epoch > core_.model.service.epoch;
-    if (says_so || (silent && lacks_an_epoch() && core_.model.operation(id)->request.count > 0)) {
+    const bool chosen = core_.model.operation(id)->request.count > 0;
+    const bool perhaps =
+        core_.perhaps_promoted == node_id && chosen && !core_.model.operation(id)->request.force;
+    if (says_so || perhaps || (silent && lacks_an_epoch() && chosen)) {
       if (node->state == NodeState::removing) core_.change(*node, NodeEvent::keep);
       outcome = make_error(ErrorCode::wrong_state, model::node_name(node_id) + (says_so ? " is" : " may be") +
                                                        " the master: it was kept");
