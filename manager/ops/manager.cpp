@@ -250,18 +250,6 @@ void MySQLServerManager::retire(OperationId id) {
   running_.erase(found);
 }
 
-namespace {
-
-// A promotion whose end the journal may have lost: its target has yet to say whether it was opened.
-Error perhaps_the_master(const Core& core) {
-  return make_error(ErrorCode::unavailable,
-                    "the journal may be behind: " + model::node_name(core.perhaps_promoted) +
-                        " is perhaps the master; ask again when it has been heard, or "
-                        "remove it");
-}
-
-}  // namespace
-
 Task<void> MySQLServerManager::run(OperationId id) {
   co_await core_.journal.durable();
   const auto kind = core_.model.operation(id)->request.kind;
@@ -277,9 +265,7 @@ Task<void> MySQLServerManager::run(OperationId id) {
       outcome = co_await run_create_replica(id);
       break;
     case OperationKind::set_up_replica_master:
-      outcome = co_await knows_the_master();
-      if (outcome.has_value() && core_.awaits_word_of_another_than(core_.model.operation(id)->request.node))
-        outcome = perhaps_the_master(core_);
+      outcome = co_await knows_the_master(core_.model.operation(id)->request.node);
       if (outcome.has_value()) outcome = co_await set_up_replica_master(core_, id);
       break;
     case OperationKind::set_up_replica_slave: {
@@ -288,11 +274,8 @@ Task<void> MySQLServerManager::run(OperationId id) {
       break;
     }
     case OperationKind::promote:
-      if (core_.model.operation(id)->epoch == 0) {
-        outcome = co_await knows_the_master();
-        if (outcome.has_value() && core_.awaits_word_of_another_than(core_.model.operation(id)->request.node))
-          outcome = perhaps_the_master(core_);
-      }
+      if (core_.model.operation(id)->epoch == 0)
+        outcome = co_await knows_the_master(core_.model.operation(id)->request.node);
       if (outcome.has_value()) outcome = co_await promote(core_, id);
       break;
     case OperationKind::fail_over:

@@ -127,7 +127,7 @@ class MySQLServerManager {
   Task<Result<void>> leave_nothing();
   Task<Result<Answers>> hear(std::vector<model::NodeId> nodes);
   Task<Answers> hear_when_unsure();
-  Task<Result<void>> knows_the_master();
+  Task<Result<void>> knows_the_master(model::NodeId target);
   bool is_in_use(const model::Node& node, model::OperationId operation) const;
   Task<void> bring_up_one(model::NodeId node, model::OperationId id);
   Task<Result<void>> remove_all(std::vector<model::NodeId> nodes);

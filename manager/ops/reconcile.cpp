@@ -275,13 +275,20 @@ Task<MySQLServerManager::Answers> MySQLServerManager::hear_when_unsure() {
   co_return std::move(heard).value();
 }
 
-// Nobody is made the master while agents know of one that the journal has forgotten.
-Task<Result<void>> MySQLServerManager::knows_the_master() {
+// Nobody but the target is perhaps the master: agents know of none that the journal has forgotten, and no
+// other promotion is in doubt.
+Task<Result<void>> MySQLServerManager::knows_the_master(NodeId target) {
   (void)co_await hear_when_unsure();
-  if (!contradicted_ && !lacks_an_epoch()) co_return success();
-  co_return make_error(
-      ErrorCode::unavailable,
-      "the journal is behind: agents know of another master; ask again when it has been found");
+  if (contradicted_ || lacks_an_epoch())
+    co_return make_error(
+        ErrorCode::unavailable,
+        "the journal is behind: agents know of another master; ask again when it has been found");
+  if (core_.awaits_word_of_another_than(target))
+    co_return make_error(ErrorCode::unavailable,
+                         "the journal may be behind: " + node_name(core_.perhaps_promoted) +
+                             " is perhaps the master; ask again when it has been "
+                             "heard, or remove it");
+  co_return success();
 }
 
 // Agents have heard of a higher epoch than the journal has, or say something else than it does of the present

@@ -274,8 +274,7 @@ Task<Result<void>> opened_after_all(Core& core, NodeId target, std::uint64_t epo
 }
 
 // Taken up again when only the target may become writable: what the former primary, closed, had last, as a
-// GTID list.
-// "" when it does not say, or the target has been made the master, and may hold more than anybody.
+// GTID list. "" when it does not say, or the target has been made the master, and may hold more than anybody.
 Task<std::string> closed_at(Core& core, NodeId target, NodeId former) {
   GetServerState look;
   const AgentCommand looking = look;

@@ -93,7 +93,10 @@ Task<SimAgent::Outcome> SimAgent::carry_out(Job& job, AgentReply& reply) {
   const bool changes_users = std::holds_alternative<ConfigureUser>(command) ||
                              std::holds_alternative<SetPassword>(command) ||
                              std::holds_alternative<DeleteUser>(command);
-  if (const Outcome takes = takes_changes(); changes_users && !takes) co_return takes;
+  if (changes_users) {
+    const Outcome takes = takes_changes();
+    if (!takes) co_return takes;
+  }
   if (const auto* user = std::get_if<ConfigureUser>(&command))
     co_return set_password(user->username, user->password, false);
   if (const auto* user = std::get_if<SetPassword>(&command))

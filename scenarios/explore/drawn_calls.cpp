@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "manager/api/service.hpp"
 #include "mockcloud/fault/catalogue.hpp"
 #include "scenarios/explore/candidates.hpp"
 #include "scenarios/explore/drawer.hpp"
@@ -9,7 +10,6 @@
 namespace drover::explore {
 namespace {
 
-using nlohmann::json;
 using scenario::Call;
 using scenario::Step;
 
@@ -45,6 +45,17 @@ constexpr Wish kWishes[] = {
     Wish::no_user,   Wish::password,   Wish::dump,        Wish::stop,        Wish::look,
 };
 
+// Operations take a key, but for a shutdown, of which there is one at a time.
+bool takes_a_key(const std::string& method) {
+  return std::ranges::any_of(api::exposed_functions(), [&](const api::Method& row) {
+    return method == row.name && std::ranges::any_of(row.parameters, [](const api::Parameter& parameter) {
+             return std::string_view(parameter.name) == "key";
+           });
+  });
+}
+
+bool begins_operation(const std::string& method) { return method == "shutdown" || takes_a_key(method); }
+
 class Caller {
  public:
   Caller(const std::vector<Step>& written, Drawer& draw) : draw_(draw) { count_operations(written); }
@@ -55,7 +66,7 @@ class Caller {
     const Wish wish = draw_.one_of(kWishes, "wish");
     ask(wish, call);
     call.background = true;
-    if (has_key(wish) && draw_.chance(0.25, "key"))
+    if (takes_a_key(call.method) && draw_.chance(0.25, "key"))
       call.with["key"] = "drawn-" + std::to_string(1 + draw_.below(kMostKeys, "which key"));
     std::vector<Step> all{step_of(call)};
     if (wish == Wish::stop && draw_.chance(0.7, "start again")) {
@@ -65,7 +76,7 @@ class Caller {
       again.background = true;
       all.push_back(step_of(again));
     }
-    if (begins_operation(wish)) ++operations_;
+    if (begins_operation(call.method)) ++operations_;
     return all;
   }
 
@@ -150,24 +161,6 @@ class Caller {
     }
   }
 
-  static bool has_key(Wish wish) { return begins_operation(wish) && wish != Wish::stop; }
-  static bool begins_operation(Wish wish) {
-    switch (wish) {
-      case Wish::more:
-      case Wish::replica:
-      case Wish::fewer:
-      case Wish::leave:
-      case Wish::switch_over:
-      case Wish::take_over:
-      case Wish::copy_again:
-      case Wish::master:
-      case Wish::stop:
-        return true;
-      default:
-        return false;
-    }
-  }
-
   // By its place among the members, the master, or by a number that may be nobody's.
   std::string member() {
     const auto how = draw_.below(6, "whom");
@@ -182,12 +175,7 @@ class Caller {
       if (const auto* again = std::get_if<scenario::Repeat>(&step.action)) count_operations(again->steps);
       if (const auto* beside = std::get_if<scenario::Parallel>(&step.action)) count_operations(beside->steps);
       const auto* call = std::get_if<Call>(&step.action);
-      if (call == nullptr) continue;
-      constexpr std::string_view kMethods[] = {"add_nodes", "remove_nodes", "create_replica",
-                                               "promote",   "fail_over",    "shutdown"};
-      if (std::ranges::find(kMethods, call->method) != std::end(kMethods) ||
-          call->method.starts_with("set_up_replica"))
-        ++operations_;
+      if (call != nullptr && begins_operation(call->method)) ++operations_;
     }
   }
 
@@ -249,21 +237,17 @@ std::vector<Step> with_drawn_calls(const std::vector<Step>& steps, std::uint64_t
   for (std::uint64_t i = 0; i < calls; ++i) {
     std::size_t at = draw.below(all.size() + 1, "place");
     const Duration gap = draw.one_of(kGaps, "gap");
+    bool waits_already = false;
     if (at < all.size()) {
       auto halves = cut(all[at], gap, "cut" + std::to_string(all.size()));
-      const bool waits_itself = std::holds_alternative<scenario::Wait>(halves.front().action);
       if (halves.size() == 2) {
+        waits_already = std::holds_alternative<scenario::Wait>(halves.front().action);
         all[at] = std::move(halves[0]);
         all.insert(all.begin() + static_cast<std::ptrdiff_t>(++at), std::move(halves[1]));
       }
-      if (halves.size() == 2 && waits_itself) {
-        auto drawn = caller.steps();
-        all.insert(all.begin() + static_cast<std::ptrdiff_t>(at), drawn.begin(), drawn.end());
-        continue;
-      }
     }
     auto drawn = caller.steps();
-    if (gap > Duration{0}) drawn.insert(drawn.begin(), Caller::wait(gap));
+    if (gap > Duration{0} && !waits_already) drawn.insert(drawn.begin(), Caller::wait(gap));
     all.insert(all.begin() + static_cast<std::ptrdiff_t>(at), drawn.begin(), drawn.end());
   }
   return all;

@@ -258,7 +258,7 @@ class Secrets(CheckCase):
                 self.assert_finds(["docs/a.md:2"])
 
     def test_accepts_relative_paths_and_documented_examples(self):
-        self.plant("tests/a.sh", '"$tmp/work/data" ./work/x a/root/b AKIAIOSFODNN7EXAMPLE\n')
+        self.plant("tests/a.sh", '"$tmp/' + 'work/data" ./work/x a/root/b AKIAIOSFODNN7EXAMPLE\n')
         self.assert_clean()
 
 
